@@ -1,6 +1,7 @@
-// What an agent can ask of the mail system of its host, whatever it is. Implementations: postfix/, none/ (later smtpsvc/,
-// exchange/). Plain calls that block; called from the executor's one worker thread, never from a reaction of the wire.
-// Everything here is idempotent: called again after a crash it completes what was begun.
+// What an agent can ask of the mail system of its host, whatever it is. Implementations: postfix/,
+// none/ (later smtpsvc/, exchange/). Plain calls that block; called from the executor's one worker
+// thread, never from a reaction of the wire. Everything here is idempotent: called again after a
+// crash it completes what was begun.
 #ifndef MAILQUENCH_AGENT_MAIL_MAIL_SYSTEM_H_
 #define MAILQUENCH_AGENT_MAIL_MAIL_SYSTEM_H_
 
@@ -25,9 +26,11 @@ struct CallContext {
   std::function<void(const std::string&)> progress = [](const std::string&) {};
 };
 
-// A change of settings that has been computed and validated, not yet written. Goes into the journal before Apply().
+// A change of settings that has been computed and validated, not yet written. Goes into the journal
+// before Apply().
 struct SettingsChange {
-  // One file that the change replaces. `before` and `after` are whole contents; absent is a missing file.
+  // One file that the change replaces. `before` and `after` are whole contents; absent is a missing
+  // file.
   struct File {
     std::string instance;
     std::string path;
@@ -36,8 +39,8 @@ struct SettingsChange {
     std::string after;
     bool after_absent = false;
   };
-  v1::ChangeResult result;  // Without snapshot_id.
-  std::vector<File> files;  // Empty: nothing to change.
+  v1::ChangeResult result;     // Without snapshot_id.
+  std::vector<File> files;     // Empty: nothing to change.
   bool verify_closed = false;  // After it, no listener that is not exempt may relay for a stranger.
 };
 
@@ -62,23 +65,33 @@ class MailSystem {
   virtual absl::StatusOr<Inventory> Inspect() = 0;
 
   virtual absl::StatusOr<v1::ServiceStatusResult> Status(const InstanceNames& instances) = 0;
-  // Waits until the service has really ended, or until the deadline (kDeadlineExceeded; it may end later).
-  virtual absl::StatusOr<v1::ServiceStopResult> Stop(const InstanceNames& instances, const CallContext& context) = 0;
-  virtual absl::StatusOr<v1::ServiceStartResult> Start(const InstanceNames& instances, const CallContext& context) = 0;
+  // Waits until the service has really ended, or until the deadline (kDeadlineExceeded; it may end
+  // later).
+  virtual absl::StatusOr<v1::ServiceStopResult> Stop(const InstanceNames& instances,
+                                                     const CallContext& context) = 0;
+  virtual absl::StatusOr<v1::ServiceStartResult> Start(const InstanceNames& instances,
+                                                       const CallContext& context) = 0;
 
-  virtual absl::StatusOr<v1::QueueSurveyResult> Survey(const InstanceNames& instances, const CallContext& context) = 0;
+  virtual absl::StatusOr<v1::QueueSurveyResult> Survey(const InstanceNames& instances,
+                                                       const CallContext& context) = 0;
   // Messages in all queues; counts files, reads none.
   virtual absl::StatusOr<std::int64_t> CountQueued(const InstanceNames& instances) = 0;
 
-  // Sets mail aside. Without a filter every chosen instance must be stopped (kFailedPrecondition), else it works on the
-  // running system. The quarantine's id is made from context.command_id and the instance.
-  virtual absl::StatusOr<v1::QueueQuarantineResult> Quarantine(const v1::QueueQuarantine& request, const CallContext& context) = 0;
+  // Sets mail aside. Without a filter every chosen instance must be stopped (kFailedPrecondition),
+  // else it works on the running system. The quarantine's id is made from context.command_id and
+  // the instance.
+  virtual absl::StatusOr<v1::QueueQuarantineResult> Quarantine(const v1::QueueQuarantine& request,
+                                                               const CallContext& context) = 0;
   // Counts and samples of what Quarantine would take.
-  virtual absl::StatusOr<v1::QuarantineAnalyseResult> PreviewQuarantine(const v1::QueueQuarantine& request, const CallContext& context) = 0;
+  virtual absl::StatusOr<v1::QuarantineAnalyseResult> PreviewQuarantine(
+      const v1::QueueQuarantine& request, const CallContext& context) = 0;
   virtual absl::StatusOr<v1::QuarantineListResult> ListQuarantines() = 0;
-  virtual absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const v1::QuarantineAnalyse& request, const CallContext& context) = 0;
-  virtual absl::StatusOr<v1::QuarantineReleaseResult> Release(const v1::QuarantineRelease& request, const CallContext& context) = 0;
-  virtual absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard& request, const CallContext& context) = 0;
+  virtual absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const v1::QuarantineAnalyse& request,
+                                                              const CallContext& context) = 0;
+  virtual absl::StatusOr<v1::QuarantineReleaseResult> Release(const v1::QuarantineRelease& request,
+                                                              const CallContext& context) = 0;
+  virtual absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard& request,
+                                                              const CallContext& context) = 0;
 
   // Each computes and validates a change; nothing is written. An empty `files` means: already so.
   virtual absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock& request) = 0;
@@ -86,16 +99,20 @@ class MailSystem {
   virtual absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) = 0;
   virtual absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock& request) = 0;
   // `snapshots`: the outstanding changes, oldest first, as recorded.
-  virtual absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,
-                                                  const std::vector<v1::RestoreDecision>& decisions) = 0;
-  // Writes the files (each whole and atomically; a file that is neither `before` nor `after` is kAborted and nothing is
-  // overwritten), and, where the service runs, makes it take them and asks every listener in a real dialogue. Where that
-  // fails the files are put back as they were and the error says so.
+  virtual absl::StatusOr<RestorePlan> PlanRestore(
+      const std::vector<v1::Setting>& settings,
+      const std::vector<v1::RestoreDecision>& decisions) = 0;
+  // Writes the files (each whole and atomically; a file that is neither `before` nor `after` is
+  // kAborted and nothing is overwritten), and, where the service runs, makes it take them and asks
+  // every listener in a real dialogue. Where that fails the files are put back as they were and the
+  // error says so.
   virtual absl::Status Apply(const SettingsChange& change, const CallContext& context) = 0;
-  // The effective settings of every listener are those of the lock, as far as can be told with the service stopped.
+  // The effective settings of every listener are those of the lock, as far as can be told with the
+  // service stopped.
   virtual absl::Status VerifyLocked(const v1::RelayLock& request) = 0;
 
-  virtual absl::StatusOr<v1::RelayProbeResult> Probe(const v1::RelayProbe& request, const CallContext& context) = 0;
+  virtual absl::StatusOr<v1::RelayProbeResult> Probe(const v1::RelayProbe& request,
+                                                     const CallContext& context) = 0;
 };
 
 }  // namespace mailquench::agent

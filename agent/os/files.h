@@ -1,4 +1,5 @@
-// Files that survive a crash, and folders that nobody can lead out of. Implementations under posix/ (later windows/).
+// Files that survive a crash, and folders that nobody can lead out of. Implementations under posix/
+// (later windows/).
 #ifndef MAILQUENCH_AGENT_OS_FILES_H_
 #define MAILQUENCH_AGENT_OS_FILES_H_
 
@@ -11,11 +12,15 @@ namespace mailquench::agent {
 
 // Whole content, at most `max_bytes`. Does not follow a link in the last component.
 // Errors: kNotFound, kPermissionDenied, kOutOfRange (larger), kInternal.
-absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes = 64 * 1024 * 1024);
+absl::StatusOr<std::string> ReadFile(const std::string& path,
+                                     std::size_t max_bytes = 64 * 1024 * 1024);
 
-// Replaces a file whole: a temporary beside it, fsync, rename, fsync of the folder. Keeps the owner and mode of the file
-// that it replaces; a new one gets `mode` and the folder's owner. Either the old or the new content is there at any time.
-absl::Status WriteFileAtomically(const std::string& path, const std::string& content, unsigned mode = 0644);
+// Replaces a file whole: a temporary beside it, fsync, rename, fsync of the folder. Keeps the owner
+// and mode of the file that it replaces; a new one gets `mode` and the folder's owner. Either the
+// old or the new content is there at any time.
+absl::Status WriteFileAtomically(const std::string& path,
+                                 const std::string& content,
+                                 unsigned mode = 0644);
 
 // Removes a file and makes that durable. A missing file is OK.
 absl::Status RemoveFile(const std::string& path);

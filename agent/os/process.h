@@ -19,15 +19,19 @@ struct ProcessResult {
 struct ProcessOptions {
   absl::Duration timeout = absl::Seconds(60);
   std::string input;                          // Given on standard input, then end of file.
-  std::vector<std::string> environment;       // "NAME=value", beside a minimal PATH; nothing is inherited but LD_PRELOAD-free basics.
+  std::vector<std::string> environment;       // "NAME=value", beside a minimal PATH; nothing is
+                                              // inherited but LD_PRELOAD-free basics.
   std::size_t max_output = 16 * 1024 * 1024;  // Of each stream; more is read and thrown away.
-  bool capture = true;  // false: output to /dev/null. For commands whose daemons would keep a pipe open.
+  bool capture =
+      true;  // false: output to /dev/null. For commands whose daemons would keep a pipe open.
 };
 
-// Runs argv[0] (an absolute path, or found in the fixed PATH of system folders) without a shell and waits for its end. The child and what it
-// starts are killed at the timeout. A non-zero exit is not an error of this call.
-// Errors: kNotFound (no such program), kDeadlineExceeded (timeout), kInternal.
-absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argv, const ProcessOptions& options = {});
+// Runs argv[0] (an absolute path, or found in the fixed PATH of system folders) without a shell and
+// waits for its end. The child and what it starts are killed at the timeout. A non-zero exit is not
+// an error of this call. Errors: kNotFound (no such program), kDeadlineExceeded (timeout),
+// kInternal.
+absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argv,
+                                         const ProcessOptions& options = {});
 
 }  // namespace mailquench::agent
 

@@ -20,14 +20,17 @@ std::set<std::string>& Points() {
 }  // namespace
 
 #ifdef MAILQUENCH_FAULT_POINTS
-Registration::Registration(const char* name) { Points().insert(name); }
+Registration::Registration(const char* name) {
+  Points().insert(name);
+}
 
 absl::Status Pass(const char* name) {
   static std::mutex mu;
   static auto* passed = new std::map<std::string, int>();
   const char* chosen = std::getenv("MAILQUENCH_FAULT");
   if (chosen == nullptr || *chosen == '\0') return absl::OkStatus();
-  const std::vector<std::string> parts = absl::StrSplit(std::string(chosen), absl::MaxSplits('=', 1));
+  const std::vector<std::string> parts =
+      absl::StrSplit(std::string(chosen), absl::MaxSplits('=', 1));
   const std::vector<std::string> where = absl::StrSplit(parts[0], absl::MaxSplits('@', 1));
   if (where[0] != name || parts.size() != 2) return absl::OkStatus();
   int at = 1;
@@ -41,6 +44,8 @@ absl::Status Pass(const char* name) {
 }
 #endif
 
-std::vector<std::string> AllPoints() { return {Points().begin(), Points().end()}; }
+std::vector<std::string> AllPoints() {
+  return {Points().begin(), Points().end()};
+}
 
 }  // namespace mailquench::fault

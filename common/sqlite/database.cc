@@ -68,11 +68,14 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   }
   std::unique_ptr<Database> out(new Database(db));
   sqlite3_busy_timeout(db, 5000);
-  MQ_RETURN_IF_ERROR(Prepend(out->Script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"), path));
+  MQ_RETURN_IF_ERROR(
+      Prepend(out->Script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"), path));
   return out;
 }
 
-Database::~Database() { sqlite3_close(db_); }
+Database::~Database() {
+  sqlite3_close(db_);
+}
 
 absl::Status Database::Script(const std::string& sql) {
   const std::lock_guard<std::recursive_mutex> lock(mu_);
@@ -85,7 +88,8 @@ absl::StatusOr<std::vector<SqlRow>> Database::Query(const std::string& sql,
                                                     const std::vector<SqlValue>& values) {
   const std::lock_guard<std::recursive_mutex> lock(mu_);
   sqlite3_stmt* raw = nullptr;
-  if (sqlite3_prepare_v2(db_, sql.c_str(), static_cast<int>(sql.size()), &raw, nullptr) != SQLITE_OK)
+  if (sqlite3_prepare_v2(db_, sql.c_str(), static_cast<int>(sql.size()), &raw, nullptr) !=
+      SQLITE_OK)
     return SqliteError(db_, sql);
   const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement(raw, sqlite3_finalize);
   for (std::size_t i = 0; i < values.size(); ++i) {

@@ -11,7 +11,9 @@ namespace {
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 }  // namespace
 
-absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string_view sentence,
+absl::Status Error(absl::StatusCode code,
+                   absl::string_view reason,
+                   absl::string_view sentence,
                    const std::map<std::string, std::string>& metadata) {
   absl::Status status(code, sentence);
   google::rpc::ErrorInfo info;

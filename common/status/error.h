@@ -1,4 +1,5 @@
-// One way to say what went wrong: a status with a stable reason for programs and one sentence for a person.
+// One way to say what went wrong: a status with a stable reason for programs and one sentence for a
+// person.
 #ifndef MAILQUENCH_COMMON_STATUS_ERROR_H_
 #define MAILQUENCH_COMMON_STATUS_ERROR_H_
 
@@ -12,8 +13,11 @@
 namespace mailquench {
 
 // Makes a status whose payload is google.rpc.ErrorInfo (domain "mailquench").
-// `reason`: UPPER_SNAKE_CASE, stable. `sentence`: what, where, what was left as it was, what to do next.
-absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string_view sentence,
+// `reason`: UPPER_SNAKE_CASE, stable. `sentence`: what, where, what was left as it was, what to do
+// next.
+absl::Status Error(absl::StatusCode code,
+                   absl::string_view reason,
+                   absl::string_view sentence,
                    const std::map<std::string, std::string>& metadata = {});
 
 // The reason given to Error(), or "" where there is none.
@@ -31,10 +35,10 @@ absl::Status SystemError(int error, absl::string_view what);
 
 }  // namespace mailquench
 
-#define MQ_RETURN_IF_ERROR(expr)                  \
-  do {                                            \
-    const absl::Status mq_status_ = (expr);       \
-    if (!mq_status_.ok()) return mq_status_;      \
+#define MQ_RETURN_IF_ERROR(expr)             \
+  do {                                       \
+    const absl::Status mq_status_ = (expr);  \
+    if (!mq_status_.ok()) return mq_status_; \
   } while (false)
 #define MQ_CONCAT_INNER(a, b) a##b
 #define MQ_CONCAT(a, b) MQ_CONCAT_INNER(a, b)

@@ -19,7 +19,8 @@ class FleetLink {
   virtual void Disconnect(const std::string& host_id, const std::string& reason) = 0;
 };
 
-// From the agents. Called from one thread at a time per host, never while the link holds a lock; must not block for long.
+// From the agents. Called from one thread at a time per host, never while the link holds a lock;
+// must not block for long.
 class AgentEvents {
  public:
   virtual ~AgentEvents() = default;

@@ -19,13 +19,13 @@ struct Instance {
   std::string command_directory;
   std::string version;
   uid_t mail_owner = 0;
-  gid_t mail_group = 0;      // Primary group of mail_owner.
+  gid_t mail_group = 0;  // Primary group of mail_owner.
   gid_t setgid_group = 0;
   bool long_queue_ids = false;
 };
 
-// All instances that postmulti knows, or those named. Errors: kNotFound/UNKNOWN_INSTANCE (names the known ones),
-// kFailedPrecondition/NO_POSTFIX.
+// All instances that postmulti knows, or those named. Errors: kNotFound/UNKNOWN_INSTANCE (names the
+// known ones), kFailedPrecondition/NO_POSTFIX.
 absl::StatusOr<std::vector<Instance>> FindInstances(const std::vector<std::string>& names);
 
 // The effective value of one main.cf parameter. Runs postconf(1).

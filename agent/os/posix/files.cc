@@ -61,10 +61,11 @@ absl::Status SyncDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status WriteFileAtomically(const std::string& path, const std::string& content,
+absl::Status WriteFileAtomically(const std::string& path,
+                                 const std::string& content,
                                  unsigned mode) {
   const std::string temporary = absl::StrCat(path, ".mailquench-tmp");
-  struct stat old{};
+  struct stat old {};
   const bool replaces = lstat(path.c_str(), &old) == 0;
   if (replaces && !S_ISREG(old.st_mode))
     return Error(absl::StatusCode::kFailedPrecondition, "NOT_A_REGULAR_FILE",
@@ -73,7 +74,8 @@ absl::Status WriteFileAtomically(const std::string& path, const std::string& con
     return SystemError(errno, absl::StrCat("stat ", Parent(path)));
   unlink(temporary.c_str());  // Left by a crash.
   {
-    const Closer file{open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    const Closer file{
+        open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (file.fd < 0) return SystemError(errno, absl::StrCat("create ", temporary));
     absl::Status status = WriteAll(file.fd, content, temporary);
     if (status.ok() && fchown(file.fd, old.st_uid, old.st_gid) != 0)

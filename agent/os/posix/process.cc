@@ -52,8 +52,12 @@ struct Pipe {
 };
 
 // Runs in the child between fork and exec: async-signal-safe calls only.
-[[noreturn]] void Child(const std::vector<char*>& argv, const std::vector<char*>& environment,
-                        int in, int out, int err, int report) {
+[[noreturn]] void Child(const std::vector<char*>& argv,
+                        const std::vector<char*>& environment,
+                        int in,
+                        int out,
+                        int err,
+                        int report) {
   setpgid(0, 0);
   sigset_t none;
   sigemptyset(&none);
@@ -76,15 +80,24 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 }
 
 // Moves bytes until both outputs end or the deadline comes. False at the deadline.
-bool Exchange(Pipe& in, Pipe& out, Pipe& err, const ProcessOptions& options, absl::Time deadline,
+bool Exchange(Pipe& in,
+              Pipe& out,
+              Pipe& err,
+              const ProcessOptions& options,
+              absl::Time deadline,
               ProcessResult& result) {
   std::size_t sent = 0;
   if (options.input.empty()) in.write.Close();
   while (out.read.get() >= 0 || err.read.get() >= 0) {
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) return false;
-    std::array<pollfd, 3> fds = {{{out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}, {in.write.get(), POLLOUT, 0}}};
-    if (poll(fds.data(), fds.size(), static_cast<int>(std::min<std::int64_t>(absl::ToInt64Milliseconds(left) + 1, 1000))) < 0 && errno != EINTR) return false;
+    std::array<pollfd, 3> fds = {
+        {{out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}, {in.write.get(), POLLOUT, 0}}};
+    if (poll(fds.data(), fds.size(),
+             static_cast<int>(std::min<std::int64_t>(absl::ToInt64Milliseconds(left) + 1, 1000))) <
+            0 &&
+        errno != EINTR)
+      return false;
     const auto take = [&](int i, Fd& fd, std::string& to) {
       if (fd.get() < 0 || fds[static_cast<std::size_t>(i)].revents == 0) return;
       char buffer[16384];
@@ -96,7 +109,8 @@ bool Exchange(Pipe& in, Pipe& out, Pipe& err, const ProcessOptions& options, abs
     take(0, out.read, result.out);
     take(1, err.read, result.err);
     if (in.write.get() >= 0 && fds[2].revents != 0) {
-      const ssize_t n = write(in.write.get(), options.input.data() + sent, std::min<std::size_t>(options.input.size() - sent, 4096));
+      const ssize_t n = write(in.write.get(), options.input.data() + sent,
+                              std::min<std::size_t>(options.input.size() - sent, 4096));
       if (n > 0) sent += static_cast<std::size_t>(n);
       if (n <= 0 || sent == options.input.size()) in.write.Close();
     }
@@ -119,7 +133,8 @@ absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argv,
   environment.insert(environment.begin(), {kPath, "LC_ALL=C"});
   const std::vector<char*> args = Pointers(argv);
   const std::vector<char*> env = Pointers(environment);
-  // The child of execvpe searches our own PATH; it is set here once, before there is a second program.
+  // The child of execvpe searches our own PATH; it is set here once, before there is a second
+  // program.
   const absl::Time deadline = absl::Now() + options.timeout;
   const pid_t pid = fork();
   if (pid < 0) return SystemError(errno, "fork");

@@ -1,0 +1,179 @@
+// Changes of settings and their way back. A change is in the journal, whole, before it is written;
+// so a crash at any line leaves either nothing or a record from which it is completed and later put
+// back.
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "agent/operations/executor.h"
+#include "common/operation/names.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+
+v1::RecordedChange Record(const SettingsChange& change) {
+  v1::RecordedChange out;
+  *out.mutable_result() = change.result;
+  out.set_verify_closed(change.verify_closed);
+  for (const SettingsChange::File& file : change.files) {
+    v1::RecordedFile* recorded = out.add_files();
+    recorded->set_instance(file.instance);
+    recorded->set_path(file.path);
+    recorded->set_before(file.before);
+    recorded->set_before_absent(file.before_absent);
+    recorded->set_after(file.after);
+    recorded->set_after_absent(file.after_absent);
+  }
+  return out;
+}
+
+SettingsChange FromRecord(const v1::RecordedChange& recorded, bool backwards = false) {
+  SettingsChange out;
+  out.result = recorded.result();
+  out.verify_closed = recorded.verify_closed() && !backwards;
+  for (const v1::RecordedFile& file : recorded.files()) {
+    SettingsChange::File f{file.instance(),      file.path(),  file.before(),
+                           file.before_absent(), file.after(), file.after_absent()};
+    if (backwards) {
+      std::swap(f.before, f.after);
+      std::swap(f.before_absent, f.after_absent);
+    }
+    out.files.push_back(std::move(f));
+  }
+  return out;
+}
+
+// Nothing of the change is left on the host when Apply ends with one of these.
+bool NothingLeft(const absl::Status& status) {
+  const std::string reason = ReasonOf(status);
+  return reason == "ROLLED_BACK" || reason == "CANDIDATE_REFUSED" || reason == "CHANGED_MEANWHILE";
+}
+
+v1::Snapshot MakeSnapshot(const v1::Command& command, const std::string& step, Clock& clock) {
+  v1::Snapshot snapshot;
+  snapshot.set_snapshot_id(absl::StrCat(command.command_id(), ".", step));
+  snapshot.set_command_id(command.command_id());
+  snapshot.set_operation(OperationName(command.operation()));
+  *snapshot.mutable_create_time() =
+      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock.Now()));
+  return snapshot;
+}
+}  // namespace
+
+absl::StatusOr<v1::ChangeResult> Executor::DoChange(
+    const v1::Command& command,
+    const std::string& step,
+    const std::function<absl::StatusOr<SettingsChange>()>& plan,
+    const CallContext& context) {
+  v1::Snapshot snapshot = MakeSnapshot(command, step, clock_);
+  MQ_ASSIGN_OR_RETURN(auto known, journal_.FindChange(snapshot.snapshot_id()));
+  if (!known.has_value()) {
+    MQ_ASSIGN_OR_RETURN(SettingsChange change, plan());
+    if (change.files.empty()) return change.result;
+    change.result.set_snapshot_id(snapshot.snapshot_id());
+    *snapshot.mutable_settings() = change.result.settings();
+    MQ_RETURN_IF_ERROR(journal_.IntendChange(snapshot, Record(change)));
+    known.emplace();
+    known->snapshot = snapshot;
+    known->change = Record(change);
+  }
+  const SettingsChange change = FromRecord(known->change);
+  if (!known->applied) {
+    const absl::Status applied = mail_.Apply(change, context);
+    if (!applied.ok()) {
+      if (NothingLeft(applied)) MQ_RETURN_IF_ERROR(journal_.ForgetChange(snapshot.snapshot_id()));
+      return applied;
+    }
+    MQ_RETURN_IF_ERROR(journal_.ChangeApplied(snapshot.snapshot_id()));
+  }
+  return change.result;
+}
+
+absl::Status Executor::RollBack(const std::string& snapshot_id, const CallContext& context) {
+  MQ_ASSIGN_OR_RETURN(const auto known, journal_.FindChange(snapshot_id));
+  if (!known.has_value()) return absl::OkStatus();
+  MQ_RETURN_IF_ERROR(mail_.Apply(FromRecord(known->change, /*backwards=*/true), context));
+  return journal_.ForgetChange(snapshot_id);
+}
+
+absl::StatusOr<RestorePlan> Executor::PlanRestoreOf(const v1::Restore& request,
+                                                    std::vector<Journal::Change>& outstanding) {
+  MQ_ASSIGN_OR_RETURN(outstanding, journal_.Outstanding());
+  const std::set<std::string> wanted(request.snapshot_ids().begin(), request.snapshot_ids().end());
+  if (!wanted.empty()) {
+    std::set<std::string> have;
+    for (const auto& change : outstanding) have.insert(change.snapshot.snapshot_id());
+    for (const std::string& id : wanted) {
+      if (have.count(id) == 0)
+        return Error(
+            absl::StatusCode::kNotFound, "NO_SUCH_SNAPSHOT",
+            absl::StrCat("no outstanding snapshot '", id, "' on this host; nothing was restored"));
+    }
+    std::erase_if(outstanding, [&](const Journal::Change& c) {
+      return wanted.count(c.snapshot.snapshot_id()) == 0;
+    });
+  }
+  // A restore that a crash cut short is no change to be put back itself.
+  std::erase_if(outstanding, [](const Journal::Change& c) { return c.change.has_restore(); });
+  for (const v1::RestoreDecision& decision : request.decisions()) {
+    if (decision.reason().empty())
+      return Error(
+          absl::StatusCode::kInvalidArgument, "REASON_MISSING",
+          absl::StrCat("the decision on ", decision.key(), " has no reason; nothing was restored"));
+  }
+  std::vector<v1::Setting> settings;
+  for (const auto& change : outstanding)
+    settings.insert(settings.end(), change.snapshot.settings().begin(),
+                    change.snapshot.settings().end());
+  return mail_.PlanRestore(settings, {request.decisions().begin(), request.decisions().end()});
+}
+
+absl::StatusOr<v1::RestoreResult> Executor::DoRestore(const v1::Command& command,
+                                                      const CallContext& context) {
+  std::vector<Journal::Change> outstanding;
+  v1::Snapshot marker = MakeSnapshot(command, "restore", clock_);
+  MQ_ASSIGN_OR_RETURN(auto known, journal_.FindChange(marker.snapshot_id()));
+  if (!known.has_value()) {
+    MQ_ASSIGN_OR_RETURN(RestorePlan plan,
+                        PlanRestoreOf(command.operation().restore(), outstanding));
+    v1::RecordedChange recorded = Record(plan.change);
+    *recorded.mutable_restore() = plan.result;
+    MQ_RETURN_IF_ERROR(journal_.IntendChange(marker, recorded));
+    known.emplace();
+    known->change = recorded;
+  } else {
+    MQ_ASSIGN_OR_RETURN(outstanding, journal_.Outstanding());
+    std::erase_if(outstanding, [](const Journal::Change& c) { return c.change.has_restore(); });
+  }
+  const SettingsChange change = FromRecord(known->change);
+  if (!known->applied && !change.files.empty()) {
+    const absl::Status applied = mail_.Apply(change, context);
+    if (!applied.ok()) {
+      if (NothingLeft(applied)) MQ_RETURN_IF_ERROR(journal_.ForgetChange(marker.snapshot_id()));
+      return applied;
+    }
+  }
+  MQ_RETURN_IF_ERROR(journal_.ChangeApplied(marker.snapshot_id()));
+  // A snapshot is settled when none of its settings still waits for a person.
+  const v1::RestoreResult& result = known->change.restore();
+  std::set<std::pair<std::string, std::string>> handled, waiting;
+  for (const v1::RestoredSetting& setting : result.settings()) {
+    const auto key = std::make_pair(setting.setting().instance(), setting.setting().key());
+    (setting.state() == v1::RestoredSetting::STATE_NEEDS_DECISION ? waiting : handled).insert(key);
+  }
+  for (const auto& one : outstanding) {
+    const bool settled = std::all_of(one.snapshot.settings().begin(), one.snapshot.settings().end(),
+                                     [&](const v1::Setting& s) {
+                                       const auto key = std::make_pair(s.instance(), s.key());
+                                       return handled.count(key) != 0 && waiting.count(key) == 0;
+                                     });
+    if (settled) MQ_RETURN_IF_ERROR(journal_.CloseChange(one.snapshot.snapshot_id(), "restored"));
+  }
+  MQ_RETURN_IF_ERROR(journal_.CloseChange(marker.snapshot_id(), "a restore"));
+  return result;
+}
+
+}  // namespace mailquench::agent

@@ -1,0 +1,173 @@
+// The contain unit: stop, sweep, lock, silence, start, ask. It is journaled step by step and is
+// completed alone.
+#include <google/protobuf/util/time_util.h>
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/operations/executor.h"
+#include "common/fault/fault_point.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+using google::protobuf::util::TimeUtil;
+MQ_DEFINE_FAULT_POINT(kBeforeStop, "contain.stop.before");
+MQ_DEFINE_FAULT_POINT(kStopped, "contain.stop.after");
+MQ_DEFINE_FAULT_POINT(kSwept, "contain.sweep.after");
+MQ_DEFINE_FAULT_POINT(kLocked, "contain.lock.after");
+MQ_DEFINE_FAULT_POINT(kSilenced, "contain.silence.after");
+MQ_DEFINE_FAULT_POINT(kStarted, "contain.start.after");
+
+google::protobuf::Duration ToProtoDuration(absl::Duration duration) {
+  return TimeUtil::MicrosecondsToDuration(absl::ToInt64Microseconds(duration));
+}
+
+v1::RelayLock LockOf(const v1::Contain& request) {
+  v1::RelayLock lock;
+  *lock.mutable_instances() = request.instances();
+  lock.set_mode(request.mode() == v1::RELAY_MODE_UNSPECIFIED ? v1::RELAY_MODE_CLOSED
+                                                             : request.mode());
+  *lock.mutable_clients() = request.clients();
+  return lock;
+}
+}  // namespace
+
+absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command,
+                                                      const CallContext& context) {
+  const v1::Contain& request = command.operation().contain();
+  const std::string& id = command.command_id();
+  const InstanceNames chosen(request.instances().begin(), request.instances().end());
+  const absl::Time began = clock_.Now();
+  v1::ContainResult result;
+
+  // Which instances ran is written down before the first is stopped: only those are started again.
+  MQ_ASSIGN_OR_RETURN(auto recorded, journal_.Step(id, "was_running"));
+  v1::ServiceStatusResult before;
+  if (recorded.has_value()) {
+    if (!before.ParseFromString(*recorded))
+      return absl::DataLossError("the journal's step was_running cannot be read");
+  } else {
+    MQ_ASSIGN_OR_RETURN(before, mail_.Status(chosen));
+    MQ_RETURN_IF_ERROR(journal_.RecordStep(id, "was_running", before.SerializeAsString()));
+  }
+  InstanceNames was_running;
+  for (const auto& instance : before.instances()) {
+    if (instance.running()) was_running.push_back(instance.name());
+  }
+
+  MQ_FAULT_POINT(kBeforeStop);
+  absl::Time step = clock_.Now();
+  context.progress("stopping");
+  MQ_RETURN_IF_ERROR(Prepend(mail_.Stop(chosen, context).status(),
+                             "the stop failed; queues and settings were left as they were"));
+  *result.mutable_stop_time() = ToProtoDuration(clock_.Now() - step);
+  absl::Duration elsewhere = clock_.Now() - step;
+  MQ_FAULT_POINT(kStopped);
+
+  // From here on the host stays stopped whenever a step fails: a host that is not swept and locked
+  // must not send.
+  const auto stays_stopped = [&](const absl::Status& status, absl::string_view what) {
+    const absl::Status out = Prepend(status, absl::StrCat(what, "; the service stays stopped"));
+    RaiseAlarm(std::string(out.message()));
+    return out;
+  };
+  context.progress("setting the queues aside");
+  v1::QueueQuarantine sweep;
+  *sweep.mutable_instances() = request.instances();
+  sweep.set_incident_id(request.incident_id());
+  sweep.set_reason(request.reason());
+  const auto swept = mail_.Quarantine(sweep, context);
+  if (!swept.ok()) return stays_stopped(swept.status(), "the queues could not be set aside");
+  *result.mutable_quarantine() = *swept;
+  MQ_FAULT_POINT(kSwept);
+
+  context.progress("closing the relay");
+  const v1::RelayLock lock = LockOf(request);
+  const auto locked = DoChange(
+      command, "lock", [&] { return mail_.PlanRelayLock(lock); }, context);
+  if (!locked.ok()) return stays_stopped(locked.status(), "the relay could not be locked");
+  *result.mutable_lock() = *locked;
+  MQ_FAULT_POINT(kLocked);
+  if (!request.keep_notifications()) {
+    context.progress("silencing notifications");
+    v1::NdrSilence silence;
+    *silence.mutable_instances() = request.instances();
+    const auto silenced = DoChange(
+        command, "silence", [&] { return mail_.PlanNdrSilence(silence); }, context);
+    if (!silenced.ok())
+      return stays_stopped(silenced.status(), "notifications could not be silenced");
+    *result.mutable_silence() = *silenced;
+  }
+  MQ_FAULT_POINT(kSilenced);
+  const absl::Status verified = mail_.VerifyLocked(lock);
+  if (!verified.ok()) return stays_stopped(verified, "the lock could not be verified");
+
+  if (!request.leave_stopped() && !was_running.empty()) {
+    step = clock_.Now();
+    const absl::Status started = StartAndVerify(command, request, was_running, result, context);
+    elsewhere += absl::Microseconds(TimeUtil::DurationToMicroseconds(result.start_time()));
+    if (!started.ok()) return started;
+  }
+  *result.mutable_own_time() = ToProtoDuration(clock_.Now() - began - elsewhere);
+  MQ_RETURN_IF_ERROR(journal_.ClearLeases());
+  ClearAlarm();
+  return result;
+}
+
+absl::Status Executor::StartAndVerify(const v1::Command& command,
+                                      const v1::Contain& request,
+                                      const InstanceNames& was_running,
+                                      v1::ContainResult& result,
+                                      const CallContext& context) {
+  context.progress("starting");
+  const absl::Time step = clock_.Now();
+  const auto started = mail_.Start(was_running, context);
+  *result.mutable_start_time() = ToProtoDuration(clock_.Now() - step);
+  MQ_FAULT_POINT(kStarted);
+  absl::Status verdict = started.status();
+  if (verdict.ok()) {
+    context.progress("asking every listener");
+    const auto probe = mail_.Probe(v1::RelayProbe(), context);
+    verdict = probe.status();
+    if (probe.ok()) {
+      *result.mutable_probe() = *probe;
+      const std::set<std::string> exempt(result.lock().exempt_listeners().begin(),
+                                         result.lock().exempt_listeners().end());
+      int answered = 0;
+      std::vector<std::string> open;
+      for (const v1::ListenerProbe& listener : probe->listeners()) {
+        if (exempt.count(listener.target()) != 0) continue;
+        answered += listener.verdict() != v1::RELAY_VERDICT_UNKNOWN ? 1 : 0;
+        // Under LISTED this host itself may be one of the listed clients, so that an inside answer
+        // proves nothing.
+        if (listener.verdict() == v1::RELAY_VERDICT_OPEN && request.mode() != v1::RELAY_MODE_LISTED)
+          open.push_back(listener.target());
+      }
+      if (!open.empty())
+        verdict = Error(absl::StatusCode::kFailedPrecondition, "STILL_OPEN",
+                        absl::StrCat("after the lock a dialogue could still relay through ",
+                                     absl::StrJoin(open, ", ")));
+      else if (answered == 0 && probe->listeners_size() > 0)
+        verdict = Error(absl::StatusCode::kFailedPrecondition, "NO_LISTENER_ANSWERS",
+                        "after the lock no listener answered an SMTP dialogue");
+    }
+  }
+  if (verdict.ok()) return absl::OkStatus();
+  // Neither open nor dead: the settings go back to what they were and the host stays stopped, with
+  // its queues set aside.
+  const absl::Status stopped = mail_.Stop(was_running, context).status();
+  absl::Status back = RollBack(absl::StrCat(command.command_id(), ".silence"), context);
+  back.Update(RollBack(absl::StrCat(command.command_id(), ".lock"), context));
+  const absl::Status out =
+      Prepend(verdict, absl::StrCat("the start could not be verified; the settings were ",
+                                    back.ok() ? "put back as they were" : "NOT all put back",
+                                    ", the service ",
+                                    stopped.ok() ? "stays stopped" : "could NOT be stopped",
+                                    ", the queues stay set aside"));
+  RaiseAlarm(std::string(out.message()));
+  return out;
+}
+
+}  // namespace mailquench::agent

@@ -1,0 +1,329 @@
+#include "agent/operations/executor.h"
+
+#include <google/protobuf/util/time_util.h>
+#include <spdlog/spdlog.h>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "agent/os/files.h"
+#include "agent/os/lock.h"
+#include "common/operation/names.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+using google::protobuf::util::TimeUtil;
+
+google::protobuf::Timestamp Stamp(absl::Time time) {
+  return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
+}
+
+InstanceNames Names(const google::protobuf::RepeatedPtrField<std::string>& names) {
+  return {names.begin(), names.end()};
+}
+
+v1::Outcome OutcomeOf(const absl::Status& status, bool admitted, bool changed) {
+  if (status.ok()) return changed ? v1::OUTCOME_SUCCEEDED : v1::OUTCOME_UNCHANGED;
+  if (!admitted) return v1::OUTCOME_REFUSED;
+  switch (status.code()) {
+    case absl::StatusCode::kDeadlineExceeded:
+      return v1::OUTCOME_TIMED_OUT;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kUnimplemented:
+      return v1::OUTCOME_REFUSED;
+    default:
+      return v1::OUTCOME_FAILED;
+  }
+}
+}  // namespace
+
+Executor::Executor(MailSystem& mail, Journal& journal, Clock& clock, ExecutorOptions options)
+    : mail_(mail), journal_(journal), clock_(clock), options_(std::move(options)) {}
+
+absl::Status Executor::Admit(const v1::Command& command) {
+  if (command.command_id().empty() || command.command_id().size() > 200)
+    return Error(absl::StatusCode::kInvalidArgument, "BAD_COMMAND_ID",
+                 "the command has no usable id; nothing was done");
+  if (command.host_id() != options_.host_id)
+    return Error(absl::StatusCode::kPermissionDenied, "WRONG_HOST",
+                 absl::StrCat("the command names host '", command.host_id(), "', this is '",
+                              options_.host_id, "'; nothing was done"));
+  const std::string name = OperationName(command.operation());
+  if (name.empty())
+    return Error(absl::StatusCode::kUnimplemented, "UNKNOWN_OPERATION",
+                 "the command holds no operation that this agent knows; nothing was done");
+  if (!options_.allowed_operations.empty() && options_.allowed_operations.count(name) == 0)
+    return Error(
+        absl::StatusCode::kPermissionDenied, "NOT_ALLOWED_HERE",
+        absl::StrCat("this host's own allow list does not contain ", name, "; nothing was done"));
+  const std::lock_guard<std::mutex> lock(mu_);
+  if (cancelled_.count(command.command_id()) != 0)
+    return Error(absl::StatusCode::kCancelled, "CANCELLED",
+                 "cancelled before it began; nothing was done");
+  return absl::OkStatus();
+}
+
+v1::OperationReport Executor::Execute(const v1::Command& command,
+                                      bool local,
+                                      const ProgressFn& progress) {
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    running_.insert(command.command_id());
+  }
+  const absl::Cleanup done = [&] {
+    const std::lock_guard<std::mutex> lock(mu_);
+    running_.erase(command.command_id());
+  };
+  return Run(command, local, progress);
+}
+
+v1::OperationReport Executor::Run(const v1::Command& command,
+                                  bool local,
+                                  const ProgressFn& progress) {
+  v1::OperationReport report;
+  report.set_command_id(command.command_id());
+  report.set_operation(OperationName(command.operation()));
+  report.set_local(local);
+  *report.mutable_start_time() = Stamp(clock_.Now());
+  const auto finish = [&](const absl::Status& status, bool admitted, bool changed) {
+    report.set_outcome(status.code() == absl::StatusCode::kCancelled
+                           ? v1::OUTCOME_CANCELLED
+                           : OutcomeOf(status, admitted, changed));
+    if (!status.ok()) *report.mutable_error() = ToProto(status);
+    *report.mutable_end_time() = Stamp(clock_.Now());
+  };
+
+  // A wrong envelope is never written down: its id may be another command's.
+  const absl::Status admitted = Admit(command);
+  if (!admitted.ok()) {
+    finish(admitted, false, false);
+    return report;
+  }
+  const bool observes = ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE;
+  std::unique_ptr<FileLock> host;
+  if (!observes) {
+    auto lock =
+        FileLock::Acquire(absl::StrCat(options_.state_dir, "/changes.lock"), options_.lock_wait);
+    if (!lock.ok()) {
+      finish(lock.status(), true, false);
+      return report;
+    }
+    host = *std::move(lock);
+  }
+  v1::OperationReport recorded;
+  const auto known = journal_.Begin(command, local, &recorded);
+  if (!known.ok()) {
+    finish(Prepend(known.status(), "the journal could not take the intent, so nothing was done"),
+           true, false);
+    return report;
+  }
+  if (*known == Journal::Known::kDone) return recorded;
+
+  CallContext context;
+  context.command_id = command.command_id();
+  const absl::Duration timeout =
+      command.has_timeout()
+          ? absl::Microseconds(TimeUtil::DurationToMicroseconds(command.timeout()))
+          : options_.default_timeout;
+  context.deadline = clock_.Now() + timeout;
+  context.progress = [&](const std::string& text) {
+    spdlog::info("{}: {}", command.command_id(), text);
+    if (progress) progress(command.command_id(), text);
+  };
+  bool changed = true;
+  auto result = Perform(command, context, changed);
+  if (result.ok()) *report.mutable_result() = *std::move(result);
+  finish(result.status(), true, changed);
+  const absl::Status written = journal_.Finish(report);
+  if (!written.ok()) {
+    spdlog::error("{}: the outcome could not be written: {}", command.command_id(),
+                  written.ToString());
+    // Not reported as done: after a restart the journal still says "begun", and the command is
+    // completed then.
+    report.set_outcome(v1::OUTCOME_FAILED);
+    *report.mutable_error() = ToProto(Prepend(
+        written, "done, but the journal could not take the outcome; it will be completed again"));
+  }
+  spdlog::info("{} {}: {} {}", report.command_id(), report.operation(),
+               OutcomeName(report.outcome()), report.error().message());
+  return report;
+}
+
+absl::StatusOr<v1::OperationResult> Executor::Perform(const v1::Command& command,
+                                                      const CallContext& context,
+                                                      bool& changed) {
+  const v1::Operation& operation = command.operation();
+  v1::OperationResult out;
+  // Each arm: call, move the result into its field, and say whether anything changed.
+#define MQ_RESULT(field, expr)                  \
+  {                                             \
+    auto value = (expr);                        \
+    if (!value.ok()) return value.status();     \
+    *out.mutable_##field() = *std::move(value); \
+  }
+  switch (operation.kind_case()) {
+    case v1::Operation::kServiceStatus:
+      MQ_RESULT(service_status, mail_.Status(Names(operation.service_status().instances())));
+      break;
+    case v1::Operation::kServiceStop:
+      MQ_RESULT(service_stop, DoStop(command, context));
+      changed = out.service_stop().stopped_size() > 0;
+      break;
+    case v1::Operation::kServiceStart:
+      MQ_RESULT(service_start, DoStart(operation.service_start(), context));
+      changed = out.service_start().started_size() > 0;
+      break;
+    case v1::Operation::kQueueSurvey:
+      MQ_RESULT(queue_survey, mail_.Survey(Names(operation.queue_survey().instances()), context));
+      break;
+    case v1::Operation::kQueueQuarantine:
+      MQ_RESULT(queue_quarantine, DoQuarantine(command, context));
+      break;
+    case v1::Operation::kQuarantineList:
+      MQ_RESULT(quarantine_list, mail_.ListQuarantines());
+      break;
+    case v1::Operation::kQuarantineAnalyse:
+      MQ_RESULT(quarantine_analyse, mail_.Analyse(operation.quarantine_analyse(), context));
+      break;
+    case v1::Operation::kQuarantineRelease:
+      MQ_RESULT(quarantine_release, mail_.Release(operation.quarantine_release(), context));
+      changed = out.quarantine_release().released() > 0;
+      break;
+    case v1::Operation::kQuarantineDiscard:
+      MQ_RESULT(quarantine_discard, mail_.Discard(operation.quarantine_discard(), context));
+      changed = out.quarantine_discard().discarded() > 0;
+      break;
+    case v1::Operation::kRelayLock:
+      MQ_RESULT(relay_lock,
+                DoChange(
+                    command, "lock", [&] { return mail_.PlanRelayLock(operation.relay_lock()); },
+                    context));
+      changed = out.relay_lock().settings_size() > 0;
+      break;
+    case v1::Operation::kNdrSilence:
+      MQ_RESULT(ndr_silence,
+                DoChange(
+                    command, "silence",
+                    [&] { return mail_.PlanNdrSilence(operation.ndr_silence()); }, context));
+      changed = out.ndr_silence().settings_size() > 0;
+      break;
+    case v1::Operation::kSenderBlock:
+      MQ_RESULT(sender_block,
+                DoChange(
+                    command, "block",
+                    [&] { return mail_.PlanSenderBlock(operation.sender_block()); }, context));
+      changed = out.sender_block().settings_size() > 0;
+      break;
+    case v1::Operation::kSenderUnblock:
+      MQ_RESULT(sender_unblock,
+                DoChange(
+                    command, "unblock",
+                    [&] { return mail_.PlanSenderUnblock(operation.sender_unblock()); }, context));
+      changed = out.sender_unblock().settings_size() > 0;
+      break;
+    case v1::Operation::kRestore:
+      MQ_RESULT(restore, DoRestore(command, context));
+      changed = out.restore().put_back() + out.restore().kept_as_fix() > 0;
+      break;
+    case v1::Operation::kRelayProbe:
+      MQ_RESULT(relay_probe, mail_.Probe(operation.relay_probe(), context));
+      break;
+    case v1::Operation::kQueueWatch:
+      MQ_RESULT(queue_watch, DoWatch(operation.queue_watch(), context));
+      break;
+    case v1::Operation::kContain:
+      MQ_RESULT(contain, DoContain(command, context));
+      break;
+    case v1::Operation::KIND_NOT_SET:
+      return absl::InternalError("admitted without an operation");
+  }
+#undef MQ_RESULT
+  return out;
+}
+
+v1::OperationPlanned Executor::Plan(const v1::Command& command) {
+  v1::OperationPlanned planned;
+  planned.set_command_id(command.command_id());
+  absl::Status status = Admit(command);
+  if (status.ok()) {
+    auto plan = MakePlan(command.operation());
+    if (plan.ok()) *planned.mutable_plan() = *std::move(plan);
+    status = plan.status();
+  }
+  if (!status.ok()) {
+    planned.mutable_refused()->set_command_id(command.command_id());
+    planned.mutable_refused()->set_operation(OperationName(command.operation()));
+    planned.mutable_refused()->set_outcome(v1::OUTCOME_REFUSED);
+    *planned.mutable_refused()->mutable_error() = ToProto(status);
+  }
+  return planned;
+}
+
+std::vector<v1::OperationReport> Executor::ResumeUnfinished(const ProgressFn& progress) {
+  std::vector<v1::OperationReport> reports;
+  const auto unfinished = journal_.Unfinished();
+  if (!unfinished.ok()) {
+    spdlog::error("the journal cannot be read: {}", unfinished.status().ToString());
+    return reports;
+  }
+  for (const v1::Command& command : *unfinished) {
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      if (running_.count(command.command_id()) != 0) continue;
+    }
+    spdlog::warn("completing {} ({}), which was begun before", command.command_id(),
+                 OperationName(command.operation()));
+    const auto local = journal_.IsLocal(command.command_id());
+    reports.push_back(Execute(command, local.ok() && *local, progress));
+  }
+  return reports;
+}
+
+v1::KnownCommands Executor::Reconcile(const v1::Reconcile& request) {
+  v1::KnownCommands known;
+  for (const std::string& id : request.command_ids()) {
+    const auto report = journal_.Report(id);
+    if (report.ok() && report->has_value()) {
+      *known.add_reports() = **report;
+      continue;
+    }
+    bool running = !report.ok();  // Unreadable: do not claim that it was never seen.
+    const auto unfinished = journal_.Unfinished();
+    if (unfinished.ok()) {
+      for (const v1::Command& command : *unfinished)
+        running = running || command.command_id() == id;
+    }
+    const std::lock_guard<std::mutex> lock(mu_);
+    if (running || running_.count(id) != 0)
+      known.add_running(id);
+    else
+      known.add_never_seen(id);
+  }
+  return known;
+}
+
+void Executor::Cancel(const std::string& command_id) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  if (cancelled_.size() > 10000) cancelled_.clear();
+  cancelled_.insert(command_id);
+}
+
+void Executor::RaiseAlarm(const std::string& text) {
+  spdlog::critical("ALARM: {}", text);
+  const absl::Status written =
+      WriteFileAtomically(absl::StrCat(options_.state_dir, "/alarm"), text + "\n");
+  if (!written.ok())
+    spdlog::critical("the alarm file could not be written: {}", written.ToString());
+}
+
+void Executor::ClearAlarm() {
+  RemoveFile(absl::StrCat(options_.state_dir, "/alarm")).IgnoreError();
+}
+
+std::string Executor::Alarm() {
+  const auto text = ReadFile(absl::StrCat(options_.state_dir, "/alarm"), 65536);
+  return text.ok() ? *text : "";
+}
+
+}  // namespace mailquench::agent

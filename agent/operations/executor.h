@@ -1,0 +1,115 @@
+// Runs typed operations on this host: journal first, then the act, then the outcome. The same for a
+// command of the controller and for a break-glass one.
+#ifndef MAILQUENCH_AGENT_OPERATIONS_EXECUTOR_H_
+#define MAILQUENCH_AGENT_OPERATIONS_EXECUTOR_H_
+
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/mail/mail_system.h"
+#include "agent/operations/journal.h"
+#include "common/clock/clock.h"
+#include "mailquench/v1/agent_link.pb.h"
+
+namespace mailquench::agent {
+
+struct ExecutorOptions {
+  std::string host_id;                       // Commands that name another host are refused.
+  std::string state_dir;                     // Holds the host's lock and the alarm file.
+  std::set<std::string> allowed_operations;  // Empty: all. The controller cannot widen it.
+  absl::Duration default_timeout = absl::Minutes(30);
+  absl::Duration lock_wait = absl::Minutes(10);  // For another change on this host to end.
+};
+
+using ProgressFn = std::function<void(const std::string& command_id, const std::string& text)>;
+
+// Thread-safe. Changes are made one at a time over the whole host (a file lock, so across processes
+// too); observing operations run beside them.
+class Executor {
+ public:
+  // The references must outlive this object.
+  Executor(MailSystem& mail, Journal& journal, Clock& clock, ExecutorOptions options);
+
+  // Blocks until the operation has ended. A command id that was finished before gets the recorded
+  // report; one that a crash left half done is completed. The report is in the journal before this
+  // returns.
+  v1::OperationReport Execute(const v1::Command& command, bool local, const ProgressFn& progress);
+
+  // The dry run. Touches nothing, records nothing.
+  v1::OperationPlanned Plan(const v1::Command& command);
+
+  // Completes what a crash left behind. Returns the reports.
+  std::vector<v1::OperationReport> ResumeUnfinished(const ProgressFn& progress);
+
+  // Answers what became of commands.
+  v1::KnownCommands Reconcile(const v1::Reconcile& request);
+
+  // Ends the leases whose time has come: sweep, lock, verify, start. Returns the reports of what it
+  // did.
+  std::vector<v1::OperationReport> EndDueLeases(const ProgressFn& progress);
+
+  // A cancelled command is refused where it has not begun.
+  void Cancel(const std::string& command_id);
+
+  // Why a person must look at this host; "" when nobody need. Also in STATE_DIR/alarm.
+  std::string Alarm();
+
+ private:
+  v1::OperationReport Run(const v1::Command& command, bool local, const ProgressFn& progress);
+  absl::Status Admit(const v1::Command& command);
+  absl::StatusOr<v1::OperationResult> Perform(const v1::Command& command,
+                                              const CallContext& context,
+                                              bool& changed);
+
+  // contain.cc
+  absl::StatusOr<v1::ContainResult> DoContain(const v1::Command& command,
+                                              const CallContext& context);
+  absl::Status StartAndVerify(const v1::Command& command,
+                              const v1::Contain& request,
+                              const InstanceNames& was_running,
+                              v1::ContainResult& result,
+                              const CallContext& context);
+  // changes.cc
+  absl::StatusOr<v1::ChangeResult> DoChange(
+      const v1::Command& command,
+      const std::string& step,
+      const std::function<absl::StatusOr<SettingsChange>()>& plan,
+      const CallContext& context);
+  absl::StatusOr<v1::RestoreResult> DoRestore(const v1::Command& command,
+                                              const CallContext& context);
+  absl::StatusOr<RestorePlan> PlanRestoreOf(const v1::Restore& request,
+                                            std::vector<Journal::Change>& outstanding);
+  absl::Status RollBack(const std::string& snapshot_id, const CallContext& context);
+  // service.cc
+  absl::StatusOr<v1::ServiceStopResult> DoStop(const v1::Command& command,
+                                               const CallContext& context);
+  absl::StatusOr<v1::ServiceStartResult> DoStart(const v1::ServiceStart& request,
+                                                 const CallContext& context);
+  absl::StatusOr<v1::QueueQuarantineResult> DoQuarantine(const v1::Command& command,
+                                                         const CallContext& context);
+  v1::OperationReport EndLease(const v1::Lease& lease, const ProgressFn& progress);
+  // watch.cc
+  absl::StatusOr<v1::QueueWatchResult> DoWatch(const v1::QueueWatch& request,
+                                               const CallContext& context);
+  // plan.cc
+  absl::StatusOr<v1::OperationPlan> MakePlan(const v1::Operation& operation);
+
+  void RaiseAlarm(const std::string& text);
+  void ClearAlarm();
+
+  MailSystem& mail_;
+  Journal& journal_;
+  Clock& clock_;
+  const ExecutorOptions options_;
+  std::mutex mu_;  // Guards the two sets.
+  std::set<std::string> running_;
+  std::set<std::string> cancelled_;
+};
+
+}  // namespace mailquench::agent
+
+#endif  // MAILQUENCH_AGENT_OPERATIONS_EXECUTOR_H_

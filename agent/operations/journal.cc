@@ -1,0 +1,219 @@
+#include "agent/operations/journal.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/fault/fault_point.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+MQ_DEFINE_FAULT_POINT(kBegun, "journal.begin.after");
+MQ_DEFINE_FAULT_POINT(kFinished, "journal.finish.before");
+MQ_DEFINE_FAULT_POINT(kIntended, "journal.change.intended");
+MQ_DEFINE_FAULT_POINT(kApplied, "journal.change.applied");
+
+constexpr char kSchema[] = R"(
+CREATE TABLE IF NOT EXISTS commands(seq INTEGER PRIMARY KEY AUTOINCREMENT, command_id TEXT UNIQUE NOT NULL,
+  command BLOB NOT NULL, local INTEGER NOT NULL, report BLOB, acknowledged INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS commands_open ON commands(acknowledged, seq);
+CREATE TABLE IF NOT EXISTS steps(command_id TEXT NOT NULL, step TEXT NOT NULL, result BLOB NOT NULL,
+  PRIMARY KEY(command_id, step));
+CREATE TABLE IF NOT EXISTS changes(seq INTEGER PRIMARY KEY AUTOINCREMENT, snapshot_id TEXT UNIQUE NOT NULL,
+  snapshot BLOB NOT NULL, change BLOB NOT NULL, applied INTEGER NOT NULL DEFAULT 0, closed TEXT);
+CREATE TABLE IF NOT EXISTS leases(command_id TEXT PRIMARY KEY, lease BLOB NOT NULL);
+)";
+
+template <class Message>
+absl::StatusOr<Message> Parse(const std::string& bytes, absl::string_view what) {
+  Message message;
+  if (!message.ParseFromString(bytes))
+    return Error(absl::StatusCode::kDataLoss, "JOURNAL_DAMAGED",
+                 absl::StrCat("the journal's ", what, " cannot be read"));
+  return message;
+}
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
+  MQ_ASSIGN_OR_RETURN(std::unique_ptr<Database> db, Database::Open(path));
+  MQ_RETURN_IF_ERROR(db->Script(kSchema));
+  return std::unique_ptr<Journal>(new Journal(std::move(db)));
+}
+
+absl::StatusOr<Journal::Known> Journal::Begin(const v1::Command& command,
+                                              bool local,
+                                              v1::OperationReport* report) {
+  Known known = Known::kNew;
+  MQ_RETURN_IF_ERROR(db_->Transaction([&]() -> absl::Status {
+    MQ_ASSIGN_OR_RETURN(
+        const auto rows,
+        db_->Query("SELECT report FROM commands WHERE command_id=?", {command.command_id()}));
+    if (!rows.empty()) {
+      known = Known::kUnfinished;
+      if (rows[0].Text(0).empty()) return absl::OkStatus();
+      known = Known::kDone;
+      MQ_ASSIGN_OR_RETURN(*report, Parse<v1::OperationReport>(rows[0].Text(0), "report"));
+      return absl::OkStatus();
+    }
+    return db_->Execute(
+        "INSERT INTO commands(command_id, command, local) VALUES(?,?,?)",
+        {command.command_id(), Blob{command.SerializeAsString()}, std::int64_t{local}});
+  }));
+  MQ_FAULT_POINT(kBegun);
+  return known;
+}
+
+absl::Status Journal::Finish(const v1::OperationReport& report) {
+  MQ_FAULT_POINT(kFinished);
+  return db_->Execute("UPDATE commands SET report=? WHERE command_id=?",
+                      {Blob{report.SerializeAsString()}, report.command_id()});
+}
+
+absl::StatusOr<std::optional<v1::OperationReport>> Journal::Report(const std::string& command_id) {
+  MQ_ASSIGN_OR_RETURN(const auto rows,
+                      db_->Query("SELECT report FROM commands WHERE command_id=?", {command_id}));
+  if (rows.empty() || rows[0].Text(0).empty()) return std::optional<v1::OperationReport>();
+  MQ_ASSIGN_OR_RETURN(v1::OperationReport report,
+                      Parse<v1::OperationReport>(rows[0].Text(0), "report"));
+  return std::optional<v1::OperationReport>(std::move(report));
+}
+
+absl::StatusOr<std::vector<v1::Command>> Journal::Unfinished() {
+  MQ_ASSIGN_OR_RETURN(const auto rows,
+                      db_->Query("SELECT command FROM commands WHERE report IS NULL ORDER BY seq"));
+  std::vector<v1::Command> out;
+  for (const SqlRow& row : rows) {
+    MQ_ASSIGN_OR_RETURN(v1::Command command, Parse<v1::Command>(row.Text(0), "command"));
+    out.push_back(std::move(command));
+  }
+  return out;
+}
+
+absl::StatusOr<bool> Journal::IsLocal(const std::string& command_id) {
+  MQ_ASSIGN_OR_RETURN(const auto rows,
+                      db_->Query("SELECT local FROM commands WHERE command_id=?", {command_id}));
+  return !rows.empty() && rows[0].Int(0) != 0;
+}
+
+absl::StatusOr<std::vector<v1::OperationReport>> Journal::Unreported() {
+  MQ_ASSIGN_OR_RETURN(const auto rows,
+                      db_->Query("SELECT report FROM commands WHERE report IS NOT NULL AND "
+                                 "acknowledged=0 ORDER BY seq LIMIT 1000"));
+  std::vector<v1::OperationReport> out;
+  for (const SqlRow& row : rows) {
+    MQ_ASSIGN_OR_RETURN(v1::OperationReport report,
+                        Parse<v1::OperationReport>(row.Text(0), "report"));
+    out.push_back(std::move(report));
+  }
+  return out;
+}
+
+absl::Status Journal::Acknowledge(const std::string& command_id) {
+  return db_->Execute("UPDATE commands SET acknowledged=1 WHERE command_id=?", {command_id});
+}
+
+absl::Status Journal::RecordStep(const std::string& command_id,
+                                 const std::string& step,
+                                 const std::string& result) {
+  return db_->Execute("INSERT OR REPLACE INTO steps(command_id, step, result) VALUES(?,?,?)",
+                      {command_id, step, Blob{result}});
+}
+
+absl::StatusOr<std::optional<std::string>> Journal::Step(const std::string& command_id,
+                                                         const std::string& step) {
+  MQ_ASSIGN_OR_RETURN(
+      const auto rows,
+      db_->Query("SELECT result FROM steps WHERE command_id=? AND step=?", {command_id, step}));
+  if (rows.empty()) return std::optional<std::string>();
+  return std::optional<std::string>(rows[0].Text(0));
+}
+
+absl::Status Journal::IntendChange(const v1::Snapshot& snapshot, const v1::RecordedChange& change) {
+  MQ_RETURN_IF_ERROR(
+      db_->Execute("INSERT INTO changes(snapshot_id, snapshot, change) VALUES(?,?,?)",
+                   {snapshot.snapshot_id(), Blob{snapshot.SerializeAsString()},
+                    Blob{change.SerializeAsString()}}));
+  MQ_FAULT_POINT(kIntended);
+  return absl::OkStatus();
+}
+
+absl::Status Journal::ChangeApplied(const std::string& snapshot_id) {
+  MQ_FAULT_POINT(kApplied);
+  return db_->Execute("UPDATE changes SET applied=1 WHERE snapshot_id=?", {snapshot_id});
+}
+
+absl::Status Journal::ForgetChange(const std::string& snapshot_id) {
+  return db_->Execute("DELETE FROM changes WHERE snapshot_id=?", {snapshot_id});
+}
+
+namespace {
+absl::StatusOr<Journal::Change> ToChange(const SqlRow& row) {
+  Journal::Change out;
+  MQ_ASSIGN_OR_RETURN(out.snapshot, Parse<v1::Snapshot>(row.Text(0), "snapshot"));
+  MQ_ASSIGN_OR_RETURN(out.change, Parse<v1::RecordedChange>(row.Text(1), "change"));
+  out.applied = row.Int(2) != 0;
+  return out;
+}
+}  // namespace
+
+absl::StatusOr<std::optional<Journal::Change>> Journal::FindChange(const std::string& snapshot_id) {
+  MQ_ASSIGN_OR_RETURN(
+      const auto rows,
+      db_->Query("SELECT snapshot, change, applied FROM changes WHERE snapshot_id=?",
+                 {snapshot_id}));
+  if (rows.empty()) return std::optional<Change>();
+  MQ_ASSIGN_OR_RETURN(Change change, ToChange(rows[0]));
+  return std::optional<Change>(std::move(change));
+}
+
+absl::StatusOr<std::vector<Journal::Change>> Journal::Outstanding() {
+  MQ_ASSIGN_OR_RETURN(
+      const auto rows,
+      db_->Query(
+          "SELECT snapshot, change, applied FROM changes WHERE closed IS NULL ORDER BY seq"));
+  std::vector<Change> out;
+  for (const SqlRow& row : rows) {
+    MQ_ASSIGN_OR_RETURN(Change change, ToChange(row));
+    out.push_back(std::move(change));
+  }
+  return out;
+}
+
+absl::Status Journal::CloseChange(const std::string& snapshot_id, const std::string& reason) {
+  return db_->Execute("UPDATE changes SET closed=? WHERE snapshot_id=?", {reason, snapshot_id});
+}
+
+absl::Status Journal::PutLease(const v1::Lease& lease) {
+  return db_->Execute("INSERT OR REPLACE INTO leases(command_id, lease) VALUES(?,?)",
+                      {lease.command_id(), Blob{lease.SerializeAsString()}});
+}
+
+absl::Status Journal::RenewLease(const std::string& command_id, absl::Time end) {
+  return db_->Transaction([&]() -> absl::Status {
+    MQ_ASSIGN_OR_RETURN(const auto rows,
+                        db_->Query("SELECT lease FROM leases WHERE command_id=?", {command_id}));
+    if (rows.empty())
+      return Error(absl::StatusCode::kNotFound, "NO_LEASE",
+                   absl::StrCat("no lease of command ", command_id, " is running"));
+    MQ_ASSIGN_OR_RETURN(v1::Lease lease, Parse<v1::Lease>(rows[0].Text(0), "lease"));
+    *lease.mutable_end_time() =
+        google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(end));
+    return PutLease(lease);
+  });
+}
+
+absl::Status Journal::ClearLeases() {
+  return db_->Execute("DELETE FROM leases");
+}
+
+absl::StatusOr<std::vector<v1::Lease>> Journal::Leases() {
+  MQ_ASSIGN_OR_RETURN(const auto rows, db_->Query("SELECT lease FROM leases"));
+  std::vector<v1::Lease> out;
+  for (const SqlRow& row : rows) {
+    MQ_ASSIGN_OR_RETURN(v1::Lease lease, Parse<v1::Lease>(row.Text(0), "lease"));
+    out.push_back(std::move(lease));
+  }
+  return out;
+}
+
+}  // namespace mailquench::agent

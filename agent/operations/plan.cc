@@ -1,0 +1,139 @@
+// The dry run, computed on the host: what would be done, in sentences, and the result's shape
+// filled with what would be.
+#include "absl/strings/str_cat.h"
+#include "agent/operations/executor.h"
+#include "common/operation/names.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+void Describe(const SettingsChange& change, absl::string_view what, v1::OperationPlan& plan) {
+  if (change.files.empty()) {
+    plan.add_steps(absl::StrCat(what, ": already so, nothing would change"));
+    return;
+  }
+  for (const v1::Setting& setting : change.result.settings())
+    plan.add_steps(absl::StrCat(what, ": ", setting.instance(), " ", setting.key(),
+                                setting.before_absent() ? " would be added" : " would change"));
+  for (const v1::LegitimateUse& use : change.result.refused_from_now())
+    plan.add_warnings(absl::StrCat(
+        "relays today and would be refused: ", use.account().empty() ? use.client() : use.account(),
+        " (", use.messages(), " messages)"));
+  if (!change.result.notice().empty()) plan.add_warnings(change.result.notice());
+}
+}  // namespace
+
+absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operation) {
+  v1::OperationPlan plan;
+  plan.set_operation(OperationName(operation));
+  plan.set_operation_class(ClassOf(operation));
+  v1::OperationResult& preview = *plan.mutable_preview();
+  const auto queued = [&](const auto& request) -> absl::Status {
+    MQ_ASSIGN_OR_RETURN(const std::int64_t count, mail_.CountQueued({request.instances().begin(),
+                                                                     request.instances().end()}));
+    plan.add_steps(absl::StrCat("set aside ", count, " queued messages"));
+    v1::QuarantineInfo* info = preview.mutable_queue_quarantine()->add_quarantines();
+    info->set_messages(count);
+    return absl::OkStatus();
+  };
+  const auto change = [&](absl::StatusOr<SettingsChange> planned, absl::string_view what,
+                          v1::ChangeResult* into) -> absl::Status {
+    MQ_RETURN_IF_ERROR(planned.status());
+    Describe(*planned, what, plan);
+    if (into != nullptr) *into = planned->result;
+    return absl::OkStatus();
+  };
+  switch (operation.kind_case()) {
+    case v1::Operation::kServiceStop:
+      plan.add_steps("stop the mail service under a lease");
+      break;
+    case v1::Operation::kServiceStart:
+      plan.add_steps("start the mail service");
+      break;
+    case v1::Operation::kQueueQuarantine: {
+      const v1::QueueQuarantine& request = operation.queue_quarantine();
+      if (!request.has_filter()) {
+        MQ_RETURN_IF_ERROR(queued(request));
+        break;
+      }
+      CallContext context;
+      context.command_id = "plan";
+      MQ_ASSIGN_OR_RETURN(*preview.mutable_quarantine_analyse(),
+                          mail_.PreviewQuarantine(request, context));
+      plan.add_steps(absl::StrCat("set aside ", preview.quarantine_analyse().matching(),
+                                  " matching messages, leave the rest in place"));
+      break;
+    }
+    case v1::Operation::kQuarantineRelease:
+    case v1::Operation::kQuarantineDiscard: {
+      const bool release = operation.has_quarantine_release();
+      v1::QuarantineAnalyse analyse;
+      analyse.set_quarantine_id(release ? operation.quarantine_release().quarantine_id()
+                                        : operation.quarantine_discard().quarantine_id());
+      *analyse.mutable_filter() = release ? operation.quarantine_release().filter()
+                                          : operation.quarantine_discard().filter();
+      analyse.set_samples(10);
+      CallContext context;
+      context.command_id = "plan";
+      MQ_ASSIGN_OR_RETURN(*preview.mutable_quarantine_analyse(), mail_.Analyse(analyse, context));
+      plan.add_steps(absl::StrCat(release ? "release " : "delete for good ",
+                                  preview.quarantine_analyse().matching(), " messages"));
+      break;
+    }
+    case v1::Operation::kRelayLock:
+      MQ_RETURN_IF_ERROR(change(mail_.PlanRelayLock(operation.relay_lock()), "relay lock",
+                                preview.mutable_relay_lock()));
+      break;
+    case v1::Operation::kNdrSilence:
+      MQ_RETURN_IF_ERROR(change(mail_.PlanNdrSilence(operation.ndr_silence()), "silence",
+                                preview.mutable_ndr_silence()));
+      break;
+    case v1::Operation::kSenderBlock:
+      MQ_RETURN_IF_ERROR(change(mail_.PlanSenderBlock(operation.sender_block()), "block",
+                                preview.mutable_sender_block()));
+      break;
+    case v1::Operation::kSenderUnblock:
+      MQ_RETURN_IF_ERROR(change(mail_.PlanSenderUnblock(operation.sender_unblock()), "unblock",
+                                preview.mutable_sender_unblock()));
+      break;
+    case v1::Operation::kRestore: {
+      std::vector<Journal::Change> outstanding;
+      MQ_ASSIGN_OR_RETURN(const RestorePlan restore,
+                          PlanRestoreOf(operation.restore(), outstanding));
+      *preview.mutable_restore() = restore.result;
+      plan.add_steps(absl::StrCat("put back ", restore.result.put_back(), " settings, keep ",
+                                  restore.result.kept_as_fix(), " as fix; ",
+                                  restore.result.needs_decision(), " need a decision"));
+      break;
+    }
+    case v1::Operation::kContain: {
+      const v1::Contain& request = operation.contain();
+      plan.add_steps("stop the mail service");
+      MQ_RETURN_IF_ERROR(queued(request));
+      v1::RelayLock lock;
+      *lock.mutable_instances() = request.instances();
+      lock.set_mode(request.mode() == v1::RELAY_MODE_UNSPECIFIED ? v1::RELAY_MODE_CLOSED
+                                                                 : request.mode());
+      *lock.mutable_clients() = request.clients();
+      v1::ContainResult contain;
+      MQ_RETURN_IF_ERROR(change(mail_.PlanRelayLock(lock), "relay lock", contain.mutable_lock()));
+      if (!request.keep_notifications()) {
+        v1::NdrSilence silence;
+        *silence.mutable_instances() = request.instances();
+        MQ_RETURN_IF_ERROR(
+            change(mail_.PlanNdrSilence(silence), "silence", contain.mutable_silence()));
+      }
+      *contain.mutable_quarantine() = preview.queue_quarantine();
+      *preview.mutable_contain() = contain;
+      plan.add_steps(request.leave_stopped() ? "leave the service stopped"
+                                             : "start the mail service and ask every listener");
+      break;
+    }
+    default:
+      plan.add_steps("observe; nothing would change");
+      preview.Clear();
+  }
+  return plan;
+}
+
+}  // namespace mailquench::agent

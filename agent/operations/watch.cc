@@ -1,0 +1,73 @@
+// queue.watch: is the queue filling again, and who is behind it?
+#include <google/protobuf/util/time_util.h>
+
+#include "agent/operations/executor.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+using google::protobuf::util::TimeUtil;
+
+// Least squares over (seconds, messages), per minute.
+double SlopePerMinute(const v1::QueueWatchResult& result) {
+  const int n = result.samples_size();
+  double sx = 0, sy = 0, sxx = 0, sxy = 0;
+  const std::int64_t first = TimeUtil::TimestampToMicroseconds(result.samples(0).time());
+  for (const v1::WatchSample& sample : result.samples()) {
+    const double x =
+        static_cast<double>(TimeUtil::TimestampToMicroseconds(sample.time()) - first) / 1e6;
+    const double y = static_cast<double>(sample.messages());
+    sx += x;
+    sy += y;
+    sxx += x * x;
+    sxy += x * y;
+  }
+  const double denominator = n * sxx - sx * sx;
+  return denominator <= 0 ? 0 : 60.0 * (n * sxy - sx * sy) / denominator;
+}
+}  // namespace
+
+absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& request,
+                                                       const CallContext& context) {
+  const int samples = request.samples() == 0 ? 5 : request.samples();
+  const absl::Duration interval =
+      request.has_interval()
+          ? absl::Microseconds(TimeUtil::DurationToMicroseconds(request.interval()))
+          : absl::Seconds(2);
+  if (samples < 2 || samples > 1000 || interval <= absl::ZeroDuration())
+    return Error(absl::StatusCode::kInvalidArgument, "BAD_WATCH",
+                 "a watch takes 2 to 1000 samples at an interval above 0; nothing was watched");
+  const double limit = request.refill_per_minute() > 0 ? request.refill_per_minute() : 60;
+  const InstanceNames chosen(request.instances().begin(), request.instances().end());
+  v1::QueueWatchResult result;
+  for (int i = 0; i < samples; ++i) {
+    if (i > 0) clock_.Sleep(interval);
+    if (clock_.Now() >= context.deadline)
+      return Error(absl::StatusCode::kDeadlineExceeded, "WATCH_TIMED_OUT",
+                   "the watch's time ended before its samples; no verdict");
+    MQ_ASSIGN_OR_RETURN(const std::int64_t messages, mail_.CountQueued(chosen));
+    v1::WatchSample* sample = result.add_samples();
+    *sample->mutable_time() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now()));
+    sample->set_messages(messages);
+    context.progress(std::to_string(messages) + " messages queued");
+  }
+  result.set_slope_per_minute(SlopePerMinute(result));
+  // One burst at the end is a refill too, though the line through all samples is still flat.
+  const auto& last = result.samples(samples - 1);
+  const auto& previous = result.samples(samples - 2);
+  const double seconds = static_cast<double>(TimeUtil::TimestampToMicroseconds(last.time()) -
+                                             TimeUtil::TimestampToMicroseconds(previous.time())) /
+                         1e6;
+  const double burst =
+      seconds <= 0 ? 0
+                   : 60.0 * static_cast<double>(last.messages() - previous.messages()) / seconds;
+  const bool refilling = result.slope_per_minute() >= limit || burst >= 2 * limit;
+  result.set_verdict(refilling ? v1::WATCH_VERDICT_REFILLING : v1::WATCH_VERDICT_QUIET);
+  if (refilling) {
+    MQ_ASSIGN_OR_RETURN(const v1::QueueSurveyResult survey, mail_.Survey(chosen, context));
+    *result.mutable_behind() = survey.instances();
+  }
+  return result;
+}
+
+}  // namespace mailquench::agent

@@ -1,0 +1,31 @@
+// A lock on the whole host, held through a file: the agent's service and a break-glass command
+// never change things at once.
+#ifndef MAILQUENCH_AGENT_OS_LOCK_H_
+#define MAILQUENCH_AGENT_OS_LOCK_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace mailquench::agent {
+
+// Held until destroyed; the system lets go of it when the process ends, however it ends.
+class FileLock {
+ public:
+  // Errors: kDeadlineExceeded (somebody else holds it), kInternal.
+  static absl::StatusOr<std::unique_ptr<FileLock>> Acquire(const std::string& path,
+                                                           absl::Duration wait);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+}  // namespace mailquench::agent
+
+#endif  // MAILQUENCH_AGENT_OS_LOCK_H_
