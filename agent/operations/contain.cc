@@ -59,9 +59,14 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
 
   MQ_FAULT_POINT(kBeforeStop);
   absl::Time step = clock_.Now();
-  context.progress("stopping");
-  MQ_RETURN_IF_ERROR(Prepend(mail_.Stop(chosen, context).status(),
-                             "the stop failed; queues and settings were left as they were"));
+  // Once the start has begun a repeat must not stop the host again: sweep, lock and silence are in
+  // the journal.
+  MQ_ASSIGN_OR_RETURN(const auto starting, journal_.Step(id, "starting"));
+  if (!starting.has_value()) {
+    context.progress("stopping");
+    MQ_RETURN_IF_ERROR(Prepend(mail_.Stop(chosen, context).status(),
+                               "the stop failed; queues and settings were left as they were"));
+  }
   *result.mutable_stop_time() = ToProtoDuration(clock_.Now() - step);
   absl::Duration elsewhere = clock_.Now() - step;
   MQ_FAULT_POINT(kStopped);
@@ -78,9 +83,16 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
   *sweep.mutable_instances() = request.instances();
   sweep.set_incident_id(request.incident_id());
   sweep.set_reason(request.reason());
-  const auto swept = mail_.Quarantine(sweep, context);
-  if (!swept.ok()) return stays_stopped(swept.status(), "the queues could not be set aside");
-  *result.mutable_quarantine() = *swept;
+  MQ_ASSIGN_OR_RETURN(const auto swept_before, journal_.Step(id, "swept"));
+  if (swept_before.has_value()) {
+    if (!result.mutable_quarantine()->ParseFromString(*swept_before))
+      return absl::DataLossError("the journal's step swept cannot be read");
+  } else {
+    const auto swept = mail_.Quarantine(sweep, context);
+    if (!swept.ok()) return stays_stopped(swept.status(), "the queues could not be set aside");
+    *result.mutable_quarantine() = *swept;
+    MQ_RETURN_IF_ERROR(journal_.RecordStep(id, "swept", swept->SerializeAsString()));
+  }
   MQ_FAULT_POINT(kSwept);
 
   context.progress("closing the relay");
@@ -105,7 +117,7 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
   if (!verified.ok()) return stays_stopped(verified, "the lock could not be verified");
 
   if (!request.leave_stopped() && !was_running.empty()) {
-    step = clock_.Now();
+    MQ_RETURN_IF_ERROR(journal_.RecordStep(id, "starting", ""));
     const absl::Status started = StartAndVerify(command, request, was_running, result, context);
     elsewhere += absl::Microseconds(TimeUtil::DurationToMicroseconds(result.start_time()));
     if (!started.ok()) return started;

@@ -1,0 +1,196 @@
+// A MailSystem over plain files in one folder, for the executor's tests: its state survives a kill
+// of the process, so that what a crash leaves behind can be looked at. It behaves as the contract
+// says and counts every act in `acts.log`.
+#ifndef MAILQUENCH_TESTS_FAKES_FILE_MAIL_SYSTEM_H_
+#define MAILQUENCH_TESTS_FAKES_FILE_MAIL_SYSTEM_H_
+
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "agent/mail/mail_system.h"
+#include "agent/os/files.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+
+class FileMailSystem final : public MailSystem {
+ public:
+  explicit FileMailSystem(std::string dir) : dir_(std::move(dir)) {}
+
+  // Levers of a test.
+  bool dialogue_fails = false;  // Every Probe answers OPEN.
+  bool verify_fails = false;
+
+  void Put(const std::string& name, const std::string& text) {
+    std::ofstream(dir_ + "/" + name) << text;
+  }
+  std::string Get(const std::string& name) const {
+    std::ostringstream out;
+    out << std::ifstream(dir_ + "/" + name).rdbuf();
+    return out.str();
+  }
+  int Acts(const std::string& act) const {
+    std::istringstream in(Get("acts.log"));
+    int n = 0;
+    for (std::string line; std::getline(in, line);) n += line == act ? 1 : 0;
+    return n;
+  }
+
+  absl::StatusOr<Inventory> Inspect() override { return Inventory{"fake", "1", {}, {}, {}}; }
+  absl::StatusOr<v1::ServiceStatusResult> Status(const InstanceNames&) override {
+    v1::ServiceStatusResult out;
+    out.add_instances()->set_name("-");
+    out.mutable_instances(0)->set_running(Get("running") == "1");
+    return out;
+  }
+  absl::StatusOr<v1::ServiceStopResult> Stop(const InstanceNames&, const CallContext&) override {
+    v1::ServiceStopResult out;
+    if (Get("running") == "1") {
+      Log("stop");
+      out.add_stopped("-");
+    } else {
+      out.add_already_stopped("-");
+    }
+    Put("running", "0");
+    return out;
+  }
+  absl::StatusOr<v1::ServiceStartResult> Start(const InstanceNames&, const CallContext&) override {
+    v1::ServiceStartResult out;
+    if (Get("running") != "1") {
+      Log("start");
+      out.add_started("-");
+    }
+    Put("running", "1");
+    return out;
+  }
+  absl::StatusOr<v1::QueueSurveyResult> Survey(const InstanceNames&, const CallContext&) override {
+    v1::QueueSurveyResult out;
+    out.add_instances()->set_instance("-");
+    return out;
+  }
+  absl::StatusOr<std::int64_t> CountQueued(const InstanceNames&) override {
+    const std::string text = Get("queue");
+    return text.empty() ? 0 : std::stoll(text);
+  }
+  absl::StatusOr<v1::QueueQuarantineResult> Quarantine(const v1::QueueQuarantine&,
+                                                       const CallContext& context) override {
+    if (Get("running") == "1")
+      return Error(absl::StatusCode::kFailedPrecondition, "SERVICE_RUNNING", "it runs");
+    v1::QueueQuarantineResult out;
+    const std::string name = "quarantine-" + context.command_id;
+    if (Get(name).empty()) {  // Idempotent by command id.
+      Log("sweep");
+      Put(name, Get("queue"));
+      Put("queue", "0");
+    }
+    v1::QuarantineInfo* info = out.add_quarantines();
+    info->set_quarantine_id(name);
+    info->set_messages(std::stoll(Get(name)));
+    return out;
+  }
+  absl::StatusOr<v1::QuarantineAnalyseResult> PreviewQuarantine(const v1::QueueQuarantine&,
+                                                                const CallContext&) override {
+    return v1::QuarantineAnalyseResult();
+  }
+  absl::StatusOr<v1::QuarantineListResult> ListQuarantines() override {
+    return v1::QuarantineListResult();
+  }
+  absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const v1::QuarantineAnalyse&,
+                                                      const CallContext&) override {
+    return v1::QuarantineAnalyseResult();
+  }
+  absl::StatusOr<v1::QuarantineReleaseResult> Release(const v1::QuarantineRelease&,
+                                                      const CallContext&) override {
+    Log("release");
+    v1::QuarantineReleaseResult out;
+    out.set_released(1);
+    return out;
+  }
+  absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard&,
+                                                      const CallContext&) override {
+    return v1::QuarantineDiscardResult();
+  }
+  absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock&) override {
+    return PlanFile("relay", "locked\n", true);
+  }
+  absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence&) override {
+    return PlanFile("ndr", "silent\n", false);
+  }
+  absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override {
+    return PlanFile("blocks", request.account() + "\n", false);
+  }
+  absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock&) override {
+    return PlanFile("blocks", "", false);
+  }
+  absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,
+                                          const std::vector<v1::RestoreDecision>&) override {
+    RestorePlan plan;
+    std::set<std::string> seen;
+    for (const v1::Setting& setting : settings) {
+      if (!seen.insert(setting.key()).second) continue;
+      const std::string path = dir_ + "/" + setting.key();
+      v1::RestoredSetting* restored = plan.result.add_settings();
+      *restored->mutable_setting() = setting;
+      const std::string now = Get(setting.key());
+      if (now != setting.after()) {
+        restored->set_state(v1::RestoredSetting::STATE_NEEDS_DECISION);
+        plan.result.set_needs_decision(plan.result.needs_decision() + 1);
+        continue;
+      }
+      restored->set_state(v1::RestoredSetting::STATE_PUT_BACK);
+      plan.result.set_put_back(plan.result.put_back() + 1);
+      plan.change.files.push_back({"-", path, now, false, setting.before(), false});
+    }
+    return plan;
+  }
+  absl::Status Apply(const SettingsChange& change, const CallContext&) override {
+    for (const SettingsChange::File& file : change.files) {
+      MQ_ASSIGN_OR_RETURN(const std::string now, ReadFile(file.path));
+      if (now == file.after) continue;
+      if (now != file.before)
+        return Error(absl::StatusCode::kAborted, "CHANGED_MEANWHILE", file.path);
+      MQ_RETURN_IF_ERROR(WriteFileAtomically(file.path, file.after));
+    }
+    return absl::OkStatus();
+  }
+  absl::Status VerifyLocked(const v1::RelayLock&) override {
+    if (verify_fails) return absl::FailedPreconditionError("not locked");
+    return Get("relay") == "locked\n" ? absl::OkStatus()
+                                      : absl::FailedPreconditionError("not locked");
+  }
+  absl::StatusOr<v1::RelayProbeResult> Probe(const v1::RelayProbe&, const CallContext&) override {
+    v1::RelayProbeResult out;
+    v1::ListenerProbe* listener = out.add_listeners();
+    listener->set_target("127.0.0.1:25");
+    listener->set_verdict(dialogue_fails || Get("relay") != "locked\n" ? v1::RELAY_VERDICT_OPEN
+                                                                       : v1::RELAY_VERDICT_CLOSED);
+    return out;
+  }
+
+ private:
+  void Log(const std::string& act) {
+    std::ofstream(dir_ + "/acts.log", std::ios::app) << act << "\n";
+  }
+  absl::StatusOr<SettingsChange> PlanFile(const std::string& name,
+                                          const std::string& after,
+                                          bool verify) {
+    SettingsChange change;
+    const std::string before = Get(name);
+    change.verify_closed = verify;
+    if (before == after) return change;
+    v1::Setting* setting = change.result.add_settings();
+    setting->set_key(name);
+    setting->set_before(before);
+    setting->set_after(after);
+    change.files.push_back({"-", dir_ + "/" + name, before, false, after, false});
+    return change;
+  }
+  const std::string dir_;
+};
+
+}  // namespace mailquench::agent
+
+#endif  // MAILQUENCH_TESTS_FAKES_FILE_MAIL_SYSTEM_H_
