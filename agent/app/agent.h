@@ -1,0 +1,65 @@
+// Composition of the agent: the only place that names concrete platforms.
+#ifndef MAILQUENCH_AGENT_APP_AGENT_H_
+#define MAILQUENCH_AGENT_APP_AGENT_H_
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "agent/mail/mail_system.h"
+#include "agent/operations/executor.h"
+#include "agent/operations/journal.h"
+#include "common/clock/clock.h"
+#include "mailquench/v1/agent_link.pb.h"
+
+namespace mailquench::agent {
+
+// STATE_DIR/agent.yaml. Unknown keys are refused. All keys are optional.
+struct AgentConfig {
+  std::string mail_system = "auto";  // mail_system: auto | postfix | none
+  std::set<std::string> allow;       // allow: [operation, ...]; absent: all
+  std::vector<std::string>
+      postfix_configs;  // postfix_config_directories: [...]; absent: postmulti's
+  absl::Duration heartbeat = absl::Seconds(30);  // heartbeat_seconds: 1 to 300
+};
+
+// Errors: kInvalidArgument/BAD_CONFIG with file, line and key.
+absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& state_dir);
+
+// The mail system, journal and executor of one process. Members are in the order of their
+// dependence.
+struct Agent {
+  AgentConfig config;
+  std::string state_dir;
+  std::string host_id;  // "local" before enrolment.
+  SystemClock clock;
+  std::unique_ptr<MailSystem> mail;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<Executor> executor;
+};
+// Makes the folder (0700) where it is missing.
+absl::StatusOr<std::unique_ptr<Agent>> OpenAgent(const std::string& state_dir);
+
+// What this host says of itself. Never fails: what could not be found out is left out and logged.
+v1::Hello MakeHello(Agent& agent);
+
+// mailquench-agent do: one operation, here and now, through the same journal. Returns the exit
+// code.
+int DoCommand(const std::string& state_dir,
+              const std::string& operation,
+              const std::string& json,
+              bool dry_run,
+              const std::string& command_id);
+// mailquench-agent run: the service. Ends at SIGTERM or SIGINT.
+int RunCommand(const std::string& state_dir, const std::string& controller);
+int EnrolCommand(const std::string& state_dir,
+                 const std::string& address,
+                 const std::string& token_file,
+                 const std::string& hostname);
+
+}  // namespace mailquench::agent
+
+#endif  // MAILQUENCH_AGENT_APP_AGENT_H_

@@ -1,0 +1,162 @@
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
+
+#include <map>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "agent/app/agent.h"
+#include "agent/mail/none/none_mail_system.h"
+#include "agent/mail/postfix/instance.h"
+#include "agent/mail/postfix/postfix_mail_system.h"
+#include "agent/os/files.h"
+#include "common/operation/names.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+constexpr char kAgentVersion[] = "0.1.0";
+
+absl::Status BadConfig(const std::string& path, int line, const std::string& what) {
+  return Error(absl::StatusCode::kInvalidArgument, "BAD_CONFIG",
+               absl::StrCat(path, ":", line, ": ", what, "; the agent did not start"));
+}
+
+absl::Status ReadConfig(const YAML::Node& root, const std::string& path, AgentConfig& config) {
+  if (root.IsNull()) return absl::OkStatus();
+  if (!root.IsMap()) return BadConfig(path, root.Mark().line + 1, "the file must be a map of keys");
+  for (const auto& item : root) {
+    const std::string key = item.first.as<std::string>();
+    const int line = item.first.Mark().line + 1;
+    if (key == "mail_system") {
+      config.mail_system = item.second.as<std::string>();
+      if (config.mail_system != "auto" && config.mail_system != "postfix" &&
+          config.mail_system != "none")
+        return BadConfig(path, line, "mail_system is auto, postfix or none");
+    } else if (key == "allow") {
+      for (const auto& name : item.second) {
+        const auto known = MakeOperation(name.as<std::string>(), "");
+        if (!known.ok()) return BadConfig(path, line, std::string(known.status().message()));
+        config.allow.insert(name.as<std::string>());
+      }
+      if (config.allow.empty()) return BadConfig(path, line, "allow names no operation");
+    } else if (key == "postfix_config_directories") {
+      for (const auto& dir : item.second) config.postfix_configs.push_back(dir.as<std::string>());
+    } else if (key == "heartbeat_seconds") {
+      const int seconds = item.second.as<int>();
+      if (seconds < 1 || seconds > 300)
+        return BadConfig(path, line, "heartbeat_seconds is 1 to 300");
+      config.heartbeat = absl::Seconds(seconds);
+    } else {
+      return BadConfig(path, line, absl::StrCat("unknown key '", key, "'"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> Addresses() {
+  std::vector<std::string> out;
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return out;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr) continue;
+    char text[INET6_ADDRSTRLEN] = "";
+    if (one->ifa_addr->sa_family == AF_INET)
+      inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(one->ifa_addr)->sin_addr, text,
+                sizeof text);
+    else if (one->ifa_addr->sa_family == AF_INET6)
+      inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6*>(one->ifa_addr)->sin6_addr, text,
+                sizeof text);
+    const std::string address = text;
+    if (!address.empty() && address != "127.0.0.1" && address != "::1" &&
+        address.rfind("fe80:", 0) != 0)
+      out.push_back(address);
+  }
+  freeifaddrs(all);
+  return out;
+}
+
+absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config) {
+  postfix::FindOptions options;
+  options.config_directories = config.postfix_configs;
+  if (config.mail_system == "none") return std::unique_ptr<MailSystem>(new NoneMailSystem());
+  const auto found = postfix::FindInstances({}, options);
+  if (config.mail_system == "postfix" || found.ok())
+    return std::unique_ptr<MailSystem>(new postfix::PostfixMailSystem(options));
+  // A Postfix that is there but cannot be read must not pass for a host without one.
+  if (ReasonOf(found.status()) != "NO_POSTFIX") return found.status();
+  return std::unique_ptr<MailSystem>(new NoneMailSystem());
+}
+}  // namespace
+
+absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& state_dir) {
+  AgentConfig config;
+  const std::string path = absl::StrCat(state_dir, "/agent.yaml");
+  const auto text = ReadFile(path, 1024 * 1024);
+  if (absl::IsNotFound(text.status())) return config;
+  MQ_RETURN_IF_ERROR(text.status());
+  try {
+    MQ_RETURN_IF_ERROR(ReadConfig(YAML::Load(*text), path, config));
+  } catch (const YAML::Exception& error) {
+    return BadConfig(path, error.mark.line + 1, error.msg);
+  }
+  return config;
+}
+
+absl::StatusOr<std::unique_ptr<Agent>> OpenAgent(const std::string& state_dir) {
+  auto agent = std::make_unique<Agent>();
+  agent->state_dir = state_dir;
+  MQ_RETURN_IF_ERROR(MakeDirectories(state_dir, 0700));
+  MQ_ASSIGN_OR_RETURN(agent->config, LoadAgentConfig(state_dir));
+  agent->host_id = "local";
+  const std::string identity = absl::StrCat(state_dir, "/identity.yaml");
+  if (const auto text = ReadFile(identity, 65536); text.ok()) {
+    try {
+      agent->host_id = YAML::Load(*text)["host_id"].as<std::string>();
+    } catch (const YAML::Exception& error) {
+      return BadConfig(identity, error.mark.line + 1, error.msg);
+    }
+  }
+  MQ_ASSIGN_OR_RETURN(agent->mail, ChooseMailSystem(agent->config));
+  MQ_ASSIGN_OR_RETURN(agent->journal, Journal::Open(absl::StrCat(state_dir, "/journal.db")));
+  ExecutorOptions options;
+  options.host_id = agent->host_id;
+  options.state_dir = state_dir;
+  options.allowed_operations = agent->config.allow;
+  agent->executor =
+      std::make_unique<Executor>(*agent->mail, *agent->journal, agent->clock, options);
+  return agent;
+}
+
+v1::Hello MakeHello(Agent& agent) {
+  v1::Hello hello;
+  char name[256] = "";
+  if (gethostname(name, sizeof name - 1) == 0) hello.set_hostname(name);
+  hello.set_agent_version(kAgentVersion);
+  // A file of the kernel: its size reads as 0, so it is read to its end.
+  if (const auto boot = ReadFile("/proc/sys/kernel/random/boot_id", 4096); boot.ok())
+    hello.set_boot_id(std::string(absl::StripAsciiWhitespace(*boot)));
+  const auto inventory = agent.mail->Inspect();
+  if (inventory.ok()) {
+    hello.set_platform(inventory->platform);
+    hello.set_platform_version(inventory->version);
+    for (v1::Capability capability : inventory->capabilities) {
+      if (!agent.config.allow.empty() && agent.config.allow.count(capability.operation()) == 0) {
+        capability.set_available(false);
+        capability.set_reason("not in this host's allow list");
+      }
+      *hello.add_capabilities() = capability;
+    }
+    for (const std::string& listener : inventory->listeners) hello.add_listeners(listener);
+    for (const std::string& range : inventory->trusted_ranges) hello.add_trusted_ranges(range);
+  } else {
+    spdlog::error("the mail system cannot be inspected: {}", inventory.status().ToString());
+  }
+  for (const std::string& address : Addresses()) hello.add_addresses(address);
+  return hello;
+}
+
+}  // namespace mailquench::agent

@@ -1,0 +1,85 @@
+// Break-glass: the same operations on the host itself, with or without a controller.
+#include <google/protobuf/util/json_util.h>
+#include <openssl/rand.h>
+
+#include <cstdio>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "agent/app/agent.h"
+#include "common/operation/names.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+// The table of exit codes is the CLI's: 0 ok, 1 usage or internal, 2 failed, 4 not permitted.
+int ExitCode(const v1::OperationReport& report) {
+  switch (report.outcome()) {
+    case v1::OUTCOME_SUCCEEDED:
+    case v1::OUTCOME_UNCHANGED:
+      return 0;
+    case v1::OUTCOME_REFUSED:
+      return report.error().code() == static_cast<int>(absl::StatusCode::kPermissionDenied) ? 4 : 1;
+    case v1::OUTCOME_TIMED_OUT:
+      return 124;
+    default:
+      return 2;
+  }
+}
+
+std::string Json(const google::protobuf::Message& message) {
+  std::string out;
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  if (!google::protobuf::util::MessageToJsonString(message, &out, options).ok()) return "{}\n";
+  return out;
+}
+
+std::string NewCommandId() {
+  unsigned char bytes[16];
+  if (RAND_bytes(bytes, sizeof bytes) != 1) return "";
+  return absl::StrCat("local-", absl::BytesToHexString(absl::string_view(
+                                    reinterpret_cast<char*>(bytes), sizeof bytes)));
+}
+}  // namespace
+
+int DoCommand(const std::string& state_dir,
+              const std::string& operation,
+              const std::string& json,
+              bool dry_run,
+              const std::string& command_id) {
+  v1::Command command;
+  auto made = MakeOperation(operation, json);
+  if (!made.ok()) {
+    std::fprintf(stderr, "mailquench-agent: %s\n", std::string(made.status().message()).c_str());
+    return 1;
+  }
+  auto agent = OpenAgent(state_dir);
+  if (!agent.ok()) {
+    std::fprintf(stderr, "mailquench-agent: %s\n", std::string(agent.status().message()).c_str());
+    return 1;
+  }
+  *command.mutable_operation() = *std::move(made);
+  command.set_command_id(command_id.empty() ? NewCommandId() : command_id);
+  command.set_host_id((*agent)->host_id);
+  command.set_requested_by("local");
+  if (dry_run) {
+    const v1::OperationPlanned planned = (*agent)->executor->Plan(command);
+    std::fputs(Json(planned).c_str(), stdout);
+    return planned.has_refused() ? ExitCode(planned.refused()) : 0;
+  }
+  const v1::OperationReport report =
+      (*agent)->executor->Execute(command, true, [](const std::string&, const std::string& text) {
+        std::fprintf(stderr, "%s\n", text.c_str());
+      });
+  std::fputs(Json(report).c_str(), stdout);
+  if (report.has_error())
+    std::fprintf(stderr, "mailquench-agent: %s\n", report.error().message().c_str());
+  if (operation == "service.stop" && ExitCode(report) == 0)
+    std::fprintf(stderr,
+                 "the lease is ended by 'mailquench-agent run'; without it the service stays "
+                 "stopped until 'do service.start'\n");
+  return ExitCode(report);
+}
+
+}  // namespace mailquench::agent

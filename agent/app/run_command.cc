@@ -1,0 +1,256 @@
+// The agent as a service: the link's commands go to two workers, one for changes and one for what
+// only observes, so that a long watch never delays a containment.
+#include <google/protobuf/util/time_util.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "agent/app/agent.h"
+#include "agent/link/enrol.h"
+#include "agent/link/link.h"
+#include "agent/os/files.h"
+#include "common/operation/names.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+
+// One thread, a bounded queue. Thread-safe.
+class Worker {
+ public:
+  Worker() : thread_([this] { Loop(); }) {}
+  ~Worker() {
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  bool TryPost(std::function<void()> work) {
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      if (stopping_ || queue_.size() >= 256) return false;
+      queue_.push_back(std::move(work));
+    }
+    changed_.notify_one();
+    return true;
+  }
+
+ private:
+  void Loop() {
+    std::unique_lock<std::mutex> lock(mu_);
+    while (true) {
+      changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (stopping_) return;
+      const std::function<void()> work = std::move(queue_.front());
+      queue_.pop_front();
+      lock.unlock();
+      work();
+      lock.lock();
+    }
+  }
+  std::mutex mu_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+class Service {
+ public:
+  Service(Agent& agent, const std::string& controller)
+      : agent_(agent), link_(Options(agent, controller), Callbacks()) {}
+
+  absl::Status Start() {
+    changes_.TryPost([this] {
+      for (const v1::OperationReport& report : agent_.executor->ResumeUnfinished(Progress()))
+        link_.SendReport(report);
+    });
+    return link_.Start();
+  }
+  // Each second: leases that end, and what a break-glass command on this host left to report.
+  void Tick() {
+    changes_.TryPost([this] {
+      for (const v1::OperationReport& report : agent_.executor->EndDueLeases(Progress()))
+        link_.SendReport(report);
+      const auto unreported = agent_.journal->Unreported();
+      if (!unreported.ok() || !link_.connected()) return;
+      for (const v1::OperationReport& report : *unreported) {
+        if (report.local()) link_.SendReport(report);
+      }
+    });
+  }
+  void Stop() { link_.Stop(); }
+
+ private:
+  static LinkOptions Options(const Agent& agent, const std::string& controller) {
+    LinkOptions options;
+    options.controller = controller;
+    options.state_dir = agent.state_dir;
+    options.heartbeat_interval = agent.config.heartbeat;
+    return options;
+  }
+  ProgressFn Progress() {
+    return [this](const std::string& id, const std::string& text) {
+      v1::Progress progress;
+      progress.set_command_id(id);
+      progress.set_text(text);
+      link_.SendProgress(progress);
+    };
+  }
+  LinkCallbacks Callbacks() {
+    LinkCallbacks callbacks;
+    callbacks.hello = [this] { return MakeHello(agent_); };
+    callbacks.heartbeat = [this] {
+      v1::Heartbeat beat;
+      const auto queued = agent_.mail->CountQueued({});
+      beat.set_queued_messages(queued.ok() ? *queued : -1);
+      beat.set_alarm_text(agent_.executor->Alarm());
+      beat.set_alarm(!beat.alarm_text().empty());
+      return beat;
+    };
+    callbacks.on_command = [this](const v1::Command& command) { Take(command); };
+    callbacks.on_cancel = [this](const v1::Cancel& cancel) {
+      agent_.executor->Cancel(cancel.command_id());
+    };
+    callbacks.on_reconcile = [this](const v1::Reconcile& request) { return Known(request); };
+    callbacks.on_lease_renewal = [this](const v1::LeaseRenewal& renewal) {
+      const absl::Time end = absl::FromUnixMicros(
+          google::protobuf::util::TimeUtil::TimestampToMicroseconds(renewal.end_time()));
+      const absl::Status renewed = agent_.journal->RenewLease(renewal.command_id(), end);
+      if (!renewed.ok()) spdlog::warn("a lease was not renewed: {}", renewed.ToString());
+    };
+    callbacks.unreported = [this] {
+      return agent_.journal->Unreported().value_or(std::vector<v1::OperationReport>());
+    };
+    callbacks.on_ack = [this](const std::string& id) {
+      const absl::Status done = agent_.journal->Acknowledge(id);
+      if (!done.ok())
+        spdlog::error("an acknowledgement could not be written, the report will be sent again: {}",
+                      done.ToString());
+    };
+    return callbacks;
+  }
+
+  void Take(const v1::Command& command) {
+    Worker& worker =
+        ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE || command.plan_only()
+            ? observers_
+            : changes_;
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      queued_.insert(command.command_id());
+    }
+    const bool posted = worker.TryPost([this, command] {
+      if (command.plan_only())
+        link_.SendPlanned(agent_.executor->Plan(command));
+      else
+        link_.SendReport(agent_.executor->Execute(command, false, Progress()));
+      Done(command.command_id());
+    });
+    if (posted) return;
+    Done(command.command_id());
+    v1::OperationReport report;
+    report.set_command_id(command.command_id());
+    report.set_operation(OperationName(command.operation()));
+    report.set_outcome(v1::OUTCOME_REFUSED);
+    *report.mutable_error() =
+        ToProto(Error(absl::StatusCode::kResourceExhausted, "AGENT_BUSY",
+                      "the agent's work queue is full; nothing was done, try again later"));
+    link_.SendReport(report);
+  }
+  void Done(const std::string& id) {
+    const std::lock_guard<std::mutex> lock(mu_);
+    queued_.erase(id);
+  }
+  // A command that waits in a queue of ours has been seen, although the journal does not know it
+  // yet.
+  v1::KnownCommands Known(const v1::Reconcile& request) {
+    v1::KnownCommands known = agent_.executor->Reconcile(request);
+    const std::lock_guard<std::mutex> lock(mu_);
+    v1::KnownCommands out = known;
+    out.clear_never_seen();
+    for (const std::string& id : known.never_seen()) {
+      if (queued_.count(id) != 0)
+        out.add_running(id);
+      else
+        out.add_never_seen(id);
+    }
+    return out;
+  }
+
+  Agent& agent_;
+  std::mutex mu_;
+  std::set<std::string> queued_;  // Guarded by mu_.
+  AgentLink link_;
+  Worker observers_;
+  Worker changes_;  // Destroyed before the link that its work uses.
+};
+}  // namespace
+
+int RunCommand(const std::string& state_dir, const std::string& controller) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals,
+                  nullptr);  // Before any thread is made, so that all inherit it.
+  auto agent = OpenAgent(state_dir);
+  if (!agent.ok()) {
+    spdlog::critical("{}", std::string(agent.status().message()));
+    return 1;
+  }
+  Service service(**agent, controller);
+  const absl::Status started = service.Start();
+  if (!started.ok()) {
+    spdlog::critical("{}", std::string(started.message()));
+    return 1;
+  }
+  spdlog::info("agent {} runs; controller {}", (*agent)->host_id, controller);
+  while (true) {
+    const timespec second{1, 0};
+    if (sigtimedwait(&signals, nullptr, &second) > 0) break;
+    service.Tick();
+  }
+  spdlog::info("ending");
+  service.Stop();
+  return (*agent)->executor->Alarm().empty() ? 0 : 2;
+}
+
+int EnrolCommand(const std::string& state_dir,
+                 const std::string& address,
+                 const std::string& token_file,
+                 const std::string& hostname) {
+  const auto token = ReadFile(token_file, 65536);
+  if (!token.ok()) {
+    std::fprintf(stderr, "mailquench-agent: the token cannot be read: %s\n",
+                 std::string(token.status().message()).c_str());
+    return 1;
+  }
+  EnrolOptions options;
+  options.token = token->substr(0, token->find_first_of("\r\n \t"));
+  options.enrolment_address = address;
+  options.state_dir = state_dir;
+  options.hostname = hostname;
+  const auto enrolled = Enrol(options);
+  if (!enrolled.ok()) {
+    std::fprintf(stderr, "mailquench-agent: %s\n",
+                 std::string(enrolled.status().message()).c_str());
+    return enrolled.status().code() == absl::StatusCode::kPermissionDenied ||
+                   enrolled.status().code() == absl::StatusCode::kUnauthenticated
+               ? 4
+               : 1;
+  }
+  std::printf("%s\n", enrolled->host_id.c_str());
+  return 0;
+}
+
+}  // namespace mailquench::agent
