@@ -52,7 +52,8 @@ struct Pipe {
 };
 
 // Runs in the child between fork and exec: async-signal-safe calls only.
-[[noreturn]] void Child(const std::vector<char*>& argv,
+[[noreturn]] void Child(const char* program,
+                        const std::vector<char*>& argv,
                         const std::vector<char*>& environment,
                         int in,
                         int out,
@@ -66,10 +67,19 @@ struct Pipe {
   dup2(in, 0);
   dup2(out, 1);
   dup2(err, 2);
-  execvpe(argv[0], argv.data(), environment.data());
+  execve(program, argv.data(), environment.data());
   const int error = errno;
   (void)!write(report, &error, sizeof error);
   _exit(127);
+}
+
+// The system's folders only, whatever PATH this process was started with.
+std::string Locate(const std::string& program) {
+  if (program.find('/') != std::string::npos) return program;
+  for (const char* folder : {"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"}) {
+    if (access((folder + program).c_str(), X_OK) == 0) return folder + program;
+  }
+  return program;
 }
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
@@ -131,6 +141,7 @@ absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argv,
   Fd null(open("/dev/null", O_WRONLY | O_CLOEXEC));
   std::vector<std::string> environment = options.environment;
   environment.insert(environment.begin(), {kPath, "LC_ALL=C"});
+  const std::string program = Locate(argv[0]);
   const std::vector<char*> args = Pointers(argv);
   const std::vector<char*> env = Pointers(environment);
   // The child of execvpe searches our own PATH; it is set here once, before there is a second
@@ -139,7 +150,7 @@ absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argv,
   const pid_t pid = fork();
   if (pid < 0) return SystemError(errno, "fork");
   if (pid == 0) {
-    Child(args, env, in.read.get(), options.capture ? out.write.get() : null.get(),
+    Child(program.c_str(), args, env, in.read.get(), options.capture ? out.write.get() : null.get(),
           options.capture ? err.write.get() : null.get(), report.write.get());
   }
   setpgid(pid, pid);
