@@ -22,17 +22,20 @@
 namespace mailquench::agent {
 namespace {
 
-// One thread, a bounded queue. Thread-safe.
+// A few threads, a bounded queue. Thread-safe. The destructor ends after the work that has begun;
+// what waits is dropped: the journal does not know it, so that the controller learns "never seen".
 class Worker {
  public:
-  Worker() : thread_([this] { Loop(); }) {}
+  explicit Worker(int threads) {
+    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
+  }
   ~Worker() {
     {
       const std::lock_guard<std::mutex> lock(mu_);
       stopping_ = true;
     }
     changed_.notify_all();
-    thread_.join();
+    for (std::thread& thread : threads_) thread.join();
   }
   bool TryPost(std::function<void()> work) {
     {
@@ -61,7 +64,7 @@ class Worker {
   std::condition_variable changed_;
   std::deque<std::function<void()>> queue_;
   bool stopping_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 class Service {
@@ -191,8 +194,8 @@ class Service {
   std::mutex mu_;
   std::set<std::string> queued_;  // Guarded by mu_.
   AgentLink link_;
-  Worker observers_;
-  Worker changes_;  // Destroyed before the link that its work uses.
+  Worker observers_{4};
+  Worker changes_{1};  // Destroyed before the link that its work uses.
 };
 }  // namespace
 

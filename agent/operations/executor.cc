@@ -275,6 +275,20 @@ std::vector<v1::OperationReport> Executor::ResumeUnfinished(const ProgressFn& pr
     spdlog::warn("completing {} ({}), which was begun before", command.command_id(),
                  OperationName(command.operation()));
     const auto local = journal_.IsLocal(command.command_id());
+    if (ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE) {
+      // Whoever asked has long gone on; nothing was touched, so nothing is to be completed.
+      v1::OperationReport report;
+      report.set_command_id(command.command_id());
+      report.set_operation(OperationName(command.operation()));
+      report.set_local(local.ok() && *local);
+      report.set_outcome(v1::OUTCOME_FAILED);
+      *report.mutable_error() =
+          ToProto(Error(absl::StatusCode::kAborted, "INTERRUPTED",
+                        "the agent ended while it observed; nothing was touched, ask again"));
+      *report.mutable_end_time() = Stamp(clock_.Now());
+      if (journal_.Finish(report).ok()) reports.push_back(report);
+      continue;
+    }
     reports.push_back(Execute(command, local.ok() && *local, progress));
   }
   return reports;

@@ -37,6 +37,12 @@ absl::StatusOr<Message> Parse(const std::string& bytes, absl::string_view what) 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
   MQ_ASSIGN_OR_RETURN(std::unique_ptr<Database> db, Database::Open(path));
   MQ_RETURN_IF_ERROR(db->Script(kSchema));
+  // Old, acknowledged commands go; ten thousand are kept, so that a repeat of any recent one is
+  // known.
+  MQ_RETURN_IF_ERROR(
+      db->Script("DELETE FROM commands WHERE acknowledged=1 AND seq <= (SELECT max(seq) FROM "
+                 "commands) - 10000;"
+                 "DELETE FROM steps WHERE command_id NOT IN (SELECT command_id FROM commands);"));
   return std::unique_ptr<Journal>(new Journal(std::move(db)));
 }
 

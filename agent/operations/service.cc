@@ -115,6 +115,12 @@ v1::OperationReport Executor::EndLease(const v1::Lease& lease, const ProgressFn&
   const auto good = [](const v1::OperationReport& report) {
     return report.outcome() == v1::OUTCOME_SUCCEEDED || report.outcome() == v1::OUTCOME_UNCHANGED;
   };
+  // The alarm first: a crash after it tries once more, and says the same.
+  const auto give_up = [&](const std::string& why) {
+    RaiseAlarm(why);
+    const absl::Status cleared = journal_.ClearLeases();
+    if (!cleared.ok()) spdlog::error("a lease could not be ended: {}", cleared.ToString());
+  };
   v1::RelayLock lock = lease.stop().lock();
   if (lock.mode() == v1::RELAY_MODE_UNSPECIFIED) lock.set_mode(v1::RELAY_MODE_CLOSED);
   if (lease.stop().has_sweep()) {
@@ -122,8 +128,8 @@ v1::OperationReport Executor::EndLease(const v1::Lease& lease, const ProgressFn&
     *sweep.mutable_queue_quarantine() = lease.stop().sweep();
     const v1::OperationReport report = run("sweep", sweep);
     if (!good(report)) {
-      RaiseAlarm(absl::StrCat("a lease ended, the sweep failed, the service stays stopped: ",
-                              report.error().message()));
+      give_up(absl::StrCat("a lease ended, the sweep failed, the service stays stopped: ",
+                           report.error().message()));
       return report;
     }
   }
@@ -132,14 +138,18 @@ v1::OperationReport Executor::EndLease(const v1::Lease& lease, const ProgressFn&
   v1::OperationReport report = run("lock", operation);
   absl::Status verified = good(report) ? mail_.VerifyLocked(lock) : FromProto(report.error());
   if (!verified.ok()) {
-    RaiseAlarm(
+    give_up(
         absl::StrCat("a lease ended, the lock could not be verified, the service stays stopped: ",
                      std::string(verified.message())));
     return report;
   }
   operation.Clear();
   *operation.mutable_service_start()->mutable_instances() = lease.instances();
-  return run("start", operation);
+  report = run("start", operation);
+  if (!good(report))
+    give_up(absl::StrCat("a lease ended, the host is locked, but the service did not start: ",
+                         report.error().message()));
+  return report;
 }
 
 }  // namespace mailquench::agent

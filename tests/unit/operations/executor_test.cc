@@ -218,6 +218,7 @@ TEST(Lease, NeverStartsAHostWhoseLockIsNotVerified) {
   rig.executor->EndDueLeases(nullptr);
   EXPECT_EQ(rig.mail->Get("running"), "0");
   EXPECT_NE(rig.executor->Alarm(), "");
+  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());  // A person decides now.
 }
 
 TEST(Lease, EndsWithAnOrdinaryStart) {
@@ -243,6 +244,16 @@ TEST(Watch, SaysRefillingWhenTheQueueGrowsAndQuietWhenNot) {
   const auto report = rig.Do("c2", "queue.watch");
   EXPECT_EQ(report.result().queue_watch().verdict(), v1::WATCH_VERDICT_REFILLING);
   EXPECT_EQ(report.result().queue_watch().behind_size(), 1);
+}
+
+TEST(Resume, ReportsAnInterruptedObservationInsteadOfRunningItAgain) {
+  Rig rig;
+  v1::OperationReport none;
+  ASSERT_TRUE(rig.journal->Begin(rig.Make("c1", "queue.watch"), false, &none).ok());
+  const auto reports = rig.executor->ResumeUnfinished(nullptr);
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(ReasonOf(FromProto(reports[0].error())), "INTERRUPTED");
+  EXPECT_TRUE(rig.journal->Unfinished()->empty());
 }
 
 TEST(Plan, TouchesNothingAndRecordsNothing) {
