@@ -56,7 +56,7 @@ rm "$lab/lab.json"
 [ ! -e "$lab" ] || fail 'the folder is left'
 for process in /proc/[0-9]*; do
   # A process of the lab names the folder in its arguments or lives in a root with its mounts.
-  if tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -qF "$lab/" ||
+  if { tr "\0" " " <"$process/cmdline"; } 2>/dev/null | grep -qF "$lab/" ||
     grep -qF "$lab/" "$process/mountinfo" 2>/dev/null; then
     fail "process ${process#/proc/} is left: $(tr '\0' ' ' <"$process/cmdline")"
   fi
