@@ -1,0 +1,1 @@
+"""The lab: real Postfix servers as hosts in network namespaces, a sink and an attacker."""
