@@ -45,8 +45,7 @@ absl::Status AddExtension(X509* certificate, X509V3_CTX* context, int nid, const
 absl::Status SetSerial(X509* certificate) {
   unsigned char bytes[16];
   if (RAND_bytes(bytes, sizeof bytes) != 1) return ossl::Failure("draw a serial");
-  // Never zero, and the full 128 bits are used: the encoding adds a zero byte where the top bit is
-  // set.
+  // Always 32 hex digits, so that it reads the same everywhere.
   bytes[0] |= 0x40;
   BIGNUM* number = BN_bin2bn(bytes, sizeof bytes, nullptr);
   const bool set = number != nullptr &&
