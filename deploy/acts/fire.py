@@ -4,6 +4,7 @@
 """
 import argparse
 import collections
+import html
 import json
 import os
 import signal
@@ -117,7 +118,7 @@ def analyse(stage, incident, figures):
 
 
 def shut_the_cause(stage, incident, account):
-    """Blocks the account everywhere; returns {(host, key)} of the settings that this changed."""
+    """Blocks the account everywhere; returns the places of the settings changed."""
     chapter('Shut the cause')
     stage.operate('incident', 'cause', 'add', incident, 'account', account)
     stage.operate('incident', 'cause', 'add', incident, 'open_relay', 'mx1')
@@ -130,7 +131,7 @@ def shut_the_cause(stage, incident, account):
             how = ('blocked on all hosts' if cause['kind'] == 'account'
                    else 'the relay is locked; the open setting will be kept as fix')
             stage.operate('incident', 'cause', 'resolve', incident, cause['causeId'], '--how', how)
-    return {(host, setting['key']) for host, result in results(runs, 'senderBlock')
+    return {settings.place_of(host, setting) for host, result in results(runs, 'senderBlock')
             for setting in result.get('settings', [])}
 
 
@@ -176,8 +177,8 @@ def restore(stage, incident, copies, blocked, figures):
         require(not result.get('needsDecision'), '%s still wants a decision' % host)
         for one in result.get('settings', []):
             if one.get('state') == 'STATE_KEPT_AS_FIX':
-                kept.add((host, one['setting'].get('instance', ''), one['setting']['key']))
-                allowed.add((host, one['setting']['key']))
+                kept.add(settings.place_of(host, one['setting']))
+    allowed |= kept
     figures['kept'] = len(kept)
     unexplained, identical = settings.compare(stage.lab, copies, allowed)
     say('%d of %d configuration files are the same to the last byte; the others differ only in what '
@@ -194,6 +195,11 @@ def write_reports(stage, incident, out, lines):
         require(len(text) > 200, 'the %s report is empty' % form)
         if form == 'md':
             text = text.rstrip() + '\n\n## Figures\n\n' + ''.join('- %s\n' % l for l in lines)
+        else:
+            listed = ''.join('<li>%s</li>' % html.escape(l) for l in lines)
+            body, end, rest = text.rpartition('</body>')
+            require(end, 'the HTML report has no end')
+            text = '%s<h2>Figures</h2><ul>%s</ul>%s%s' % (body, listed, end, rest)
         path = os.path.join(out, 'report.' + form)
         with open(path, 'w', encoding='utf-8') as file:
             file.write(text)

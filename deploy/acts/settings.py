@@ -1,6 +1,5 @@
 """Compares Postfix's configuration with the copies taken before the attack."""
 import os
-import shutil
 
 FILES = ('main.cf', 'master.cf')
 
@@ -53,9 +52,15 @@ def differing_keys(before, after, name):
     return keys or {name + ':(order)'}
 
 
+def place_of(host, setting):
+    """(host, instance folder, key) of a Setting as the JSON output has it."""
+    instance = setting.get('instance') or '-'
+    return host, 'postfix' if instance == '-' else instance, setting['key']
+
+
 def compare(lab, copies, allowed):
-    """[(host, instance, file, key)] of differences that `allowed`, a set of (host, key), does not
-    explain, and how many files are the same to the last byte."""
+    """[(host, instance, file, key)] of differences that `allowed`, places as of place_of(), does
+    not explain, and how many files are the same to the last byte."""
     now = take_copies(lab)
     unexplained, identical = [], 0
     for place in sorted(copies.keys() | now.keys()):
@@ -65,15 +70,6 @@ def compare(lab, copies, allowed):
             continue
         keys = differing_keys(before, after, place[2])
         identical += not keys
-        unexplained += [place + (key,) for key in sorted(keys) if (place[0], key) not in allowed]
+        unexplained += [place + (key,) for key in sorted(keys)
+                        if (place[0], place[1], key) not in allowed]
     return unexplained, identical
-
-
-def keep(folder, lab, copies):
-    """Writes the copies below `folder`, for whoever wants to look at them after a failure."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for (host, instance, name), data in copies.items():
-        place = os.path.join(folder, host, instance)
-        os.makedirs(place, exist_ok=True)
-        with open(os.path.join(place, name), 'wb') as file:
-            file.write(data)
