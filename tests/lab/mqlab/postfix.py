@@ -113,6 +113,20 @@ def _make_var(var):
     os.symlink('/run', os.path.join(var, 'run'))
 
 
+def prepare_bare(folder, name, hosts_file):
+    """`folder`/etc and `folder`/var of a node without a mail system."""
+    etc = os.path.join(folder, 'etc')
+    sh('cp', '-a', '/etc', etc)
+    for entry in os.listdir(etc):
+        if entry.startswith('postfix'):
+            shutil.rmtree(os.path.join(etc, entry))
+    for part in ('lib/mailquench', 'log', 'tmp', 'spool'):
+        os.makedirs(os.path.join(folder, 'var', part))
+    os.symlink('/run', os.path.join(folder, 'var/run'))
+    _write(os.path.join(etc, 'hosts'), hosts_file)
+    _write(os.path.join(etc, 'hostname'), name + '\n')
+
+
 def prepare(folder, name, names, roles, sasldb, hosts_file):
     """Makes `folder`/etc and `folder`/var of the host. `roles` is a set of open, filter, multi."""
     etc = os.path.join(folder, 'etc')

@@ -1,7 +1,6 @@
 """Brings a lab up and takes it down again."""
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -69,14 +68,20 @@ def start_host(names, folder, name):
         return int(file.read().split()[0])
 
 
+def inside(pid1):
+    return ['nsenter', '-t', str(pid1), '-m', '-u', '-i', '-n', '-p', '--']
+
+
 def enter(lab, node):
     """The command that runs another one on `node`: a host's name, core or outside."""
     names = lab['names']
     for host in lab['hosts']:
         if host['name'] == node:
-            return ['nsenter', '-t', str(host['pid1']), '-m', '-u', '-i', '-n', '-p', '--']
-    if node == 'core' or (node == 'outside' and lab['vantage']):
+            return inside(host['pid1'])
+    if node == 'core':
         return ['ip', 'netns', 'exec', names.netns(node)]
+    if node == 'outside' and lab['vantage']:
+        return inside(lab['outside_pid1'])
     raise LabError('no node %s in this lab; it has %s' % (node, ', '.join(
         ['core'] + (['outside'] if lab['vantage'] else []) + [h['name'] for h in lab['hosts']])))
 
@@ -139,6 +144,12 @@ def up(folder, hosts, vantage):
             if 'multi' in host['roles']:
                 postfix.add_instance(enter(lab, host['name']), place, names, host['name'])
             sh(*enter(lab, host['name']), 'postfix', 'start', stdin=subprocess.DEVNULL)
+        if vantage:
+            # A whole host of its own, so that no agent there ever sees this machine's mail system.
+            place = os.path.join(folder, 'outside')
+            os.makedirs(place)
+            postfix.prepare_bare(place, 'outside', hosts_file)
+            lab['outside_pid1'] = start_host(names, place, 'outside')
         save(lab)
     except BaseException:
         down(folder, keep=True)
@@ -199,5 +210,5 @@ def down(folder, keep=False):
         naming.release_claim(names)
     if not keep and os.path.isdir(folder) and (
             names is not None or os.path.exists(os.path.join(folder, 'lab.json'))):
-        shutil.rmtree(folder)
+        sh('rm', '-rf', '--', folder)
     return names is not None
