@@ -120,14 +120,13 @@ absl::Status RestoreInstance(const Instance& instance,
       MQ_RETURN_IF_ERROR(draft.PutRaw(setting.key(), Before(setting)));
   }
   MQ_RETURN_IF_ERROR(PutBackFiles(&draft, mine, waiting));
-  std::set<std::string> opened;
   for (const v1::RestoredSetting* restored : mine) {
     MQ_ASSIGN_OR_RETURN(const Raw now, draft.Current(restored->setting().key()));
     if (restored->state() != v1::RestoredSetting::STATE_KEPT_AS_FIX &&
         now != Before(restored->setting()))
       plan->result.set_byte_for_byte(false);
   }
-  draft.Emit(opened, &plan->change);
+  draft.Emit({}, &plan->change);
   return absl::OkStatus();
 }
 }  // namespace

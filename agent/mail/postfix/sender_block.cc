@@ -156,8 +156,10 @@ absl::Status HookTable(const Table& table, SettingsDraft* draft) {
 void UnhookTable(const Table& table, SettingsDraft* draft) {
   const std::string list = draft->main().Value(table.parameter).value_or("");
   const std::string unhooked = Unhooked(list, table);
-  if (unhooked != list && unhooked.empty()) draft->Remove(table.parameter);
-  if (unhooked != list && !unhooked.empty()) draft->Set(table.parameter, unhooked);
+  // An earlier definition must not begin to count.
+  const bool remove = unhooked.empty() && draft->main().Count(table.parameter) == 1;
+  if (unhooked != list && remove) draft->Remove(table.parameter);
+  if (unhooked != list && !remove) draft->Set(table.parameter, unhooked);
   for (const MasterCf::Service& service : draft->master().Services()) {
     const auto own = service.overrides.find(table.parameter);
     if (service.command != "smtpd" || own == service.overrides.end()) continue;

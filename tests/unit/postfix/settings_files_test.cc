@@ -34,7 +34,7 @@ std::string OddText(std::mt19937& random) {
 
 TEST(MainCfTest, AnyTextIsPrintedByteForByteAndComesBackAfterSettingAndPuttingBack) {
   std::mt19937 random(7);
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 4000; ++round) {
     const std::string text = OddText(random);
     MainCf file(text);
     ASSERT_EQ(file.Text(), text);

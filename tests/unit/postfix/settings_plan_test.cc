@@ -342,7 +342,7 @@ TEST_F(SettingsTest, ARecordCannotMakeRestoreWriteAForeignFile) {
   setting.set_instance("-");
   setting.set_before("x");
   for (const std::string key :
-       {"file:/etc/passwd", "file:" + root_ + "/etc/mailquench_x/../main.cf",
+       {std::string("file:/etc/passwd"), "file:" + root_ + "/etc/mailquench_x/../main.cf",
         std::string("nonsense")}) {
     setting.set_key(key);
     EXPECT_EQ(ReasonOf(PlanRestore(All(), {setting}, {}).status()), "BAD_SETTING") << key;
