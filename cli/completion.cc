@@ -143,7 +143,11 @@ int Complete(const std::vector<std::string>& words, Session* session) {
       for (const CLI::App* sub : Visible(*at)) {
         if (sub->get_name() == word) next = sub;
       }
-      next != nullptr ? at = next : (++positionals, at);
+      if (next != nullptr) {
+        at = next;
+      } else {
+        ++positionals;
+      }
     }
   }
   std::set<std::string> candidates;
@@ -167,6 +171,7 @@ int Complete(const std::vector<std::string>& words, Session* session) {
       }
     }
   }
+  kind = kind.substr(0, kind.find(':'));  // CLI11 puts what is allowed behind a colon.
   if (kind == "HOST" || kind == "SELECTOR") {
     const auto comma = current.rfind(',');
     if (comma != std::string::npos && waiting != nullptr) prefix = current.substr(0, comma + 1);

@@ -86,6 +86,16 @@ std::string Suggestion(const CLI::App& root, const std::vector<std::string>& arg
   return "";
 }
 
+// An option takes one value each time that it is given: "--account a Q" must not swallow Q.
+void OneValueAnOption(CLI::App* app) {
+  for (CLI::Option* option : app->get_options()) {
+    if (!option->get_positional() && option->get_expected_max() > 1) {
+      option->allow_extra_args(false);
+    }
+  }
+  for (CLI::App* sub : app->get_subcommands([](CLI::App*) { return true; })) OneValueAnOption(sub);
+}
+
 void Report(const Session& session, const absl::Status& status) {
   std::ostream& err = *session.env.err;
   if (session.flags.output == "json" || session.flags.output == "jsonl") {
@@ -168,6 +178,7 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
   AddWhoAmI(root.get(), session);
   AddCompletion(root.get(), session);
   AddMan(root.get(), session);
+  OneValueAnOption(root.get());
   return root;
 }
 

@@ -105,7 +105,11 @@ struct Totals {
 
 void Count(const v1::QueueQuarantineResult& result, Totals* totals) {
   for (const auto& one : result.quarantines()) {
-    one.messages() < 0 ? totals->uncounted = true : totals->set_aside += one.messages();
+    if (one.messages() < 0) {
+      totals->uncounted = true;
+    } else {
+      totals->set_aside += one.messages();
+    }
   }
 }
 

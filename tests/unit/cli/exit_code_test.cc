@@ -15,9 +15,9 @@ v1::Run MakeRun(v1::RunState state, std::initializer_list<v1::Outcome> outcomes)
 }
 
 TEST(ExitCodeTest, ARunThatSucceededEverywhereIsZero) {
-  EXPECT_EQ(ExitCodeOf(MakeRun(v1::RUN_STATE_SUCCEEDED,
-                               {v1::OUTCOME_SUCCEEDED, v1::OUTCOME_UNCHANGED})),
-            0);
+  EXPECT_EQ(
+      ExitCodeOf(MakeRun(v1::RUN_STATE_SUCCEEDED, {v1::OUTCOME_SUCCEEDED, v1::OUTCOME_UNCHANGED})),
+      0);
 }
 
 TEST(ExitCodeTest, AFailedHostWinsOverAnUnreachableOne) {

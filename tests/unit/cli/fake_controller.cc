@@ -21,7 +21,9 @@ FakeController::FakeController() {
   server_ = builder.BuildAndStart();
 }
 
-FakeController::~FakeController() { server_->Shutdown(); }
+FakeController::~FakeController() {
+  server_->Shutdown();
+}
 
 std::shared_ptr<grpc::Channel> FakeController::Channel() const {
   return grpc::CreateChannel(absl::StrCat("127.0.0.1:", port_), grpc::InsecureChannelCredentials());
@@ -111,8 +113,7 @@ Ran RunCli(const FakeController* controller,
   environment.out = &out;
   environment.err = &err;
   environment.in_is_terminal = terminal;
-  environment.channel =
-      [&](const Context&) -> absl::StatusOr<std::shared_ptr<grpc::Channel>> {
+  environment.channel = [&](const Context&) -> absl::StatusOr<std::shared_ptr<grpc::Channel>> {
     if (controller == nullptr) return absl::InternalError("a channel was made without need");
     return controller->Channel();
   };

@@ -1,4 +1,5 @@
-// A controller in this process that records what it was asked and answers from what the test put in.
+// A controller in this process that records what it was asked and answers from what the test put
+// in.
 #ifndef MAILQUENCH_TESTS_UNIT_CLI_FAKE_CONTROLLER_H_
 #define MAILQUENCH_TESTS_UNIT_CLI_FAKE_CONTROLLER_H_
 
@@ -29,8 +30,8 @@ class FakeController : public v1::Fleet::Service,
 
   // Answers.
   v1::Plan plan;
-  v1::Run started;                       // Of StartRun.
-  std::vector<v1::RunEvent> events;      // Of WatchRun.
+  v1::Run started;                   // Of StartRun.
+  std::vector<v1::RunEvent> events;  // Of WatchRun.
   v1::ListHostsResponse hosts;
   v1::Incident incident;
   v1::ListQuarantinesResponse quarantines;
