@@ -1,0 +1,130 @@
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "cli/core/duration.h"
+#include "cli/core/operation_text.h"
+#include "cli/output/printer.h"
+
+namespace mailquench::cli {
+namespace {
+
+std::string Messages(std::int64_t count) {
+  return absl::StrCat(count, count == 1 ? " message" : " messages");
+}
+
+std::string SetAside(const v1::QueueQuarantineResult& result) {
+  std::int64_t messages = 0;
+  bool counted = true;
+  std::string ids;
+  for (const auto& one : result.quarantines()) {
+    counted = counted && one.messages() >= 0;
+    messages += one.messages();
+    absl::StrAppend(&ids, ids.empty() ? "" : ", ", one.quarantine_id());
+  }
+  if (result.quarantines_size() == 0) return "nothing to set aside";
+  return absl::StrCat(counted ? Messages(messages) : std::string("the whole queue"),
+                      " set aside in ", ids);
+}
+
+std::string Change(const v1::ChangeResult& change, const std::string& what) {
+  return change.settings_size() == 0
+             ? absl::StrCat(what, ": nothing to change")
+             : absl::StrCat(what, ": ", change.settings_size(),
+                            change.settings_size() == 1 ? " setting" : " settings",
+                            " changed (snapshot ", change.snapshot_id(), ")");
+}
+
+std::string Probe(const v1::RelayProbeResult& probe) {
+  std::string out;
+  for (const auto& one : probe.listeners()) {
+    absl::StrAppend(&out, out.empty() ? "" : ", ", one.target(), " ",
+                    EnumWord(v1::RelayVerdict_Name(one.verdict()), "RELAY_VERDICT_"),
+                    one.outside() ? " from outside" : " from inside");
+  }
+  return out.empty() ? "no listener asked" : out;
+}
+
+std::string Survey(const v1::QueueSurveyResult& survey) {
+  std::int64_t messages = 0;
+  std::string top;
+  for (const auto& one : survey.instances()) {
+    messages += one.messages();
+    if (top.empty() && one.picture().senders_size() > 0) {
+      top = absl::StrCat(", most from ", one.picture().senders(0).value(), " (",
+                         one.picture().senders(0).messages(), ")");
+    }
+  }
+  return absl::StrCat(Messages(messages), " queued", top);
+}
+
+std::string Running(const v1::ServiceStatusResult& status) {
+  std::string out;
+  for (const auto& one : status.instances()) {
+    absl::StrAppend(&out, out.empty() ? "" : ", ", one.name(),
+                    one.running() ? " running" : " stopped");
+  }
+  return out;
+}
+
+std::string DescribeResult(const v1::OperationResult& result) {
+  switch (result.kind_case()) {
+    case v1::OperationResult::kServiceStatus:
+      return Running(result.service_status());
+    case v1::OperationResult::kServiceStop:
+      return absl::StrCat(result.service_stop().stopped_size(), " stopped until ",
+                          HumanTime(result.service_stop().lease_end_time()));
+    case v1::OperationResult::kServiceStart:
+      return absl::StrCat(result.service_start().started_size(), " started");
+    case v1::OperationResult::kQueueSurvey:
+      return Survey(result.queue_survey());
+    case v1::OperationResult::kQueueQuarantine:
+      return SetAside(result.queue_quarantine());
+    case v1::OperationResult::kQuarantineList:
+      return absl::StrCat(result.quarantine_list().quarantines_size(), " quarantines");
+    case v1::OperationResult::kQuarantineAnalyse:
+      return absl::StrCat(Messages(result.quarantine_analyse().matching()), " match");
+    case v1::OperationResult::kQuarantineRelease:
+      return absl::StrCat(Messages(result.quarantine_release().released()), " released, ",
+                          result.quarantine_release().left(), " left");
+    case v1::OperationResult::kQuarantineDiscard:
+      return absl::StrCat(Messages(result.quarantine_discard().discarded()), " discarded, ",
+                          result.quarantine_discard().left(), " left");
+    case v1::OperationResult::kRelayLock:
+      return Change(result.relay_lock(), "relay locked");
+    case v1::OperationResult::kNdrSilence:
+      return Change(result.ndr_silence(), "notifications held");
+    case v1::OperationResult::kSenderBlock:
+      return Change(result.sender_block(), "sender blocked");
+    case v1::OperationResult::kSenderUnblock:
+      return Change(result.sender_unblock(), "sender unblocked");
+    case v1::OperationResult::kRestore:
+      return absl::StrCat(result.restore().put_back(), " put back, ",
+                          result.restore().kept_as_fix(), " kept as fix, ",
+                          result.restore().needs_decision(), " need a decision");
+    case v1::OperationResult::kRelayProbe:
+      return Probe(result.relay_probe());
+    case v1::OperationResult::kQueueWatch:
+      return absl::StrCat(
+          EnumWord(v1::WatchVerdict_Name(result.queue_watch().verdict()), "WATCH_VERDICT_"), " (",
+          result.queue_watch().slope_per_minute(), " messages a minute)");
+    case v1::OperationResult::kContain: {
+      const auto& contain = result.contain();
+      return absl::StrCat(SetAside(contain.quarantine()), "; ",
+                          Change(contain.lock(), "relay locked"), "; ", Probe(contain.probe()));
+    }
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+std::string Describe(const v1::OperationReport& report) {
+  std::string out = report.has_error() ? report.error().message() : "";
+  const std::string result = report.has_result() ? DescribeResult(report.result()) : "";
+  if (!result.empty()) absl::StrAppend(&out, out.empty() ? "" : " ", result);
+  return out;
+}
+
+}  // namespace mailquench::cli

@@ -1,0 +1,216 @@
+#include "cli/core/run_driver.h"
+
+#include <algorithm>
+#include <ostream>
+#include <set>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/core/confirm.h"
+#include "cli/core/exit_code.h"
+#include "cli/core/operation_text.h"
+#include "cli/output/printer.h"
+#include "cli/output/transcript.h"
+#include "common/status/error.h"
+#include "mailquench/v1/incidents.grpc.pb.h"
+#include "mailquench/v1/runs.grpc.pb.h"
+
+namespace mailquench::cli {
+namespace {
+
+constexpr int kReconnects = 30;
+constexpr std::chrono::milliseconds kReconnectPause{1000};
+
+std::string NameOfHost(const v1::PlannedHost& host) {
+  return host.name().empty() ? host.host_id() : host.name();
+}
+
+v1::OperationClass ClassOfPlan(const v1::PlanRunRequest& request, const v1::Plan& plan) {
+  v1::OperationClass worst =
+      request.has_operation() ? ClassOf(request.operation()) : v1::OPERATION_CLASS_UNSPECIFIED;
+  for (const auto& step : plan.playbook().steps()) {
+    worst = std::max(worst, ClassOf(step.operation()));
+  }
+  for (const auto& host : plan.hosts()) {
+    for (const auto& step : host.steps()) worst = std::max(worst, step.operation_class());
+  }
+  return worst;
+}
+
+std::string HostList(const std::set<std::string>& names) {
+  std::vector<std::string> first(names.begin(), names.end());
+  const std::size_t all = first.size();
+  if (all > 6) {
+    first.resize(5);
+    first.push_back(absl::StrCat("and ", all - 5, " more"));
+  }
+  return absl::StrJoin(first, ", ");
+}
+
+absl::Status NoHost() {
+  return Error(absl::StatusCode::kNotFound, "NO_HOST_MATCHED",
+               "No host matches; nothing was started. `mailquench host list` shows names and "
+               "labels.");
+}
+
+absl::StatusOr<v1::Plan> Frozen(Session* session, v1::PlanRunRequest request, bool ask_agents) {
+  request.set_skip_agents(!ask_agents);
+  auto plan = session->Call(&v1::Runs::Stub::PlanRun, request);
+  if (!plan.ok()) return plan.status();
+  if (plan->hosts_size() == 0) return NoHost();
+  return plan;
+}
+
+absl::StatusOr<int> Start(Session* session, const RunOrder& order, v1::Plan plan) {
+  v1::PlanRunRequest request = order.plan;
+  if (order.before_start) {
+    MQ_RETURN_IF_ERROR(order.before_start(&request));
+    auto again = Frozen(session, request, false);
+    if (!again.ok()) return again.status();
+    const auto ids = [](const v1::Plan& p) {
+      std::set<std::string> out;
+      for (const auto& host : p.hosts()) out.insert(host.host_id());
+      return out;
+    };
+    if (ids(*again) != ids(plan)) {
+      return Error(absl::StatusCode::kFailedPrecondition, "PLAN_DRIFTED",
+                   "The set of hosts changed between the question and the start; nothing was "
+                   "started. Give the same command again to see the new set.");
+    }
+    plan = *std::move(again);
+  }
+  v1::StartRunRequest start;
+  start.set_request_id(NewUuid());
+  request.set_skip_agents(true);
+  *start.mutable_plan() = request;
+  start.set_expected_plan_hash(plan.plan_hash());
+  start.set_reason(order.flags.reason);
+  auto run = session->Call(&v1::Runs::Stub::StartRun, start);
+  // A repeat with the same request id is the same run, so one lost answer does not leave the
+  // operator in the dark.
+  if (!run.ok() && absl::IsUnavailable(run.status())) {
+    std::this_thread::sleep_for(kReconnectPause);
+    run = session->Call(&v1::Runs::Stub::StartRun, start);
+  }
+  if (!run.ok()) return run.status();
+  *session->env.err << "run " << run->run_id() << " started on " << run->hosts_size()
+                    << (run->hosts_size() == 1 ? " host" : " hosts") << std::endl;
+  if (!order.flags.detach) return Watch(session, run->run_id());
+  MQ_RETURN_IF_ERROR(
+      Print(session->flags.output, *run, Table{{}, {{run->run_id()}}}, *session->env.out));
+  return kExitOk;
+}
+
+}  // namespace
+
+absl::Status FillTargets(Session* session, const RunFlags& flags, v1::PlanRunRequest* plan) {
+  plan->set_selector(flags.selector);
+  for (const auto& host : flags.hosts) plan->add_hosts(host);
+  plan->set_incident_id(flags.incident);
+  if (!flags.selector.empty() || !flags.hosts.empty()) return absl::OkStatus();
+  if (flags.incident.empty()) {
+    return UsageError(
+        "No host was named; nothing was done. Add -l SELECTOR, --hosts NAME,NAME or "
+        "--incident ID.");
+  }
+  v1::GetIncidentRequest get;
+  get.set_incident_id(flags.incident);
+  auto incident = session->Call(&v1::Incidents::Stub::GetIncident, get);
+  if (!incident.ok()) return incident.status();
+  v1::ListRunsRequest list;
+  list.set_incident_id(flags.incident);
+  auto runs = session->Call(&v1::Runs::Stub::ListRuns, list);
+  if (!runs.ok()) return runs.status();
+  std::set<std::string> ids;
+  for (const auto& obligation : incident->obligations()) ids.insert(obligation.host_id());
+  for (const auto& run : runs->runs()) {
+    for (const auto& host : run.hosts()) ids.insert(host.host_id());
+  }
+  if (ids.empty()) return NoHost();
+  for (const auto& id : ids) plan->add_hosts(id);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> Drive(Session* session, const RunOrder& order) {
+  return DriveAll(session, {order});
+}
+
+absl::StatusOr<int> DriveAll(Session* session, const std::vector<RunOrder>& orders) {
+  std::vector<v1::Plan> plans;
+  std::set<std::string> names;
+  v1::OperationClass worst = v1::OPERATION_CLASS_UNSPECIFIED;
+  for (const RunOrder& order : orders) {
+    auto plan = Frozen(session, order.plan, order.flags.dry_run);
+    if (!plan.ok()) return plan.status();
+    worst = std::max(worst, ClassOfPlan(order.plan, *plan));
+    for (const auto& host : plan->hosts()) names.insert(NameOfHost(host));
+    plans.push_back(*std::move(plan));
+  }
+  if (plans.empty()) return NoHost();
+  if (orders[0].flags.dry_run) {
+    for (const v1::Plan& plan : plans) {
+      MQ_RETURN_IF_ERROR(Print(session->flags.output, plan, PlanTable(plan), *session->env.out));
+    }
+    *session->env.err << "dry run: " << names.size() << (names.size() == 1 ? " host" : " hosts")
+                      << "; nothing was touched" << std::endl;
+    return kExitOk;
+  }
+  if (worst != v1::OPERATION_CLASS_OBSERVE) {
+    Question question;
+    question.hosts = static_cast<int>(names.size());
+    question.what = absl::StrCat(orders[0].verb, " on ", names.size(),
+                                 names.size() == 1 ? " host (" : " hosts (", HostList(names), ")");
+    question.irreversible = worst == v1::OPERATION_CLASS_IRREVERSIBLE;
+    question.yes = orders[0].flags.yes;
+    MQ_RETURN_IF_ERROR(Confirm(*session, question));
+  }
+  int code = kExitOk;
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    auto one = Start(session, orders[i], plans[i]);
+    if (!one.ok()) return one.status();
+    code = Worse(code, *one);
+  }
+  return code;
+}
+
+absl::StatusOr<int> Watch(Session* session, const std::string& run_id) {
+  auto channel = session->Channel();
+  if (!channel.ok()) return channel.status();
+  Transcript transcript(session->Colour());
+  v1::Run last;
+  v1::GetRunRequest request;
+  request.set_run_id(run_id);
+  for (int attempt = 0;; ++attempt) {
+    v1::Runs::Stub stub(*channel);
+    grpc::ClientContext client;
+    session->Prepare(&client);
+    auto reader = stub.WatchRun(&client, request);
+    v1::RunEvent event;
+    while (reader->Read(&event)) {
+      attempt = 0;
+      last = event.run();
+      for (const std::string& line : transcript.Update(event)) {
+        *session->env.err << line << std::endl;
+      }
+    }
+    const grpc::Status ended = reader->Finish();
+    const bool run_ended =
+        last.state() != v1::RUN_STATE_RUNNING && last.state() != v1::RUN_STATE_UNSPECIFIED;
+    if (run_ended) break;
+    const bool broken = ended.ok() || ended.error_code() == grpc::StatusCode::UNAVAILABLE;
+    if (!broken || attempt >= kReconnects) {
+      const absl::Status status =
+          ended.ok() ? Error(absl::StatusCode::kUnavailable, "WATCH_ENDED",
+                             "The controller ended the watch before the run's end.")
+                     : session->FromGrpc(ended);
+      return Prepend(status, absl::StrCat("The run ", run_id, " goes on, but watching it ended"));
+    }
+    std::this_thread::sleep_for(kReconnectPause);
+  }
+  *session->env.err << SummaryLine(last) << std::endl;
+  MQ_RETURN_IF_ERROR(Print(session->flags.output, last, RunTable(last), *session->env.out));
+  return ExitCodeOf(last);
+}
+
+}  // namespace mailquench::cli

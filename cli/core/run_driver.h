@@ -1,0 +1,44 @@
+// Plan, ask, start, watch: the one way by which every command that acts on hosts does so.
+#ifndef MAILQUENCH_CLI_CORE_RUN_DRIVER_H_
+#define MAILQUENCH_CLI_CORE_RUN_DRIVER_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cli/core/session.h"
+#include "cli/core/target.h"
+#include "mailquench/v1/incidents.pb.h"
+#include "mailquench/v1/runs.pb.h"
+
+namespace mailquench::cli {
+
+struct RunOrder {
+  std::string verb;         // "Contain": begins the question.
+  v1::PlanRunRequest plan;  // What and on which hosts.
+  RunFlags flags;
+  // Called after the confirmation; may change the plan's arguments (an incident opened just now),
+  // not its hosts.
+  std::function<absl::Status(v1::PlanRunRequest* plan)> before_start;
+};
+
+// Fills selector, hosts and incident from the flags. An incident alone stands for the hosts of its
+// runs and obligations. Errors: INVALID_ARGUMENT/USAGE when nothing names a host,
+// NOT_FOUND/NO_HOST_MATCHED.
+absl::Status FillTargets(Session* session, const RunFlags& flags, v1::PlanRunRequest* plan);
+
+// With --dry-run prints the plan and starts nothing. Returns the exit code.
+absl::StatusOr<int> Drive(Session* session, const RunOrder& order);
+
+// Several orders under one question. The exit code is the worst.
+absl::StatusOr<int> DriveAll(Session* session, const std::vector<RunOrder>& orders);
+
+// Follows a run to its end on stderr and prints it on stdout; connects again where the stream
+// breaks.
+absl::StatusOr<int> Watch(Session* session, const std::string& run_id);
+
+}  // namespace mailquench::cli
+
+#endif  // MAILQUENCH_CLI_CORE_RUN_DRIVER_H_

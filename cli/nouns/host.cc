@@ -1,0 +1,192 @@
+// host: list, show, label, evict, ban.
+#include <memory>
+#include <ostream>
+
+#include "absl/strings/str_cat.h"
+#include "cli/core/confirm.h"
+#include "cli/core/duration.h"
+#include "cli/core/exit_code.h"
+#include "cli/core/target.h"
+#include "cli/output/printer.h"
+#include "cli/tree.h"
+#include "common/status/error.h"
+#include "mailquench/v1/fleet.grpc.pb.h"
+
+namespace mailquench::cli {
+namespace {
+
+template <class Map>
+std::string Labels(const Map& labels) {
+  std::map<std::string, std::string> sorted(labels.begin(), labels.end());
+  std::string out;
+  for (const auto& [key, value] : sorted) {
+    absl::StrAppend(&out, out.empty() ? "" : ",", key, value.empty() ? "" : "=", value);
+  }
+  return out.empty() ? "-" : out;
+}
+
+std::string Queued(const v1::Host& host) {
+  return host.has_heartbeat() && host.heartbeat().queued_messages() >= 0
+             ? std::to_string(host.heartbeat().queued_messages())
+             : "-";
+}
+
+std::string State(const v1::Host& host) {
+  if (host.state() != v1::HOST_STATE_ACTIVE) {
+    return EnumWord(v1::HostState_Name(host.state()), "HOST_STATE_");
+  }
+  if (host.online() && host.heartbeat().alarm()) return "ALARM";
+  return host.online() ? "online" : "offline";
+}
+
+Table HostTable(const v1::Host& host) {
+  Table table;
+  table.rows = {
+      {"host", host.name()},
+      {"id", host.host_id()},
+      {"state", State(host)},
+      {"labels", Labels(host.labels())},
+      {"platform", absl::StrCat(host.hello().platform(), " ", host.hello().platform_version())},
+      {"agent", host.hello().agent_version()},
+      {"queued", Queued(host)},
+      {"last seen", HumanTime(host.last_seen_time())},
+      {"enrolled", HumanTime(host.enrol_time())}};
+  for (const auto& one : host.hello().listeners()) table.rows.push_back({"listener", one});
+  for (const auto& one : host.hello().trusted_ranges()) table.rows.push_back({"trusts", one});
+  for (const auto& one : host.hello().capabilities()) {
+    if (!one.available()) {
+      table.rows.push_back({"cannot", absl::StrCat(one.operation(), ": ", one.reason())});
+    }
+  }
+  if (host.heartbeat().alarm()) table.rows.push_back({"alarm", host.heartbeat().alarm_text()});
+  return table;
+}
+
+absl::StatusOr<int> DoList(Session* session, const std::string& selector) {
+  v1::ListHostsRequest request;
+  request.set_selector(selector);
+  auto hosts = session->Call(&v1::Fleet::Stub::ListHosts, request);
+  if (!hosts.ok()) return hosts.status();
+  Table table{{"NAME", "STATE", "QUEUED", "PLATFORM", "LABELS", "SEEN"}, {}};
+  for (const v1::Host& host : hosts->hosts()) {
+    table.rows.push_back({host.name(), State(host), Queued(host), host.hello().platform(),
+                          Labels(host.labels()), HumanTime(host.last_seen_time())});
+  }
+  MQ_RETURN_IF_ERROR(Print(session->flags.output, *hosts, table, *session->env.out));
+  return !selector.empty() && hosts->hosts_size() == 0 ? kExitNoHost : kExitOk;
+}
+
+absl::StatusOr<v1::Host> Get(Session* session, const std::string& name) {
+  v1::GetHostRequest request;
+  request.set_host(name);
+  return session->Call(&v1::Fleet::Stub::GetHost, request);
+}
+
+absl::StatusOr<int> PrintHost(Session* session, const absl::StatusOr<v1::Host>& host) {
+  if (!host.ok()) return host.status();
+  MQ_RETURN_IF_ERROR(Print(session->flags.output, *host, HostTable(*host), *session->env.out));
+  return kExitOk;
+}
+
+struct Args {
+  std::string host;
+  std::vector<std::string> changes;
+  RunFlags flags;
+};
+
+// The host is looked up first, so that a dry run fails where the real one would.
+absl::StatusOr<bool> GoOn(Session* session, const Args& args, const std::string& what) {
+  auto host = Get(session, args.host);
+  if (!host.ok()) return host.status();
+  if (args.flags.dry_run) {
+    *session->env.err << "would do: " << what << " " << host->name() << '\n';
+    return false;
+  }
+  MQ_RETURN_IF_ERROR(Confirm(
+      *session, {absl::StrCat(what, " 1 host (", host->name(), ")"), 1, false, args.flags.yes}));
+  return true;
+}
+
+absl::StatusOr<int> DoLabel(Session* session, const Args& args) {
+  v1::SetLabelsRequest request;
+  request.set_host(args.host);
+  for (const std::string& change : args.changes) {
+    const auto equals = change.find('=');
+    if (change.size() > 1 && change.back() == '-' && equals == std::string::npos) {
+      request.add_remove(change.substr(0, change.size() - 1));
+    } else if (equals != 0 && !change.empty()) {
+      (*request.mutable_labels())[change.substr(0, equals)] =
+          equals == std::string::npos ? "" : change.substr(equals + 1);
+    } else {
+      return UsageError(absl::StrCat("'", change,
+                                     "' is no label; write key=value, or key- to "
+                                     "remove it."));
+    }
+  }
+  // Labels decide who is reached by the next command, so they are asked for like a change on the
+  // host.
+  auto go_on = GoOn(session, args, absl::StrCat("change ", args.changes.size(), " labels of"));
+  if (!go_on.ok()) return go_on.status();
+  if (!*go_on) return kExitOk;
+  return PrintHost(session, session->Call(&v1::Fleet::Stub::SetLabels, request));
+}
+
+template <class Request>
+absl::StatusOr<int> DoCut(Session* session,
+                          const Args& args,
+                          const std::string& what,
+                          grpc::Status (v1::Fleet::Stub::*method)(grpc::ClientContext*,
+                                                                  const Request&,
+                                                                  v1::Host*)) {
+  auto go_on = GoOn(session, args, what);
+  if (!go_on.ok()) return go_on.status();
+  if (!*go_on) return kExitOk;
+  Request request;
+  request.set_host(args.host);
+  request.set_reason(args.flags.reason);
+  return PrintHost(session, session->Call(method, request));
+}
+
+}  // namespace
+
+void AddHost(CLI::App* root, Session* session) {
+  CLI::App* noun = AddCommand(root, "host", "The fleet: who is there, with which labels",
+                              {"mailquench host list -l 'role=edge,site in (fra,ams)'",
+                               "mailquench host show mx1", "mailquench host label mx1 site=fra"});
+  noun->require_subcommand(1);
+  auto args = std::make_shared<Args>();
+  CLI::App* list =
+      AddCommand(noun, "list", "Hosts and their state",
+                 {"mailquench host list", "mailquench host list -l role=edge -o jsonl"});
+  list->add_option("-l,--selector", args->flags.selector, "Only these")->type_name("SELECTOR");
+  list->callback([=] { session->action = [=] { return DoList(session, args->flags.selector); }; });
+  CLI::App* show = AddCommand(noun, "show", "One host in full", {"mailquench host show mx1"});
+  show->add_option("HOST", args->host, "Name or id")->required()->type_name("HOST");
+  show->callback(
+      [=] { session->action = [=] { return PrintHost(session, Get(session, args->host)); }; });
+  CLI::App* label = AddCommand(noun, "label", "Set and remove labels",
+                               {"mailquench host label mx1 role=edge site=fra canary-"});
+  label->add_option("HOST", args->host, "Name or id")->required()->type_name("HOST");
+  label->add_option("LABEL", args->changes, "key=value sets, key- removes")
+      ->required()
+      ->type_name("LABEL");
+  AddConfirmFlags(label, &args->flags);
+  label->callback([=] { session->action = [=] { return DoLabel(session, *args); }; });
+  CLI::App* evict = AddCommand(noun, "evict", "Cut a host off; it may enrol again",
+                               {"mailquench host evict mx1 --reason \"taken out of service\""});
+  CLI::App* ban = AddCommand(noun, "ban", "Cut a host off; it may not enrol again",
+                             {"mailquench host ban mx1 --reason \"key was stolen\""});
+  for (CLI::App* app : {evict, ban}) {
+    app->add_option("HOST", args->host, "Name or id")->required()->type_name("HOST");
+    app->add_option("--reason", args->flags.reason, "Why")->type_name("TEXT");
+    AddConfirmFlags(app, &args->flags);
+  }
+  evict->callback([=] {
+    session->action = [=] { return DoCut(session, *args, "evict", &v1::Fleet::Stub::EvictHost); };
+  });
+  ban->callback([=] {
+    session->action = [=] { return DoCut(session, *args, "ban", &v1::Fleet::Stub::BanHost); };
+  });
+}
+
+}  // namespace mailquench::cli

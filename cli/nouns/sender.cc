@@ -1,0 +1,91 @@
+// sender: block, unblock. relay: probe. Each is a run of one operation.
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "cli/core/run_driver.h"
+#include "cli/tree.h"
+#include "common/status/error.h"
+
+namespace mailquench::cli {
+namespace {
+
+struct SenderArgs {
+  RunFlags flags;
+  std::string account, client, local_user;
+};
+
+absl::StatusOr<int> DoSender(Session* session, bool block, const SenderArgs& args) {
+  const int given = !args.account.empty() + !args.client.empty() + !args.local_user.empty();
+  if (given != 1) {
+    return UsageError("Name one of --account, --client and --local-user; nothing was done.");
+  }
+  RunOrder order;
+  order.flags = args.flags;
+  order.verb =
+      absl::StrCat(block ? "Block " : "Unblock ", args.account, args.client, args.local_user);
+  MQ_RETURN_IF_ERROR(FillTargets(session, args.flags, &order.plan));
+  const auto fill = [&](auto* who) {
+    if (!args.account.empty()) who->set_account(args.account);
+    if (!args.client.empty()) who->set_client(args.client);
+    if (!args.local_user.empty()) who->set_local_user(args.local_user);
+  };
+  block ? fill(order.plan.mutable_operation()->mutable_sender_block())
+        : fill(order.plan.mutable_operation()->mutable_sender_unblock());
+  return Drive(session, order);
+}
+
+struct ProbeArgs {
+  RunFlags flags;
+  std::vector<std::string> targets;
+};
+
+absl::StatusOr<int> DoProbe(Session* session, const ProbeArgs& args) {
+  RunOrder order;
+  order.flags = args.flags;
+  order.verb = "Probe the relay";
+  MQ_RETURN_IF_ERROR(FillTargets(session, args.flags, &order.plan));
+  v1::RelayProbe* probe = order.plan.mutable_operation()->mutable_relay_probe();
+  for (const auto& target : args.targets) probe->add_targets(target);
+  return Drive(session, order);
+}
+
+}  // namespace
+
+void AddSender(CLI::App* root, Session* session) {
+  CLI::App* noun = AddCommand(root, "sender", "Shut the cause: block who sends",
+                              {"mailquench sender block --account mallory -l role=edge "
+                               "--reason \"stolen password\"",
+                               "mailquench sender unblock --account mallory -l role=edge"});
+  noun->require_subcommand(1);
+  for (const bool block : {true, false}) {
+    auto args = std::make_shared<SenderArgs>();
+    const std::string name = block ? "block" : "unblock";
+    CLI::App* app = AddCommand(
+        noun, name, block ? "Let one sender send no more" : "Let a blocked sender send again",
+        {absl::StrCat("mailquench sender ", name, " --account mallory -l role=edge --incident I"),
+         absl::StrCat("mailquench sender ", name, " --client 192.0.2.7 --hosts mx1 --dry-run")});
+    app->add_option("--account", args->account, "Login name")->type_name("NAME");
+    app->add_option("--client", args->client, "Address or CIDR block")->type_name("ADDRESS");
+    app->add_option("--local-user", args->local_user, "Unix user")->type_name("NAME");
+    AddRunFlags(app, &args->flags);
+    app->callback([=] { session->action = [=] { return DoSender(session, block, *args); }; });
+  }
+}
+
+void AddRelay(CLI::App* root, Session* session) {
+  CLI::App* noun = AddCommand(root, "relay", "Ask whether strangers may relay",
+                              {"mailquench relay probe -l role=edge",
+                               "mailquench relay probe mx1.example.org:25 -l role=vantage"});
+  noun->require_subcommand(1);
+  auto args = std::make_shared<ProbeArgs>();
+  CLI::App* app = AddCommand(noun, "probe", "A real SMTP conversation that ends before DATA",
+                             {"mailquench relay probe -l role=edge",
+                              "mailquench relay probe mx1.example.org:25 -l role=vantage"});
+  app->add_option("TARGET", args->targets,
+                  "address:port, asked by the chosen hosts; none: each asks its own listeners")
+      ->type_name("TARGET");
+  AddRunFlags(app, &args->flags);
+  app->callback([=] { session->action = [=] { return DoProbe(session, *args); }; });
+}
+
+}  // namespace mailquench::cli

@@ -1,0 +1,170 @@
+#include "cli/output/transcript.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "cli/core/duration.h"
+#include "cli/core/operation_text.h"
+
+namespace mailquench::cli {
+namespace {
+
+const std::string& NameOfHost(const v1::RunHost& host) {
+  return host.name().empty() ? host.host_id() : host.name();
+}
+
+std::string StepName(const v1::Run& run, const v1::HostStep& step) {
+  if (step.step() >= 0 && step.step() < run.playbook().steps_size()) {
+    const auto& planned = run.playbook().steps(step.step());
+    if (!planned.name().empty()) return planned.name();
+    if (const std::string name = NameOf(planned.operation()); !name.empty()) return name;
+  }
+  return step.report().operation().empty() ? absl::StrCat("step ", step.step() + 1)
+                                           : step.report().operation();
+}
+
+const char* ColourOf(v1::Outcome outcome) {
+  switch (outcome) {
+    case v1::OUTCOME_SUCCEEDED:
+    case v1::OUTCOME_UNCHANGED:
+      return "\x1b[32m";
+    case v1::OUTCOME_FAILED:
+    case v1::OUTCOME_REFUSED:
+    case v1::OUTCOME_TIMED_OUT:
+      return "\x1b[31m";
+    default:
+      return "\x1b[33m";
+  }
+}
+
+}  // namespace
+
+std::string Printable(const std::string& text) {
+  std::string out = text;
+  std::replace_if(
+      out.begin(), out.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  return out;
+}
+
+std::string OutcomeWord(v1::Outcome outcome) {
+  return outcome == v1::OUTCOME_UNSPECIFIED ? "pending"
+                                            : EnumWord(v1::Outcome_Name(outcome), "OUTCOME_");
+}
+
+std::vector<std::string> Transcript::Update(const v1::RunEvent& event) {
+  std::vector<std::string> lines;
+  const v1::Run& run = event.run();
+  for (const v1::RunHost& host : run.hosts()) {
+    for (const v1::HostStep& step : host.steps()) {
+      const v1::Outcome outcome = step.report().outcome();
+      std::string word, detail;
+      if (outcome != v1::OUTCOME_UNSPECIFIED) {
+        word = OutcomeWord(outcome);
+        detail = Describe(step.report());
+        if (step.report().has_start_time() && step.report().has_end_time()) {
+          absl::StrAppend(
+              &detail, detail.empty() ? "" : "; ",
+              HumanSeconds(Seconds(step.report().start_time(), step.report().end_time())));
+        }
+      } else if (step.sent() || !step.progress().empty()) {
+        word = "running";
+        detail = step.progress();
+      } else {
+        continue;
+      }
+      const std::string head = absl::StrCat(NameOfHost(host), "  ", StepName(run, step), "  ");
+      const std::string tail = detail.empty() ? "" : absl::StrCat("  ", detail);
+      const std::string plain = Printable(absl::StrCat(head, word, tail));
+      std::string& said = said_[{host.host_id(), step.step()}];
+      if (said == plain) continue;
+      said = plain;
+      lines.push_back(colour_ ? absl::StrCat(Printable(head), ColourOf(outcome), word, "\x1b[0m",
+                                             Printable(tail))
+                              : plain);
+    }
+    // A host that no command ever reached has no step that could say so.
+    if (host.outcome() == v1::OUTCOME_UNREACHABLE || host.outcome() == v1::OUTCOME_CANCELLED) {
+      const bool told = std::any_of(host.steps().begin(), host.steps().end(), [](const auto& s) {
+        return s.report().outcome() != v1::OUTCOME_UNSPECIFIED;
+      });
+      const std::string plain =
+          Printable(absl::StrCat(NameOfHost(host), "  -  ", OutcomeWord(host.outcome())));
+      std::string& said = said_[{host.host_id(), -1}];
+      if (!told && said != plain) {
+        said = plain;
+        lines.push_back(plain);
+      }
+    }
+  }
+  // The controller's own words are for what no host line says (a wave begins, a gate stops).
+  if (lines.empty() && !event.text().empty() && event.text() != last_text_) {
+    lines.push_back(absl::StrCat("-- ", Printable(event.text())));
+  }
+  last_text_ = event.text();
+  return lines;
+}
+
+std::string SummaryLine(const v1::Run& run) {
+  std::map<v1::Outcome, int> counts;
+  for (const v1::RunHost& host : run.hosts()) ++counts[host.outcome()];
+  std::string out = absl::StrCat(run.hosts_size(), run.hosts_size() == 1 ? " host: " : " hosts: ");
+  bool first = true;
+  for (const auto& [outcome, count] : counts) {
+    absl::StrAppend(&out, first ? "" : ", ", count, " ", OutcomeWord(outcome));
+    first = false;
+  }
+  if (run.has_end_time()) {
+    absl::StrAppend(&out, "; ", HumanSeconds(Seconds(run.start_time(), run.end_time())));
+  }
+  if (!run.stop_reason().empty()) {
+    absl::StrAppend(&out, "; stopped: ", Printable(run.stop_reason()));
+  }
+  return absl::StrCat(out, "; run ", run.run_id());
+}
+
+Table RunTable(const v1::Run& run) {
+  Table table{{"HOST", "OUTCOME", "SECONDS", "DETAIL"}, {}};
+  for (const v1::RunHost& host : run.hosts()) {
+    std::string detail;
+    double seconds = 0;
+    for (const v1::HostStep& step : host.steps()) {
+      const std::string one = Describe(step.report());
+      if (!one.empty()) absl::StrAppend(&detail, detail.empty() ? "" : " | ", one);
+      if (step.report().has_start_time() && step.report().has_end_time()) {
+        seconds += Seconds(step.report().start_time(), step.report().end_time());
+      }
+    }
+    std::string took = HumanSeconds(seconds);
+    if (seconds == 0) took = "-";
+    table.rows.push_back(
+        {NameOfHost(host), OutcomeWord(host.outcome()), took, detail.empty() ? "-" : detail});
+  }
+  return table;
+}
+
+Table PlanTable(const v1::Plan& plan) {
+  Table table{{"HOST", "WAVE", "ONLINE", "OPERATION", "WOULD"}, {}};
+  for (const v1::PlannedHost& host : plan.hosts()) {
+    const std::string name = host.name().empty() ? host.host_id() : host.name();
+    const std::string wave = std::to_string(host.wave());
+    const std::string online = host.online() ? "yes" : "no";
+    if (!host.refusal().empty()) {
+      table.rows.push_back({name, wave, online, "-", absl::StrCat("refuse: ", host.refusal())});
+    }
+    for (const v1::OperationPlan& step : host.steps()) {
+      for (const std::string& text : step.steps()) {
+        table.rows.push_back({name, wave, online, step.operation(), text});
+      }
+      for (const std::string& text : step.warnings()) {
+        table.rows.push_back({name, wave, online, step.operation(), absl::StrCat("WARN ", text)});
+      }
+    }
+    if (host.refusal().empty() && host.steps_size() == 0) {
+      table.rows.push_back({name, wave, online, "-", "not asked"});
+    }
+  }
+  return table;
+}
+
+}  // namespace mailquench::cli

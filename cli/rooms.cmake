@@ -1,0 +1,46 @@
+mailquench_library(cli
+  SRCS core/confirm.cc core/context.cc core/describe.cc core/duration.cc core/exit_code.cc core/operation_text.cc
+       core/run_driver.cc core/session.cc core/suggest.cc core/target.cc
+       output/printer.cc output/report.cc output/transcript.cc
+       nouns/context.cc nouns/host.cc nouns/incident.cc nouns/quarantine.cc nouns/restore.cc nouns/run.cc
+       nouns/sender.cc nouns/small.cc nouns/token.cc
+       completion.cc man.cc tree.cc
+  DEPS mailquench::proto_grpc mailquench::status absl::status absl::statusor absl::strings
+  PRIVATE_DEPS yaml-cpp nlohmann_json::nlohmann_json)
+
+# The program needs common/rpc for its TLS; the library and its tests do not.
+if(TARGET mailquench::rpc)
+  include(GNUInstallDirs)
+  add_executable(mailquench main.cc tls_channel.cc)
+  target_link_libraries(mailquench PRIVATE mailquench_settings mailquench::cli mailquench::rpc)
+
+  set(_man ${CMAKE_BINARY_DIR}/man)
+  file(MAKE_DIRECTORY ${_man})
+  set(_pages ${_man}/mailquench.1)
+  add_custom_command(OUTPUT ${_man}/mailquench.1 COMMAND mailquench man > ${_man}/mailquench.1 DEPENDS mailquench VERBATIM)
+  foreach(noun run incident quarantine sender relay host token playbook audit context)
+    set(_page ${_man}/mailquench-${noun}.1)
+    add_custom_command(OUTPUT ${_page} COMMAND mailquench man ${noun} > ${_page} DEPENDS mailquench VERBATIM)
+    list(APPEND _pages ${_page})
+  endforeach()
+  set(_shells)
+  foreach(shell bash zsh fish)
+    add_custom_command(OUTPUT ${_man}/completion.${shell} COMMAND mailquench completion ${shell} > ${_man}/completion.${shell}
+      DEPENDS mailquench VERBATIM)
+    list(APPEND _shells ${_man}/completion.${shell})
+  endforeach()
+  add_custom_target(mailquench_man ALL DEPENDS ${_pages} ${_shells})
+
+  install(TARGETS mailquench RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${_man}/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME mailquench)
+  install(FILES ${_man}/completion.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _mailquench)
+  install(FILES ${_man}/completion.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d RENAME mailquench.fish)
+endif()
+
+option(MAILQUENCH_PCH "Precompile gRPC's and CLI11's headers for the CLI (quicker without ccache)" OFF)
+if(MAILQUENCH_PCH)
+  target_precompile_headers(mailquench_cli PRIVATE <CLI/CLI.hpp> <grpcpp/grpcpp.h> <memory> <string> <vector>
+    ${CMAKE_BINARY_DIR}/generated/mailquench/v1/fleet.grpc.pb.h ${CMAKE_BINARY_DIR}/generated/mailquench/v1/runs.grpc.pb.h
+    ${CMAKE_BINARY_DIR}/generated/mailquench/v1/incidents.grpc.pb.h)
+endif()

@@ -1,0 +1,209 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/status/error.h"
+#include "tests/unit/cli/fake_controller.h"
+
+namespace mailquench::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class CommandTest : public ::testing::Test {
+ protected:
+  CommandTest() {
+    controller_.plan.set_plan_hash("hash");
+    for (const char* name : {"mx1", "mx2"}) {
+      auto* planned = controller_.plan.add_hosts();
+      planned->set_host_id(std::string("id-") + name);
+      planned->set_name(name);
+      controller_.hosts.add_hosts()->set_name(name);
+    }
+    controller_.started.set_run_id("r1");
+    controller_.started.add_hosts();
+    controller_.incident.set_incident_id("i1");
+    v1::RunEvent event;
+    event.mutable_run()->set_run_id("r1");
+    event.mutable_run()->set_state(v1::RUN_STATE_RUNNING);
+    auto* host = event.mutable_run()->add_hosts();
+    host->set_name("mx1");
+    host->add_steps()->set_sent(true);
+    controller_.events.push_back(event);
+    host->set_outcome(v1::OUTCOME_SUCCEEDED);
+    host->mutable_steps(0)->mutable_report()->set_outcome(v1::OUTCOME_SUCCEEDED);
+    event.mutable_run()->set_state(v1::RUN_STATE_SUCCEEDED);
+    controller_.events.push_back(event);
+  }
+
+  FakeController controller_;
+};
+
+TEST_F(CommandTest, ContainOpensAnIncidentStartsWhatWasPlannedAndTellsHowItEnds) {
+  const Ran ran =
+      RunCli(&controller_, {"run", "contain", "-l", "role=edge", "--reason", "spam", "--yes"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(controller_.incidents_opened, 1);
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  const auto& start = controller_.starts[0];
+  EXPECT_EQ(start.expected_plan_hash(), "hash");
+  EXPECT_EQ(start.reason(), "spam");
+  EXPECT_EQ(start.plan().selector(), "role=edge");
+  EXPECT_EQ(start.plan().operation().contain().incident_id(), "i1");
+  EXPECT_EQ(start.plan().operation().contain().mode(), v1::RELAY_MODE_CLOSED);
+  EXPECT_EQ(start.request_id().size(), 36u);
+  EXPECT_THAT(ran.err, HasSubstr("mx1  step 1  running\nmx1  step 1  succeeded\n"));
+  EXPECT_THAT(ran.err, HasSubstr("1 host: 1 succeeded; run r1\n"));
+  EXPECT_THAT(ran.err, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(ran.out, HasSubstr("mx1   succeeded"));
+}
+
+TEST_F(CommandTest, TheSelectorIsPassedOnUntouched) {
+  const std::string selector = "role=edge,site in (fra,ams),!canary";
+  RunCli(&controller_, {"run", "op", "queue.survey", "-l", selector});
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  EXPECT_EQ(controller_.starts[0].plan().selector(), selector);
+  RunCli(&controller_, {"host", "list", "-l", selector});
+  EXPECT_THAT(controller_.selectors, ElementsAre(selector));
+}
+
+TEST_F(CommandTest, DryRunAsksTheAgentsAndStartsNothing) {
+  auto* step = controller_.plan.mutable_hosts(0)->add_steps();
+  step->set_operation("contain");
+  step->add_steps("Would stop one instance.");
+  const Ran ran =
+      RunCli(&controller_, {"run", "contain", "--hosts", "mx1,mx2", "--reason", "x", "--dry-run"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(controller_.starts, IsEmpty());
+  EXPECT_EQ(controller_.incidents_opened, 0);
+  ASSERT_THAT(controller_.planned, SizeIs(1));
+  EXPECT_FALSE(controller_.planned[0].skip_agents());
+  EXPECT_THAT(controller_.planned[0].hosts(), ElementsAre("mx1", "mx2"));
+  EXPECT_THAT(ran.out, HasSubstr("Would stop one instance."));
+}
+
+TEST_F(CommandTest, WithoutATerminalAChangeIsRefusedAndSaysWhatToAdd) {
+  const Ran ran =
+      RunCli(&controller_, {"run", "contain", "-l", "role=edge", "--reason", "x"}, "y\n");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("2 hosts (mx1, mx2)"));
+  EXPECT_THAT(ran.err, HasSubstr("Add --yes"));
+  EXPECT_THAT(controller_.starts, IsEmpty());
+  EXPECT_EQ(controller_.incidents_opened, 0);
+}
+
+TEST_F(CommandTest, OnATerminalOnlyAYesGoesOn) {
+  const std::vector<std::string> args = {"run", "contain", "-l", "role=edge", "--reason", "x"};
+  EXPECT_EQ(RunCli(&controller_, args, "\n", true).code, 1);
+  EXPECT_THAT(controller_.starts, IsEmpty());
+  EXPECT_EQ(RunCli(&controller_, args, "y\n", true).code, 0);
+  EXPECT_THAT(controller_.starts, SizeIs(1));
+}
+
+TEST_F(CommandTest, WhatCannotBeUndoneWantsTheNumberOfHosts) {
+  auto* held = controller_.quarantines.add_quarantines();
+  held->set_host_id("id-mx1");
+  held->mutable_quarantine()->set_quarantine_id("q1");
+  const std::vector<std::string> args = {"quarantine", "discard", "q1", "--account", "mallory"};
+  EXPECT_EQ(RunCli(&controller_, args, "y\n", true).code, 1);
+  EXPECT_THAT(controller_.starts, IsEmpty());
+  EXPECT_EQ(RunCli(&controller_, args, "2\n", true).code, 0);
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  const auto& plan = controller_.starts[0].plan();
+  EXPECT_THAT(plan.hosts(), ElementsAre("id-mx1"));
+  EXPECT_THAT(plan.operation().quarantine_discard().filter().accounts(), ElementsAre("mallory"));
+}
+
+TEST_F(CommandTest, AFilterMayHaveExceptions) {
+  auto* held = controller_.quarantines.add_quarantines();
+  held->set_host_id("id-mx1");
+  held->mutable_quarantine()->set_quarantine_id("q1");
+  RunCli(&controller_, {"quarantine", "release", "q1", "--min-age", "2h", "--except-account",
+                        "mallory", "--yes"});
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  const auto& filter = controller_.starts[0].plan().operation().quarantine_release().filter();
+  EXPECT_EQ(filter.min_age().seconds(), 7200);
+  EXPECT_THAT(filter.except().accounts(), ElementsAre("mallory"));
+}
+
+TEST_F(CommandTest, AnOperationWithoutAFilterRefusesFilterFlags) {
+  const Ran ran = RunCli(&controller_, {"run", "op", "relay.lock", "-l", "a", "--sender", "b"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(controller_.planned, IsEmpty());
+}
+
+TEST_F(CommandTest, LookingAsksNoQuestion) {
+  EXPECT_EQ(RunCli(&controller_, {"run", "op", "queue.survey", "--hosts", "mx1"}).code, 0);
+  EXPECT_THAT(controller_.starts, SizeIs(1));
+}
+
+TEST_F(CommandTest, NoHostInThePlanIsSeven) {
+  controller_.plan.clear_hosts();
+  EXPECT_EQ(RunCli(&controller_, {"run", "op", "queue.survey", "-l", "role=none"}).code, 7);
+  EXPECT_THAT(controller_.starts, IsEmpty());
+}
+
+TEST_F(CommandTest, NoHostNamedAtAllIsAUsageError) {
+  EXPECT_EQ(RunCli(&controller_, {"run", "op", "queue.survey"}).code, 1);
+  EXPECT_THAT(controller_.planned, IsEmpty());
+}
+
+TEST_F(CommandTest, TheControllersReasonReachesScripts) {
+  const auto error =
+      ToProto(Error(absl::StatusCode::kPermissionDenied, "ROLE_TOO_LOW", "You may only look."));
+  controller_.plan_status =
+      grpc::Status(grpc::StatusCode::PERMISSION_DENIED, error.message(), error.SerializeAsString());
+  const Ran ran = RunCli(&controller_, {"-o", "json", "run", "op", "queue.survey", "-l", "a"});
+  EXPECT_EQ(ran.code, 4);
+  EXPECT_THAT(ran.err, HasSubstr("\"reason\":\"ROLE_TOO_LOW\""));
+  EXPECT_THAT(ran.out, IsEmpty());
+}
+
+TEST_F(CommandTest, DetachPrintsTheRunAlone) {
+  const Ran ran = RunCli(&controller_, {"run", "op", "queue.survey", "-l", "a", "--detach"});
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_EQ(ran.out, "r1\n");
+}
+
+TEST_F(CommandTest, AWatchThatOutlastsTheTimeoutIs124) {
+  controller_.events.resize(1);
+  const Ran ran = RunCli(&controller_, {"--timeout", "300ms", "run", "watch", "r1"});
+  EXPECT_EQ(ran.code, 124);
+  EXPECT_THAT(ran.err, HasSubstr("goes on"));
+}
+
+TEST_F(CommandTest, LabelsOfAHostThatDoesNotExistFailInTheDryRunToo) {
+  EXPECT_EQ(RunCli(&controller_, {"host", "label", "mx9", "a=b", "--dry-run"}).code, 1);
+  EXPECT_EQ(RunCli(&controller_, {"host", "label", "mx1", "a=b", "--dry-run"}).code, 0);
+  EXPECT_EQ(controller_.labels_set, 0);
+  EXPECT_EQ(RunCli(&controller_, {"host", "label", "mx1", "a=b", "--yes"}).code, 0);
+  EXPECT_EQ(controller_.labels_set, 1);
+}
+
+TEST_F(CommandTest, RestoreRunsOnTheHostsThatAreOwed) {
+  auto* owed = controller_.incident.add_obligations();
+  owed->set_host_id("id-mx2");
+  owed->set_state(v1::Obligation::STATE_OUTSTANDING);
+  owed->add_settings()->set_key("main.cf:mynetworks");
+  owed->mutable_settings(0)->set_opened_relay(true);
+  const Ran ran = RunCli(&controller_, {"run", "restore", "--incident", "i1",
+                                        "--keep-open-relay-as-fix", "was open", "--yes"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  EXPECT_THAT(controller_.starts[0].plan().hosts(), ElementsAre("id-mx2"));
+  ASSERT_EQ(controller_.starts[0].plan().operation().restore().decisions_size(), 1);
+}
+
+TEST(ContextTest, AddUseAndListNeedNoController) {
+  EXPECT_EQ(RunCli(nullptr, {"context", "list", "-o", "jsonl"}).code, 0);
+  EXPECT_THAT(RunCli(nullptr, {"context", "list"}).out, HasSubstr("*        lab"));
+  const Ran wrong = RunCli(nullptr, {"context", "use", "lap"});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("Did you mean 'lab'?"));
+}
+
+}  // namespace
+}  // namespace mailquench::cli

@@ -1,0 +1,84 @@
+// A controller in this process that records what it was asked and answers from what the test put
+// in.
+#ifndef MAILQUENCH_TESTS_UNIT_CLI_FAKE_CONTROLLER_H_
+#define MAILQUENCH_TESTS_UNIT_CLI_FAKE_CONTROLLER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "cli/core/session.h"
+#include "mailquench/v1/fleet.grpc.pb.h"
+#include "mailquench/v1/incidents.grpc.pb.h"
+#include "mailquench/v1/quarantines.grpc.pb.h"
+#include "mailquench/v1/runs.grpc.pb.h"
+
+namespace mailquench::cli {
+
+class FakeController : public v1::Fleet::Service,
+                       public v1::Runs::Service,
+                       public v1::Incidents::Service,
+                       public v1::Quarantines::Service {
+ public:
+  FakeController();
+  ~FakeController() override;
+
+  std::shared_ptr<grpc::Channel> Channel() const;
+
+  // Answers.
+  v1::Plan plan;
+  v1::Run started;                   // Of StartRun.
+  std::vector<v1::RunEvent> events;  // Of WatchRun.
+  v1::ListHostsResponse hosts;
+  v1::Incident incident;
+  v1::ListQuarantinesResponse quarantines;
+  grpc::Status plan_status;
+
+  // What was asked.
+  std::vector<v1::PlanRunRequest> planned;
+  std::vector<v1::StartRunRequest> starts;
+  std::vector<std::string> selectors;
+  int incidents_opened = 0;
+  int labels_set = 0;
+
+  grpc::Status ListHosts(grpc::ServerContext*,
+                         const v1::ListHostsRequest*,
+                         v1::ListHostsResponse*) override;
+  grpc::Status GetHost(grpc::ServerContext*, const v1::GetHostRequest*, v1::Host*) override;
+  grpc::Status SetLabels(grpc::ServerContext*, const v1::SetLabelsRequest*, v1::Host*) override;
+  grpc::Status PlanRun(grpc::ServerContext*, const v1::PlanRunRequest*, v1::Plan*) override;
+  grpc::Status StartRun(grpc::ServerContext*, const v1::StartRunRequest*, v1::Run*) override;
+  grpc::Status WatchRun(grpc::ServerContext*,
+                        const v1::GetRunRequest*,
+                        grpc::ServerWriter<v1::RunEvent>*) override;
+  grpc::Status GetIncident(grpc::ServerContext*,
+                           const v1::GetIncidentRequest*,
+                           v1::Incident*) override;
+  grpc::Status OpenIncident(grpc::ServerContext*,
+                            const v1::OpenIncidentRequest*,
+                            v1::Incident*) override;
+  grpc::Status ListQuarantines(grpc::ServerContext*,
+                               const v1::ListQuarantinesRequest*,
+                               v1::ListQuarantinesResponse*) override;
+
+ private:
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+// One command line against a fake controller (or none).
+struct Ran {
+  int code = 0;
+  std::string out, err;
+};
+Ran RunCli(const FakeController* controller,
+           const std::vector<std::string>& args,
+           const std::string& typed = "",
+           bool terminal = false);
+
+}  // namespace mailquench::cli
+
+#endif  // MAILQUENCH_TESTS_UNIT_CLI_FAKE_CONTROLLER_H_
