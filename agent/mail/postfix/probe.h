@@ -20,8 +20,12 @@ absl::StatusOr<DialogueRequest> ProbeDialogue(const v1::RelayProbe& request);
 absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
                                               const DialogueRequest& dialogue);
 
-// Asks each of request.targets. `outside` is set: who names the targets answers for the vantage; a
-// loopback target is never outside. Targets not asked before the context's deadline are
+// The addresses of this host's interfaces that other hosts may reach: no loopback and link-local
+// ones, IPv4 first.
+std::vector<std::string> OwnAddresses();
+
+// Asks each of request.targets. `outside` is set: who names the targets answers for the vantage. A
+// target on this host itself is never outside. Targets not asked before the context's deadline are
 // RELAY_VERDICT_UNKNOWN.
 absl::StatusOr<v1::RelayProbeResult> ProbeTargets(const v1::RelayProbe& request,
                                                   const CallContext& context);
