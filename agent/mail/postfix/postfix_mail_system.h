@@ -1,4 +1,5 @@
-// The Postfix mail system of a host: instances, service, queue, quarantines, settings and probes behind one contract.
+// The Postfix mail system of a host: instances, service, queue, quarantines, settings and probes
+// behind one contract.
 #ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_POSTFIX_MAIL_SYSTEM_H_
 #define MAILQUENCH_AGENT_MAIL_POSTFIX_POSTFIX_MAIL_SYSTEM_H_
 
@@ -11,8 +12,8 @@
 
 namespace mailquench::agent::postfix {
 
-// Stateless but for the options: instances are looked up at each call, since an operator may add some. Calls may come
-// from several threads, but not two that change the same host.
+// Stateless but for the options: instances are looked up at each call, since an operator may add
+// some. Calls may come from several threads, but not two that change the same host.
 class PostfixMailSystem final : public MailSystem {
  public:
   explicit PostfixMailSystem(FindOptions options = {});
@@ -27,7 +28,8 @@ class PostfixMailSystem final : public MailSystem {
   absl::StatusOr<v1::QueueSurveyResult> Survey(const InstanceNames& instances,
                                                const CallContext& context) override;
   absl::StatusOr<std::int64_t> CountQueued(const InstanceNames& instances) override;
-  // Of a whole queue: kFailedPrecondition/SERVICE_RUNNING where one of the instances runs; then none is touched.
+  // Of a whole queue: kFailedPrecondition/SERVICE_RUNNING where one of the instances runs; then
+  // none is touched.
   absl::StatusOr<v1::QueueQuarantineResult> Quarantine(const v1::QueueQuarantine& request,
                                                        const CallContext& context) override;
   absl::StatusOr<v1::QuarantineAnalyseResult> PreviewQuarantine(
@@ -49,9 +51,10 @@ class PostfixMailSystem final : public MailSystem {
       const std::vector<v1::RestoreDecision>& decisions) override;
   absl::Status Apply(const SettingsChange& change, const CallContext& context) override;
   absl::Status VerifyLocked(const v1::RelayLock& request) override;
-  // Without targets: every listener at every address of its own, from inside, the re-injection listeners of content
-  // filters left out (they accept from loopback by design; PlanRelayLock names them). Such a verdict is what the server
-  // said to this host, which it may trust: only one with `outside` set proves anything.
+  // Without targets: every listener at every address of its own, from inside, the re-injection
+  // listeners of content filters left out (they accept from loopback by design; PlanRelayLock names
+  // them). Such a verdict is what the server said to this host, which it may trust: only one with
+  // `outside` set proves anything.
   absl::StatusOr<v1::RelayProbeResult> Probe(const v1::RelayProbe& request,
                                              const CallContext& context) override;
 

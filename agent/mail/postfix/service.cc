@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -28,6 +29,7 @@ namespace mailquench::agent::postfix {
 namespace {
 constexpr absl::Duration kPoll = absl::Milliseconds(5);
 constexpr absl::Duration kPatience = absl::Seconds(5);  // Until what is left is killed.
+constexpr absl::Duration kReloadPatience = absl::Seconds(2);
 constexpr absl::Duration kScriptTimeout = absl::Minutes(10);
 
 std::string Text(const std::string& path) {
@@ -180,6 +182,99 @@ int Port(const std::string& name) {
   getservbyname_r(name.c_str(), "tcp", &entry, buffer, sizeof buffer, &found);
   return found == nullptr ? 0 : ntohs(static_cast<std::uint16_t>(found->s_port));
 }
+
+// An instance that has been told to end.
+struct Ending {
+  Instance instance;
+  pid_t master = 0;  // 0 where it could not be named.
+  std::string unit;
+  absl::Time begin;
+  bool forced = false;
+};
+
+// Tells the instance to end, unless it does not run.
+absl::Status Tell(const Instance& instance,
+                  const CallContext& context,
+                  std::vector<Ending>* endings) {
+  MQ_ASSIGN_OR_RETURN(const bool running, IsRunning(instance));
+  if (!running) return absl::OkStatus();
+  Ending ending{instance, MasterPid(instance), Unit(instance), absl::Now(), false};
+  bool told = false;
+  if (!ending.unit.empty() && UnitProperty(ending.unit, "ActiveState") == "active") {
+    const auto run = RunProcess({"systemctl", "stop", "--no-block", ending.unit});
+    told = run.ok() && run->exit_code == 0;
+  }
+  if (!told)
+    ending.unit.clear();  // systemd does not know that it runs; so it does not end it either.
+  if (!told && ending.master != 0) told = kill(ending.master, SIGTERM) == 0 || errno == ESRCH;
+  if (!told) {
+    int code = 0;
+    const auto said = RunScript(instance, "stop", context.deadline, &code);
+    if (!said.ok()) return Prepend(said.status(), "postfix stop");
+  }
+  endings->push_back(std::move(ending));
+  return absl::OkStatus();
+}
+
+absl::Status Await(Ending& ending, const CallContext& context) {
+  const std::string& name = ending.instance.name;
+  absl::Status failure;
+  const auto ended = [&] {
+    const auto locked = IsRunning(ending.instance);
+    if (!locked.ok()) {
+      failure = locked.status();
+      return true;
+    }
+    if (!*locked && (ending.master == 0 || !GroupLives(ending.master))) return true;
+    // systemd has its own patience, and then kills too.
+    const bool patient = absl::Now() - ending.begin < kPatience;
+    if (ending.master != 0 && !ending.forced && !patient && ending.unit.empty()) {
+      context.progress(absl::StrCat("Postfix instance '", name, "' has not ended ",
+                                    Seconds(ending.begin),
+                                    " after SIGTERM; what is left is killed"));
+      kill(-ending.master, SIGKILL);
+      ending.forced = true;
+    }
+    return false;
+  };
+  const auto waiting = [&] {
+    context.progress(absl::StrCat("Postfix instance '", name, "' is still ending after ",
+                                  Seconds(ending.begin)));
+  };
+  if (!WaitUntil(context.deadline, ended, waiting)) {
+    return Error(
+        absl::StatusCode::kDeadlineExceeded, "STOP_TIMED_OUT",
+        absl::StrCat("Postfix instance '", name, "' was told to stop but had not ended ",
+                     Seconds(ending.begin), " later; its queue was not touched; it may end yet: ",
+                     "ask for its status, or stop it again"));
+  }
+  if (!failure.ok()) return failure;
+  // The unit is "deactivating" for a moment more; a start that is asked for meanwhile would be
+  // lost.
+  if (!ending.unit.empty()) {
+    const absl::Time limit = std::min(context.deadline, absl::Now() + kPatience);
+    const auto settled = [&] { return UnitProperty(ending.unit, "ActiveState") != "deactivating"; };
+    WaitUntil(limit, settled, waiting);
+  }
+  return absl::OkStatus();
+}
+
+// Daemons of the master's group that read settings when they begin and then live on.
+std::vector<pid_t> Daemons(pid_t group) {
+  std::vector<pid_t> daemons;
+  DIR* proc = opendir("/proc");
+  if (proc == nullptr) return daemons;
+  while (const dirent* entry = readdir(proc)) {
+    int pid = 0;
+    if (!absl::SimpleAtoi(entry->d_name, &pid)) continue;
+    const std::optional<Process> process = ReadProcess(pid);
+    if (!process.has_value() || process->group != group || process->state == 'Z') continue;
+    const std::string& name = process->name;
+    if (name == "smtpd" || name == "qmgr" || name == "pickup") daemons.push_back(pid);
+  }
+  closedir(proc);
+  return daemons;
+}
 }  // namespace
 
 absl::StatusOr<bool> IsRunning(const Instance& instance) {
@@ -199,61 +294,22 @@ absl::StatusOr<bool> IsRunning(const Instance& instance) {
   return taken;
 }
 
+absl::Status StopInstances(const std::vector<Instance>& instances, const CallContext& context) {
+  std::vector<Ending> endings;
+  absl::Status first;
+  for (const Instance& instance : instances) {
+    const absl::Status told = Tell(instance, context, &endings);
+    if (first.ok()) first = told;
+  }
+  for (Ending& ending : endings) {
+    const absl::Status ended = Await(ending, context);
+    if (first.ok()) first = ended;
+  }
+  return first;
+}
+
 absl::Status StopInstance(const Instance& instance, const CallContext& context) {
-  MQ_ASSIGN_OR_RETURN(const bool running, IsRunning(instance));
-  if (!running) return absl::OkStatus();
-  const absl::Time begin = absl::Now();
-  const pid_t master = MasterPid(instance);
-  const std::string unit = Unit(instance);
-  bool told = false;
-  if (!unit.empty() && UnitProperty(unit, "ActiveState") == "active") {
-    const auto run = RunProcess({"systemctl", "stop", "--no-block", unit});
-    told = run.ok() && run->exit_code == 0;
-  }
-  if (!told && master != 0) told = kill(master, SIGTERM) == 0 || errno == ESRCH;
-  if (!told) {
-    int code = 0;
-    const auto said = RunScript(instance, "stop", context.deadline, &code);
-    if (!said.ok()) return Prepend(said.status(), "postfix stop");
-  }
-  absl::Status failure;
-  bool forced = false;
-  const auto ended = [&] {
-    const auto locked = IsRunning(instance);
-    if (!locked.ok()) {
-      failure = locked.status();
-      return true;
-    }
-    if (!*locked && (master == 0 || !GroupLives(master))) return true;
-    // systemd has its own patience, and then kills too.
-    if (master != 0 && !forced && absl::Now() - begin >= kPatience && unit.empty()) {
-      context.progress(absl::StrCat("Postfix instance '", instance.name, "' has not ended ",
-                                    Seconds(begin), " after SIGTERM; what is left is killed"));
-      kill(-master, SIGKILL);
-      forced = true;
-    }
-    return false;
-  };
-  const auto waiting = [&] {
-    context.progress(absl::StrCat("Postfix instance '", instance.name, "' is still ending after ",
-                                  Seconds(begin)));
-  };
-  if (!WaitUntil(context.deadline, ended, waiting)) {
-    return Error(absl::StatusCode::kDeadlineExceeded, "STOP_TIMED_OUT",
-                 absl::StrCat("Postfix instance '", instance.name,
-                              "' was told to stop but had not ended ", Seconds(begin),
-                              " later; its queue was not touched; it may end yet: "
-                              "ask for its status, or stop it again"));
-  }
-  if (!failure.ok()) return failure;
-  // The unit is still "deactivating" for a moment; a start that is asked for meanwhile would be
-  // lost.
-  if (!unit.empty()) {
-    WaitUntil(
-        std::min(context.deadline, absl::Now() + absl::Seconds(5)),
-        [&] { return UnitProperty(unit, "ActiveState") != "deactivating"; }, waiting);
-  }
-  return absl::OkStatus();
+  return StopInstances({instance}, context);
 }
 
 absl::Status StartInstance(const Instance& instance, const CallContext& context) {
@@ -323,10 +379,24 @@ absl::Status ReloadInstance(const Instance& instance, const CallContext& context
                               "' does not run, so it was not reloaded; it "
                               "reads its settings when it is started"));
   }
+  const pid_t master = MasterPid(instance);
+  const std::vector<pid_t> old = master == 0 ? std::vector<pid_t>() : Daemons(master);
   int code = 0;
   const auto said = RunScript(instance, "reload", context.deadline, &code);
   if (!said.ok()) return Prepend(said.status(), "postfix reload");
-  if (code == 0) return absl::OkStatus();
+  if (code == 0) {
+    // The script returns when the signal is sent. Idle daemons end when the master has read its new
+    // table; until then a session that is opened may still see the old settings. A busy one is not
+    // waited for long.
+    const auto gone = [&] {
+      return std::none_of(old.begin(), old.end(), [&](pid_t pid) {
+        const std::optional<Process> process = ReadProcess(pid);
+        return process.has_value() && process->group == master && process->state != 'Z';
+      });
+    };
+    WaitUntil(std::min(context.deadline, absl::Now() + kReloadPatience), gone, [] {});
+    return absl::OkStatus();
+  }
   return Error(absl::StatusCode::kFailedPrecondition, "RELOAD_FAILED",
                absl::StrCat("Postfix instance '", instance.name, "' was not reloaded (status ",
                             code, "): ", *said, "; it runs on with the settings that it had"));

@@ -24,6 +24,10 @@ absl::StatusOr<bool> IsRunning(const Instance& instance);
 // end later), kInternal/STOP_FAILED.
 absl::Status StopInstance(const Instance& instance, const CallContext& context);
 
+// The same for several: all are told before one is waited for. Returns the first error when all
+// others have ended.
+absl::Status StopInstances(const std::vector<Instance>& instances, const CallContext& context);
+
 // Starts the instance and returns when its master holds the lock and every TCP listener accepts.
 // Already running is OK. Errors: kDeadlineExceeded/START_TIMED_OUT,
 // kFailedPrecondition/START_FAILED (with what Postfix said).
