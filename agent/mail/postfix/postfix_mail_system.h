@@ -3,7 +3,6 @@
 #ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_POSTFIX_MAIL_SYSTEM_H_
 #define MAILQUENCH_AGENT_MAIL_POSTFIX_POSTFIX_MAIL_SYSTEM_H_
 
-#include <map>
 #include <string>
 #include <vector>
 
