@@ -44,13 +44,6 @@ InstanceNames Names(const google::protobuf::RepeatedPtrField<std::string>& names
   return {names.begin(), names.end()};
 }
 
-std::string ValueAt(const Listener& listener, const Parameters& main, const std::string& name) {
-  const auto own = listener.overrides.find(name);
-  if (own != listener.overrides.end()) return own->second;
-  const auto shared = main.find(name);
-  return shared == main.end() ? "" : shared->second;
-}
-
 bool HasWrapper(const Listener& listener) {
   const auto it = listener.overrides.find("smtpd_tls_wrappermode");
   return it != listener.overrides.end() && it->second == "yes";
