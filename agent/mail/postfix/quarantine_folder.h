@@ -1,0 +1,44 @@
+// Where the quarantines of one Postfix instance are: $queue_directory/.quarantine/ID, of root
+// alone.
+#ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_QUARANTINE_FOLDER_H_
+#define MAILQUENCH_AGENT_MAIL_POSTFIX_QUARANTINE_FOLDER_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/mail/postfix/instance.h"
+#include "agent/mail/postfix/queue_dir.h"
+#include "agent/quarantine/manifest.h"
+
+namespace mailquench::agent::postfix {
+
+inline constexpr char kQuarantines[] = ".quarantine";
+inline constexpr char kSelected[] =
+    "selected";  // What a selective quarantine took from the queues proper.
+
+// Folders that hold messages in a quarantine, of either kind.
+const std::vector<std::string>& QuarantinedQueues();
+// Queues whose messages count as queued mail.
+const std::vector<std::string>& LiveQueues();
+
+// An existing quarantine, open.
+struct OpenQuarantine {
+  std::string root;  // Of the queue.
+  std::string path;
+  Fd queue;
+  Fd folder;
+  Manifest manifest;
+};
+// Errors: kNotFound/UNKNOWN_QUARANTINE, kFailedPrecondition/QUARANTINE_INCOMPLETE, those of
+// ReadManifest().
+absl::StatusOr<OpenQuarantine> OpenById(const Instance& instance, const std::string& quarantine_id);
+
+// Makes the folder of a quarantine and the one above it, each of root alone.
+absl::Status MakeFolder(const std::string& root, const std::string& quarantine_id);
+
+absl::Status UnknownQuarantine(const std::string& quarantine_id);
+
+}  // namespace mailquench::agent::postfix
+
+#endif  // MAILQUENCH_AGENT_MAIL_POSTFIX_QUARANTINE_FOLDER_H_

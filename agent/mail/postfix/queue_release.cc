@@ -1,0 +1,294 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+
+#include "absl/strings/str_cat.h"
+#include "agent/mail/postfix/chosen_list.h"
+#include "agent/mail/postfix/quarantine_folder.h"
+#include "agent/mail/postfix/queue_dir.h"
+#include "agent/mail/postfix/queue_ops.h"
+#include "agent/os/process.h"
+#include "common/fault/fault_point.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent::postfix {
+namespace {
+MQ_DEFINE_FAULT_POINT(kReleaseList, "quarantine.release.list");
+MQ_DEFINE_FAULT_POINT(kReleaseLogs, "quarantine.release.logs");
+MQ_DEFINE_FAULT_POINT(kReleaseMove, "quarantine.release.move");
+MQ_DEFINE_FAULT_POINT(kReleasePoke, "quarantine.release.poke");
+MQ_DEFINE_FAULT_POINT(kDiscardList, "quarantine.discard.list");
+MQ_DEFINE_FAULT_POINT(kDiscardUnlink, "quarantine.discard.unlink");
+MQ_DEFINE_FAULT_POINT(kDiscardComplete, "quarantine.discard.complete");
+
+// One message's way between the quarantine and the queue.
+class Mover {
+ public:
+  Mover(const Instance& instance, OpenQuarantine& quarantine)
+      : instance_(instance),
+        layout_(ReadLayout(instance)),
+        queue_(quarantine.queue.get()),
+        folder_(quarantine.folder.get()) {}
+
+  enum class Moved { kMoved, kGoneBefore, kIdTaken };
+
+  absl::StatusOr<Moved> PutBack(const Chosen& chosen) {
+    const int source = folder_.Get(chosen.folder);
+    if (source < 0) return SystemError(errno, absl::StrCat("open ", chosen.folder));
+    const Fd file(
+        openat(source, chosen.id.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!file.ok() && errno == ENOENT) return Moved::kGoneBefore;
+    if (!file.ok()) return SystemError(errno, absl::StrCat("open ", chosen.id));
+    const std::string queue = chosen.Queue();
+    const bool maildrop = queue == "maildrop";
+    if (!maildrop) MQ_RETURN_IF_ERROR(MakeReady(file.get(), chosen.id));
+    const std::string to = maildrop || queue == "hold" ? queue : "incoming";
+    const std::string folder = layout_.FolderOf(to, chosen.id);
+    // The logs go first: a message without its log would lose what its sender is to be told.
+    for (const char* kind : {"bounce", "defer", "trace"})
+      MQ_RETURN_IF_ERROR(MoveLog(kind, chosen.id));
+    MQ_FAULT_POINT(kReleaseLogs);
+    const int target = queue_.GetOrMake(folder, instance_.mail_owner, instance_.mail_group);
+    if (target < 0) return SystemError(errno, absl::StrCat("open the queue folder ", folder));
+    const int failed = Rename(source, chosen.id, target);
+    if (failed == EEXIST) return Moved::kIdTaken;
+    if (failed == EXDEV) {
+      return Error(absl::StatusCode::kFailedPrecondition, "OTHER_FILE_SYSTEM",
+                   "the quarantine is on another file system than the queue; the messages were "
+                   "left in it, move it "
+                   "back below the queue folder first");
+    }
+    if (failed != 0) return SystemError(failed, absl::StrCat("move ", chosen.id, " into ", folder));
+    return Moved::kMoved;
+  }
+
+  // Deletes a message, then what Postfix knows of its delivery.
+  absl::StatusOr<Moved> Delete(const Chosen& chosen) {
+    const int source = folder_.Get(chosen.folder);
+    if (source < 0) return SystemError(errno, absl::StrCat("open ", chosen.folder));
+    const bool there = unlinkat(source, chosen.id.c_str(), 0) == 0;
+    if (!there && errno != ENOENT)
+      return SystemError(errno, absl::StrCat("delete ", chosen.folder, "/", chosen.id));
+    for (const char* kind : {"bounce", "defer", "trace"}) {
+      for (FolderCache* place : {&folder_, &queue_}) {
+        for (const std::string& folder : LogFolders(kind, chosen.id)) {
+          const int at = place->Get(folder);
+          if (at >= 0) (void)unlinkat(at, chosen.id.c_str(), 0);
+        }
+      }
+    }
+    return there ? Moved::kMoved : Moved::kGoneBefore;
+  }
+
+  absl::Status Sync() {
+    MQ_RETURN_IF_ERROR(queue_.Sync());
+    return folder_.Sync();
+  }
+
+ private:
+  // Owner and mode before the rename: a strange file in `incoming` makes the queue manager end
+  // again and again.
+  absl::Status MakeReady(int file, const std::string& id) {
+    struct stat info {};
+    if (fstat(file, &info) != 0) return SystemError(errno, absl::StrCat("stat ", id));
+    if (!S_ISREG(info.st_mode)) {
+      return Error(
+          absl::StatusCode::kFailedPrecondition, "NOT_A_REGULAR_FILE",
+          absl::StrCat(id, " in the quarantine is no file; it was left, look at it by hand"));
+    }
+    if (fchown(file, instance_.mail_owner, instance_.mail_group) != 0)
+      return SystemError(errno, absl::StrCat("chown ", id));
+    if (fchmod(file, 0700) != 0) return SystemError(errno, absl::StrCat("chmod ", id));
+    // Deferred mail carries the time of its next attempt; the queue manager skips files from the
+    // future.
+    if (info.st_mtim.tv_sec >= std::time(nullptr)) {
+      const timespec times[2] = {{0, UTIME_OMIT}, {std::time(nullptr) - 1, 0}};
+      if (futimens(file, times) != 0)
+        return SystemError(errno, absl::StrCat("set the time of ", id));
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<std::string> LogFolders(const std::string& kind, const std::string& id) const {
+    std::vector<std::string> folders = {layout_.FolderOf(kind, id)};
+    if (folders[0] != kind) folders.push_back(kind);
+    return folders;
+  }
+
+  absl::Status MoveLog(const std::string& kind, const std::string& id) {
+    for (const std::string& folder : LogFolders(kind, id)) {
+      const int source = folder_.Get(folder);
+      struct stat info {};
+      if (source < 0 || fstatat(source, id.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (!S_ISREG(info.st_mode)) continue;
+      const int target =
+          queue_.GetOrMake(layout_.FolderOf(kind, id), instance_.mail_owner, instance_.mail_group);
+      if (target < 0) return SystemError(errno, absl::StrCat("open the queue folder ", kind));
+      const int failed = Rename(source, id, target);
+      if (failed != 0 && failed != EEXIST && failed != ENOENT)
+        return SystemError(failed, absl::StrCat("move ", folder, "/", id));
+    }
+    return absl::OkStatus();
+  }
+
+  // Never over an existing file. 0 or an errno.
+  static int Rename(int source, const std::string& id, int target) {
+    if (renameat2(source, id.c_str(), target, id.c_str(), RENAME_NOREPLACE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return errno;
+    struct stat info {};
+    if (fstatat(target, id.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
+    return renameat(source, id.c_str(), target, id.c_str()) == 0 ? 0 : errno;
+  }
+
+  const Instance& instance_;
+  Layout layout_;
+  FolderCache queue_;
+  FolderCache folder_;
+};
+
+void Poke(const Instance& instance,
+          const std::string& service,
+          const std::string& request,
+          const CallContext& context) {
+  ProcessOptions options;
+  options.timeout = absl::Seconds(10);
+  const auto ran = RunProcess({absl::StrCat(instance.command_directory, "/postkick"), "-c",
+                               instance.config_directory, "public", service, request},
+                              options);
+  if (!ran.ok() || ran->exit_code != 0) {
+    context.progress(
+        absl::StrCat("warning: ", service,
+                     " could not be woken; it takes the messages at its next scan or start"));
+  }
+}
+
+std::string ListPath(const OpenQuarantine& quarantine,
+                     const std::string& verb,
+                     const CallContext& context) {
+  return absl::StrCat(quarantine.path, "/", verb, "-", QuarantineId(context.command_id, ""),
+                      ".list");
+}
+
+// What a finished operation leaves: the count is taken from the disk, so that a repeat after later
+// ones tells the truth.
+absl::StatusOr<ScanTotals> CountAgain(const Instance& instance,
+                                      OpenQuarantine& quarantine,
+                                      const ScanTotals& before,
+                                      std::int64_t gone,
+                                      std::int64_t gone_bytes,
+                                      bool repeated,
+                                      const CallContext& context) {
+  ScanTotals now = before;
+  now.messages -= gone;
+  now.bytes -= gone_bytes;
+  if (repeated) {
+    MQ_ASSIGN_OR_RETURN(const Filter all, Filter::Make({}));
+    MQ_ASSIGN_OR_RETURN(
+        now, Scan(quarantine.folder.get(), QuarantinedQueues(), all, instance.mail_owner, context,
+                  [](const FoundFile&, const MessageFacts&) { return absl::OkStatus(); }));
+  }
+  quarantine.manifest.messages = now.messages;
+  quarantine.manifest.bytes = now.bytes;
+  MQ_RETURN_IF_ERROR(WriteManifest(quarantine.path, quarantine.manifest));
+  return now;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
+                                                    const v1::QuarantineRelease& request,
+                                                    const CallContext& context) {
+  if (context.command_id.empty()) return absl::InvalidArgumentError("a command id is wanted");
+  MQ_ASSIGN_OR_RETURN(OpenQuarantine quarantine, OpenById(instance, request.quarantine_id()));
+  MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
+  const std::string path = ListPath(quarantine, "release", context);
+  const bool repeated = access(path.c_str(), F_OK) == 0;
+  ChosenList list(path);
+  MQ_RETURN_IF_ERROR(list.WriteOnce(quarantine.folder.get(), QuarantinedQueues(), filter,
+                                    instance.mail_owner, context));
+  MQ_FAULT_POINT(kReleaseList);
+  MQ_ASSIGN_OR_RETURN(const ScanTotals before, list.Totals());
+
+  Mover mover(instance, quarantine);
+  std::int64_t released = 0, released_bytes = 0, taken = 0, seen = 0;
+  bool maildrop = false;
+  const absl::Status moved_all = list.ForEach([&](const Chosen& chosen) -> absl::Status {
+    if (++seen % 1024 == 0) MQ_RETURN_IF_ERROR(CheckDeadline(context));
+    MQ_ASSIGN_OR_RETURN(const Mover::Moved moved, mover.PutBack(chosen));
+    maildrop = maildrop || chosen.Queue() == "maildrop";
+    if (moved == Mover::Moved::kIdTaken) {
+      ++taken;
+      return absl::OkStatus();
+    }
+    ++released;
+    released_bytes += chosen.bytes;
+    if (moved == Mover::Moved::kMoved) MQ_FAULT_POINT(kReleaseMove);
+    return absl::OkStatus();
+  });
+  MQ_RETURN_IF_ERROR(moved_all);
+  MQ_RETURN_IF_ERROR(mover.Sync());
+  MQ_FAULT_POINT(kReleasePoke);
+  if (released > 0) Poke(instance, "qmgr", "I", context);
+  if (maildrop) Poke(instance, "pickup", "W", context);
+
+  MQ_ASSIGN_OR_RETURN(const ScanTotals now, CountAgain(instance, quarantine, before, released,
+                                                       released_bytes, repeated, context));
+  if (taken > 0) {
+    return Error(
+        absl::StatusCode::kAborted, "RELEASE_INCOMPLETE",
+        absl::StrCat(
+            released, " messages of quarantine ", request.quarantine_id(), " were released, ",
+            taken,
+            " stay in it because the queue has messages of the same ids; release again when those "
+            "are delivered"));
+  }
+  v1::QuarantineReleaseResult result;
+  result.set_quarantine_id(request.quarantine_id());
+  result.set_released(released);
+  result.set_left(now.messages);
+  result.set_unreadable(now.unreadable);
+  return result;
+}
+
+absl::StatusOr<v1::QuarantineDiscardResult> Discard(const Instance& instance,
+                                                    const v1::QuarantineDiscard& request,
+                                                    const CallContext& context) {
+  if (context.command_id.empty()) return absl::InvalidArgumentError("a command id is wanted");
+  MQ_ASSIGN_OR_RETURN(OpenQuarantine quarantine, OpenById(instance, request.quarantine_id()));
+  MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
+  const std::string path = ListPath(quarantine, "discard", context);
+  const bool repeated = access(path.c_str(), F_OK) == 0;
+  ChosenList list(path);
+  MQ_RETURN_IF_ERROR(list.WriteOnce(quarantine.folder.get(), QuarantinedQueues(), filter,
+                                    instance.mail_owner, context));
+  MQ_FAULT_POINT(kDiscardList);
+  MQ_ASSIGN_OR_RETURN(const ScanTotals before, list.Totals());
+  Mover mover(instance, quarantine);
+  std::int64_t discarded = 0, discarded_bytes = 0;
+  const absl::Status deleted_all = list.ForEach([&](const Chosen& chosen) -> absl::Status {
+    MQ_ASSIGN_OR_RETURN(const Mover::Moved moved, mover.Delete(chosen));
+    ++discarded;
+    discarded_bytes += chosen.bytes;
+    if (moved == Mover::Moved::kMoved) MQ_FAULT_POINT(kDiscardUnlink);
+    if (discarded % 1000 != 0) return absl::OkStatus();
+    MQ_RETURN_IF_ERROR(CheckDeadline(context));
+    return mover
+        .Sync();  // In batches: one late flood of deletions would hold up the queue's own writes.
+  });
+  MQ_RETURN_IF_ERROR(deleted_all);
+  MQ_RETURN_IF_ERROR(mover.Sync());
+  MQ_FAULT_POINT(kDiscardComplete);
+  MQ_ASSIGN_OR_RETURN(const ScanTotals now, CountAgain(instance, quarantine, before, discarded,
+                                                       discarded_bytes, repeated, context));
+  v1::QuarantineDiscardResult result;
+  result.set_quarantine_id(request.quarantine_id());
+  result.set_discarded(discarded);
+  result.set_left(now.messages);
+  return result;
+}
+
+}  // namespace mailquench::agent::postfix
