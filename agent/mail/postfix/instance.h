@@ -24,11 +24,22 @@ struct Instance {
   bool long_queue_ids = false;
 };
 
+struct FindOptions {
+  // Where it is not empty, these are the instances and postmulti is not asked: for an agent that
+  // manages only certain ones, and for private ones that postmulti does not know. Of several
+  // without a multi_instance_name, each but the first is named after its configuration directory.
+  std::vector<std::string> config_directories;
+};
+
 // All instances that postmulti knows, or those named. Errors: kNotFound/UNKNOWN_INSTANCE (names the
-// known ones), kFailedPrecondition/NO_POSTFIX.
+// known ones), kFailedPrecondition/NO_POSTFIX, kFailedPrecondition/BAD_INSTANCE (a configuration
+// that postconf cannot read, or whose mail_owner or setgid_group this host does not have).
+absl::StatusOr<std::vector<Instance>> FindInstances(const std::vector<std::string>& names,
+                                                    const FindOptions& options);
 absl::StatusOr<std::vector<Instance>> FindInstances(const std::vector<std::string>& names);
 
-// The effective value of one main.cf parameter. Runs postconf(1).
+// The effective value of one main.cf parameter, macros expanded. Runs postconf(1).
+// Errors: kFailedPrecondition/NO_POSTFIX, kFailedPrecondition/BAD_INSTANCE.
 absl::StatusOr<std::string> Parameter(const std::string& config_directory, const std::string& name);
 
 }  // namespace mailquench::agent::postfix

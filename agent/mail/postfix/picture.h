@@ -1,0 +1,22 @@
+// One picture of several instances.
+#ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_PICTURE_H_
+#define MAILQUENCH_AGENT_MAIL_POSTFIX_PICTURE_H_
+
+#include "mailquench/v1/operations.pb.h"
+
+namespace mailquench::agent::postfix {
+
+// Of a preview, in all.
+inline constexpr int kPreviewSamples = 20;
+
+// Adds the counts, samples (at most `max_samples` in all) and picture of `one` to `sum`. A
+// picture's lists stay at most 20 long, the largest first; values that one of two lists does not
+// name may be short by what that list left out, which makes the sum approximate where a list was
+// full.
+void AddAnalysis(const v1::QuarantineAnalyseResult& one,
+                 int max_samples,
+                 v1::QuarantineAnalyseResult* sum);
+
+}  // namespace mailquench::agent::postfix
+
+#endif  // MAILQUENCH_AGENT_MAIL_POSTFIX_PICTURE_H_

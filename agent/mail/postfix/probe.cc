@@ -1,0 +1,91 @@
+#include "agent/mail/postfix/probe.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent::postfix {
+namespace {
+// Whether the target is this host, by any of its addresses.
+bool IsHere(const std::string& target, const std::vector<std::string>& own) {
+  if (absl::StartsWith(target, "127.") || absl::StartsWith(target, "[::1]")) return true;
+  const std::string host = target.substr(0, target.rfind(':'));
+  return std::any_of(own.begin(), own.end(), [&](const std::string& address) {
+    return host == address || host == "[" + address + "]";
+  });
+}
+}  // namespace
+
+absl::StatusOr<DialogueRequest> ProbeDialogue(const v1::RelayProbe& request) {
+  DialogueRequest dialogue;
+  if (!request.sender().empty()) dialogue.sender = request.sender();
+  if (!request.recipient().empty()) dialogue.recipient = request.recipient();
+  if (request.has_timeout()) {
+    dialogue.timeout =
+        absl::Seconds(request.timeout().seconds()) + absl::Nanoseconds(request.timeout().nanos());
+  }
+  if (dialogue.timeout <= absl::ZeroDuration() || dialogue.timeout > absl::Minutes(5)) {
+    return Error(absl::StatusCode::kInvalidArgument, "BAD_TIMEOUT",
+                 absl::StrCat("a probe's timeout is more than 0 s and at most 5 min, not ",
+                              absl::FormatDuration(dialogue.timeout), "; nobody was asked"));
+  }
+  return dialogue;
+}
+
+absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
+                                              const DialogueRequest& dialogue) {
+  MQ_ASSIGN_OR_RETURN(const DialogueResult result, Dialogue(target, dialogue));
+  v1::ListenerProbe probe;
+  probe.set_target(target);
+  probe.set_verdict(result.verdict);
+  probe.set_auth_offered(result.auth_offered);
+  probe.set_reply(result.reply);
+  return probe;
+}
+
+std::vector<std::string> OwnAddresses() {
+  std::vector<std::string> v4, v6;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return {};
+  for (const ifaddrs* i = list; i != nullptr; i = i->ifa_next) {
+    if (i->ifa_addr == nullptr || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
+    if ((i->ifa_flags & IFF_UP) == 0) continue;
+    char text[INET6_ADDRSTRLEN];
+    if (i->ifa_addr->sa_family == AF_INET) {
+      const auto* a = reinterpret_cast<const sockaddr_in*>(i->ifa_addr);
+      v4.emplace_back(inet_ntop(AF_INET, &a->sin_addr, text, sizeof text));
+    } else if (i->ifa_addr->sa_family == AF_INET6) {
+      const auto* a = reinterpret_cast<const sockaddr_in6*>(i->ifa_addr);
+      if (IN6_IS_ADDR_LINKLOCAL(&a->sin6_addr)) continue;
+      v6.emplace_back(inet_ntop(AF_INET6, &a->sin6_addr, text, sizeof text));
+    }
+  }
+  freeifaddrs(list);
+  v4.insert(v4.end(), v6.begin(), v6.end());
+  return v4;
+}
+
+absl::StatusOr<v1::RelayProbeResult> ProbeTargets(const v1::RelayProbe& request,
+                                                  const CallContext& context) {
+  MQ_ASSIGN_OR_RETURN(DialogueRequest dialogue, ProbeDialogue(request));
+  v1::RelayProbeResult result;
+  const absl::Duration timeout = dialogue.timeout;
+  const std::vector<std::string> own = OwnAddresses();
+  for (const std::string& target : request.targets()) {
+    dialogue.timeout = std::min(timeout, context.deadline - absl::Now());
+    MQ_ASSIGN_OR_RETURN(v1::ListenerProbe probe, ProbeTarget(target, dialogue));
+    probe.set_outside(!IsHere(target, own));
+    context.progress(absl::StrCat(target, ": ", probe.reply()));
+    *result.add_listeners() = std::move(probe);
+  }
+  return result;
+}
+
+}  // namespace mailquench::agent::postfix

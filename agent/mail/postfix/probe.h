@@ -1,0 +1,35 @@
+// relay.probe: one dialogue after another with explicit targets, as a stranger would have them.
+#ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_PROBE_H_
+#define MAILQUENCH_AGENT_MAIL_POSTFIX_PROBE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/mail/mail_system.h"
+#include "agent/mail/postfix/smtp_dialogue.h"
+
+namespace mailquench::agent::postfix {
+
+// What every dialogue of the probe says. Errors: kInvalidArgument/BAD_TIMEOUT (negative, or above 5
+// min).
+absl::StatusOr<DialogueRequest> ProbeDialogue(const v1::RelayProbe& request);
+
+// Asks one target. Never an error but for a malformed one; no answer is RELAY_VERDICT_UNKNOWN with
+// the reason as reply.
+absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
+                                              const DialogueRequest& dialogue);
+
+// The addresses of this host's interfaces that other hosts may reach: no loopback and link-local
+// ones, IPv4 first.
+std::vector<std::string> OwnAddresses();
+
+// Asks each of request.targets. `outside` is set: who names the targets answers for the vantage. A
+// target on this host itself is never outside. Targets not asked before the context's deadline are
+// RELAY_VERDICT_UNKNOWN.
+absl::StatusOr<v1::RelayProbeResult> ProbeTargets(const v1::RelayProbe& request,
+                                                  const CallContext& context);
+
+}  // namespace mailquench::agent::postfix
+
+#endif  // MAILQUENCH_AGENT_MAIL_POSTFIX_PROBE_H_
