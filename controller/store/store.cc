@@ -38,7 +38,7 @@ absl::Status Store::Migrate(const std::string& path) {
                        "; nothing was changed; install the newer controller");
     }
     for (std::size_t i = static_cast<std::size_t>(version); i < migrations.size(); ++i) {
-      MQ_RETURN_IF_ERROR(Transaction([&]() -> absl::Status {
+      const absl::Status applied = Transaction([&]() -> absl::Status {
         const std::string& script = migrations[i];
         for (std::size_t from = 0, to; (to = script.find(';', from)) != std::string::npos;
              from = to + 1) {
@@ -46,7 +46,8 @@ absl::Status Store::Migrate(const std::string& path) {
         }
         *sql_ << "PRAGMA user_version=" + std::to_string(i + 1);
         return absl::OkStatus();
-      }));
+      });
+      if (!applied.ok()) return applied;
     }
     return absl::OkStatus();
   });

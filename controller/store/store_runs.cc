@@ -62,7 +62,7 @@ absl::StatusOr<v1::Run> Store::FindRun(const std::string& run_id) {
   }
   std::map<std::string, v1::RunHost*> hosts;
   for (v1::RunHost& host : *run.mutable_hosts()) hosts[host.host_id()] = &host;
-  MQ_RETURN_IF_ERROR(Guard("read a run", [&]() -> absl::Status {
+  const absl::Status read = Guard("read a run", [&]() -> absl::Status {
     std::string host_id;
     soci::blob blob(*sql_);
     soci::statement statement =
@@ -77,7 +77,8 @@ absl::StatusOr<v1::Run> Store::FindRun(const std::string& run_id) {
       MQ_RETURN_IF_ERROR(Parse(BytesOf(blob), "step of a run", host->second->add_steps()));
     }
     return absl::OkStatus();
-  }));
+  });
+  if (!read.ok()) return read;
   return run;
 }
 
@@ -153,30 +154,33 @@ absl::StatusOr<std::vector<CommandRow>> ReadCommands(soci::session& sql,
 
 absl::StatusOr<CommandRow> Store::FindCommand(const std::string& command_id) {
   std::vector<CommandRow> rows;
-  MQ_RETURN_IF_ERROR(Guard("read a command", [&]() -> absl::Status {
+  const absl::Status read = Guard("read a command", [&]() -> absl::Status {
     MQ_ASSIGN_OR_RETURN(rows, ReadCommands(*sql_, "command_id = :k", command_id));
     return absl::OkStatus();
-  }));
+  });
+  if (!read.ok()) return read;
   if (rows.empty()) return absl::NotFoundError("no such command");
   return rows[0];
 }
 
 absl::StatusOr<std::vector<CommandRow>> Store::CommandsOfRun(const std::string& run_id) {
   std::vector<CommandRow> rows;
-  MQ_RETURN_IF_ERROR(Guard("read a run's commands", [&]() -> absl::Status {
+  const absl::Status read = Guard("read a run's commands", [&]() -> absl::Status {
     MQ_ASSIGN_OR_RETURN(rows, ReadCommands(*sql_, "run_id = :k", run_id));
     return absl::OkStatus();
-  }));
+  });
+  if (!read.ok()) return read;
   return rows;
 }
 
 absl::StatusOr<std::vector<CommandRow>> Store::OutstandingCommands(const std::string& sent_to) {
   std::vector<CommandRow> rows;
-  MQ_RETURN_IF_ERROR(Guard("read a host's commands", [&]() -> absl::Status {
+  const absl::Status read = Guard("read a host's commands", [&]() -> absl::Status {
     MQ_ASSIGN_OR_RETURN(rows,
                         ReadCommands(*sql_, "sent_to = :k AND sent = 1 AND answered = 0", sent_to));
     return absl::OkStatus();
-  }));
+  });
+  if (!read.ok()) return read;
   return rows;
 }
 
