@@ -1,0 +1,44 @@
+// What `mailquench-controller init` does: a CA, the controller's certificate, the first admin's and
+// a configuration.
+#ifndef MAILQUENCH_CONTROLLER_IDENTITY_INIT_H_
+#define MAILQUENCH_CONTROLLER_IDENTITY_INIT_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/clock/clock.h"
+#include "controller/identity/ca.h"
+
+namespace mailquench::controller {
+
+struct InitOptions {
+  std::string dir;
+  std::string trust_domain;
+  std::string controller_name = "main";
+  ControllerNames names;
+  std::string listen = "0.0.0.0:7443";            // Operators and agents, mTLS.
+  std::string enrolment_listen = "0.0.0.0:7444";  // First contact.
+  std::string store_path;                         // Empty: DIR/controller.db.
+  std::string admin_name = "admin";
+  absl::Duration admin_life = CertificateAuthority::kMaxOperatorLife;
+};
+
+struct InitResult {
+  std::string ca_fingerprint;
+  std::string config_path;
+  std::string admin_key_path;
+  std::string admin_certificate_path;
+  std::string ca_path;
+};
+
+// Writes into `dir` (made with mode 0700 where it is missing) ca.key, ca.pem, controller.key,
+// controller.pem, admin.key, admin.pem (keys 0600) and controller.yaml. ca.pem comes last: where it
+// is missing, init may be run again. controller.yaml: listen, enrolment_listen, store, key,
+// certificate, ca, identity_dir, trust_domain. Error: ALREADY_EXISTS / ALREADY_INITIALISED where
+// `dir` has a ca.pem or a controller.yaml; nothing is touched then.
+absl::StatusOr<InitResult> InitController(const InitOptions& options, Clock* clock);
+
+}  // namespace mailquench::controller
+
+#endif  // MAILQUENCH_CONTROLLER_IDENTITY_INIT_H_

@@ -1,0 +1,44 @@
+// Rows of the store that are no protocol messages.
+#ifndef MAILQUENCH_CONTROLLER_STORE_RECORDS_H_
+#define MAILQUENCH_CONTROLLER_STORE_RECORDS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/time/time.h"
+#include "mailquench/v1/agent_link.pb.h"
+#include "mailquench/v1/operations.pb.h"
+
+namespace mailquench::controller {
+
+// A join token. Only the hash of its secret is known here.
+struct TokenRow {
+  std::string id;
+  std::string secret_hash;
+  std::map<std::string, std::string> labels;
+  absl::Time expire;
+  std::string created_by;
+  bool revoked = false;
+  // Set by its one use. The same key may ask again and gets the same certificate.
+  std::string used_key_fingerprint;
+  std::string certificate_pem;
+  std::string host_id;
+};
+
+// One command that a run has given, or is about to give, to one agent.
+struct CommandRow {
+  std::string command_id;
+  std::string run_id;
+  std::string host_id;  // The host that the step is about.
+  int step = 0;
+  std::string sent_to;  // The host that was asked; another one for a probe from outside.
+  bool outside = false;
+  bool sent = false;  // Committed before the message leaves: "may have been sent".
+  bool answered = false;
+  v1::OperationReport report;
+};
+
+}  // namespace mailquench::controller
+
+#endif  // MAILQUENCH_CONTROLLER_STORE_RECORDS_H_
