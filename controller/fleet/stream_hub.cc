@@ -226,6 +226,8 @@ void StreamHub::DisconnectAll(const std::string& reason) {
   for (const auto& stream : streams) stream->Close({grpc::StatusCode::UNAVAILABLE, reason});
 }
 
+void StreamHub::Stop() { strand_.Stop(); }
+
 std::size_t StreamHub::online() {
   std::lock_guard<std::mutex> lock(mu_);
   return live_.size();

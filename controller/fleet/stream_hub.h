@@ -50,6 +50,9 @@ class StreamHub final : public FleetLink {
   void Disconnect(const std::string& host_id, const std::string& reason) override;
   // Before the server is shut down: agents are told to come back later. New streams are refused from now on.
   void DisconnectAll(const std::string& reason);
+  // After the server was shut down: events that are under way are finished, and none follow. The hub may still be asked,
+  // and says that nobody is online.
+  void Stop();
   std::size_t online();
 
  private:

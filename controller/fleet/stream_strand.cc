@@ -12,18 +12,23 @@ StreamStrand::StreamStrand(int threads) {
   }
 }
 
-StreamStrand::~StreamStrand() {
+StreamStrand::~StreamStrand() { Stop(); }
+
+void StreamStrand::Stop() {
   for (auto& lane : lanes_) {
     std::lock_guard<std::mutex> lock(lane->mu);
     lane->stopping = true;
     lane->changed.notify_all();
   }
-  for (auto& lane : lanes_) lane->thread.join();
+  for (auto& lane : lanes_) {
+    if (lane->thread.joinable()) lane->thread.join();
+  }
 }
 
 void StreamStrand::Post(const std::string& key, std::function<void()> work) {
   Lane* lane = lanes_[std::hash<std::string>{}(key) % lanes_.size()].get();
   std::lock_guard<std::mutex> lock(lane->mu);
+  if (lane->stopping) return;
   lane->queue.push_back(std::move(work));
   lane->changed.notify_one();
 }

@@ -19,12 +19,13 @@ namespace mailquench::controller {
 class StreamStrand {
  public:
   explicit StreamStrand(int threads);
-  // Runs what is queued, then joins.
-  ~StreamStrand();
+  ~StreamStrand();  // Stop()
   StreamStrand(const StreamStrand&) = delete;
   StreamStrand& operator=(const StreamStrand&) = delete;
 
   void Post(const std::string& key, std::function<void()> work);
+  // Runs what is queued, then joins; what is posted later is dropped. Not from within posted work.
+  void Stop();
 
  private:
   struct Lane {
