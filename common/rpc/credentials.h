@@ -43,8 +43,9 @@ absl::Status CheckFiles(const Files& files, absl::Time now);
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ServerCredentials(
     const Files& files,
     const std::set<identity::Kind>& kinds = {identity::Kind::kAgent, identity::Kind::kOperator});
-// Enrolment: asks for no client certificate. Sends the CA with the certificate, for the client's
-// pin.
+// Enrolment: asks for no client certificate. The certificate's file must have the CA behind the
+// certificate, since the client's pin is compared with what the server sends. FAILED_PRECONDITION /
+// CA_NOT_IN_CHAIN.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> EnrolmentServerCredentials(
     const Files& files);
 

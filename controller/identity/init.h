@@ -32,11 +32,11 @@ struct InitResult {
   std::string ca_path;
 };
 
-// Writes into `dir` (made with mode 0700 where it is missing) ca.key, ca.pem, controller.key,
-// controller.pem, admin.key, admin.pem (keys 0600) and controller.yaml. ca.pem comes last: where it
-// is missing, init may be run again. controller.yaml: listen, enrolment_listen, store, key,
-// certificate, ca, identity_dir, trust_domain. Error: ALREADY_EXISTS / ALREADY_INITIALISED where
-// `dir` has a ca.pem or a controller.yaml; nothing is touched then.
+// Writes into `dir` (made with mode 0700 where it is missing) controller.key, controller.pem (with
+// the CA behind it, as enrolment sends both), admin.key, admin.pem, controller.yaml and at last
+// ca.key and ca.pem; keys are 0600. controller.yaml has trust_domain, listen, enrolment_listen,
+// store, identity_dir, key, certificate and ca. Error: ALREADY_EXISTS / ALREADY_INITIALISED where
+// `dir` has a ca.key or ca.pem; nothing is touched then.
 absl::StatusOr<InitResult> InitController(const InitOptions& options, Clock* clock);
 
 }  // namespace mailquench::controller
