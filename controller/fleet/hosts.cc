@@ -1,0 +1,210 @@
+#include "controller/fleet/hosts.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/status/error.h"
+#include "controller/fleet/selectors.h"
+
+namespace mailquench::controller {
+namespace {
+
+std::map<std::string, std::string> LabelsOf(const v1::Host& host) {
+  std::map<std::string, std::string> labels(host.labels().begin(), host.labels().end());
+  labels.emplace("name", host.name());  // So that a selector can name hosts, too.
+  return labels;
+}
+
+absl::Status NoSuchHost(const std::string& name) {
+  return Error(absl::StatusCode::kNotFound,
+               "HOST_NOT_FOUND",
+               "there is no host '" + name +
+                   "'; nothing was done; 'mailquench host list' names those that there are");
+}
+
+void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
+  time->set_seconds(absl::ToUnixSeconds(now));
+  time->set_nanos(static_cast<std::int32_t>(absl::ToUnixNanos(now) -
+                                            absl::ToUnixSeconds(now) * 1000000000));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Hosts>> Hosts::Open(Store* store, FleetLink* link, Clock* clock) {
+  std::unique_ptr<Hosts> hosts(new Hosts(store, link, clock));
+  MQ_ASSIGN_OR_RETURN(std::vector<Store::HostRow> rows, store->AllHosts());
+  for (Store::HostRow& row : rows) hosts->hosts_[row.host.host_id()] = std::move(row);
+  return hosts;
+}
+
+v1::Host Hosts::Shown(const v1::Host& host) {
+  v1::Host shown = host;
+  shown.set_online(host.state() == v1::HOST_STATE_ACTIVE && link_->IsOnline(host.host_id()));
+  return shown;
+}
+
+std::vector<v1::Host> Hosts::All() {
+  std::vector<v1::Host> all;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    for (const auto& [id, row] : hosts_) all.push_back(row.host);
+  }
+  for (v1::Host& host : all) host = Shown(host);
+  std::sort(all.begin(), all.end(), [](const v1::Host& a, const v1::Host& b) {
+    return a.name() != b.name() ? a.name() < b.name() : a.host_id() < b.host_id();
+  });
+  return all;
+}
+
+absl::StatusOr<v1::Host> Hosts::Find(const std::string& name) {
+  const std::vector<v1::Host> all = All();
+  // An id wins over a name, an active host over an evicted one of the same name.
+  for (const v1::Host& host : all) {
+    if (host.host_id() == name) return host;
+  }
+  const v1::Host* found = nullptr;
+  for (const v1::Host& host : all) {
+    if (host.name() == name && (found == nullptr || host.state() == v1::HOST_STATE_ACTIVE)) {
+      found = &host;
+    }
+  }
+  if (found == nullptr) return NoSuchHost(name);
+  return *found;
+}
+
+absl::StatusOr<std::vector<v1::Host>> Hosts::Choose(const std::string& selector,
+                                                    const std::vector<std::string>& names) {
+  MQ_ASSIGN_OR_RETURN(const Selector parsed, Selector::Parse(selector));
+  const std::vector<v1::Host> all = All();
+  std::set<std::string> ids;
+  for (const std::string& name : names) {
+    MQ_ASSIGN_OR_RETURN(const v1::Host host, Find(name));
+    if (host.state() != v1::HOST_STATE_ACTIVE) return NoSuchHost(name);
+    ids.insert(host.host_id());
+  }
+  std::set<std::string> known_keys;
+  std::vector<v1::Host> chosen;
+  for (const v1::Host& host : all) {
+    if (host.state() != v1::HOST_STATE_ACTIVE) continue;
+    const std::map<std::string, std::string> labels = LabelsOf(host);
+    for (const auto& label : labels) known_keys.insert(label.first);
+    // Names alone mean these hosts alone: an empty selector beside them adds nothing.
+    const bool matches = (!selector.empty() || names.empty()) && parsed.Matches(labels);
+    if (matches || ids.count(host.host_id()) > 0) chosen.push_back(host);
+  }
+  if (!chosen.empty()) return chosen;
+  std::string hint;
+  for (const std::string& key : parsed.Keys()) {
+    if (known_keys.count(key) == 0) hint += "; no host has a label '" + key + "'";
+  }
+  return Error(absl::StatusCode::kNotFound,
+               "NO_HOST_MATCHED",
+               (selector.empty() ? std::string("no host has joined yet")
+                                 : "no host matches '" + selector + "'") +
+                   hint + "; nothing was done; 'mailquench host list' shows the labels");
+}
+
+absl::Status Hosts::Upsert(const std::string& host_id,
+                           const std::string& name,
+                           const std::map<std::string, std::string>& labels,
+                           const std::string& serial) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  for (const auto& [id, row] : hosts_) {
+    if (id != host_id && row.host.name() != name) continue;
+    if (row.host.state() == v1::HOST_STATE_BANNED) {
+      return Error(absl::StatusCode::kPermissionDenied,
+                   "HOST_BANNED",
+                   "the host " + name + " is banned and may not join; nothing was changed");
+    }
+    if (id != host_id && row.host.state() == v1::HOST_STATE_ACTIVE) {
+      return Error(absl::StatusCode::kAlreadyExists,
+                   "HOST_NAME_TAKEN",
+                   "another active host is named " + name +
+                       "; nothing was changed; evict that one first or choose another name");
+    }
+  }
+  Store::HostRow row = hosts_.count(host_id) > 0 ? hosts_[host_id] : Store::HostRow();
+  row.serial = serial;
+  row.host.set_host_id(host_id);
+  row.host.set_name(name);
+  row.host.set_state(v1::HOST_STATE_ACTIVE);
+  row.host.mutable_labels()->clear();
+  for (const auto& [key, value] : labels) (*row.host.mutable_labels())[key] = value;
+  if (!row.host.has_enrol_time()) Stamp(clock_->Now(), row.host.mutable_enrol_time());
+  MQ_RETURN_IF_ERROR(store_->PutHost(row));
+  hosts_[host_id] = std::move(row);
+  return absl::OkStatus();
+}
+
+absl::Status Hosts::SetState(const std::string& host_id, v1::HostState state) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = hosts_.find(host_id);
+  if (found == hosts_.end()) return NoSuchHost(host_id);
+  Store::HostRow row = found->second;
+  row.host.set_state(state);
+  MQ_RETURN_IF_ERROR(store_->PutHost(row));
+  found->second = std::move(row);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
+  MQ_ASSIGN_OR_RETURN(const v1::Host host, Find(request.host()));
+  for (const auto& [key, value] : request.labels()) {
+    // What a selector could not name again is refused here.
+    const absl::StatusOr<Selector> parsed = Selector::Parse(key + "=" + value);
+    if (!parsed.ok() || parsed->Keys().size() != 1 || parsed->Keys()[0] != key) {
+      return Error(absl::StatusCode::kInvalidArgument,
+                   "BAD_LABEL",
+                   "'" + key + "=" + value +
+                       "' is no label: key and value are letters, digits, '.', '-', '_' and '/'; "
+                       "nothing was changed");
+    }
+  }
+  const std::lock_guard<std::mutex> lock(mu_);
+  Store::HostRow row = hosts_[host.host_id()];
+  for (const auto& [key, value] : request.labels()) (*row.host.mutable_labels())[key] = value;
+  for (const std::string& key : request.remove()) row.host.mutable_labels()->erase(key);
+  MQ_RETURN_IF_ERROR(store_->PutHost(row));
+  hosts_[host.host_id()] = row;
+  return Shown(row.host);
+}
+
+bool Hosts::IsActive(const std::string& host_id) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = hosts_.find(host_id);
+  return found != hosts_.end() && found->second.host.state() == v1::HOST_STATE_ACTIVE;
+}
+
+std::string Hosts::SerialOf(const std::string& host_id) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = hosts_.find(host_id);
+  return found == hosts_.end() ? "" : found->second.serial;
+}
+
+void Hosts::Connected(const std::string& host_id, const v1::Hello& hello) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = hosts_.find(host_id);
+  if (found == hosts_.end()) return;
+  *found->second.host.mutable_hello() = hello;
+  Stamp(clock_->Now(), found->second.host.mutable_last_seen_time());
+  // What a host said is said again at its next hello: a full disk here is no reason to fail.
+  store_->PutHost(found->second).IgnoreError();
+}
+
+void Hosts::Disconnected(const std::string& host_id) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = hosts_.find(host_id);
+  if (found == hosts_.end()) return;
+  Stamp(clock_->Now(), found->second.host.mutable_last_seen_time());
+  store_->PutHost(found->second).IgnoreError();
+}
+
+void Hosts::Beat(const std::string& host_id, const v1::Heartbeat& heartbeat) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = hosts_.find(host_id);
+  if (found == hosts_.end()) return;
+  *found->second.host.mutable_heartbeat() = heartbeat;  // In memory only: there are many.
+  Stamp(clock_->Now(), found->second.host.mutable_last_seen_time());
+}
+
+}  // namespace mailquench::controller

@@ -1,0 +1,59 @@
+// The hosts that have enrolled: labels, state, presence and what they last said.
+#ifndef MAILQUENCH_CONTROLLER_FLEET_HOSTS_H_
+#define MAILQUENCH_CONTROLLER_FLEET_HOSTS_H_
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/clock/clock.h"
+#include "controller/fleet/link.h"
+#include "controller/store/store.h"
+#include "mailquench/v1/fleet.pb.h"
+
+namespace mailquench::controller {
+
+// Thread-safe. Reads are from memory; changes are in the store when they return. `online` in what
+// is returned is the link's answer of now.
+class Hosts {
+ public:
+  static absl::StatusOr<std::unique_ptr<Hosts>> Open(Store* store, FleetLink* link, Clock* clock);
+
+  std::vector<v1::Host> All();
+  absl::StatusOr<v1::Host> Find(const std::string& name_or_id);
+  // Active hosts that match the selector, and the named ones, each once, by name. Errors:
+  // kNotFound/NO_HOST_MATCHED (none; says which label key no host has), kInvalidArgument.
+  absl::StatusOr<std::vector<v1::Host>> Choose(const std::string& selector,
+                                               const std::vector<std::string>& names);
+
+  absl::Status Upsert(const std::string& host_id,
+                      const std::string& name,
+                      const std::map<std::string, std::string>& labels,
+                      const std::string& serial);
+  absl::Status SetState(const std::string& host_id, v1::HostState state);
+  absl::StatusOr<v1::Host> SetLabels(const v1::SetLabelsRequest& request);
+  bool IsActive(const std::string& host_id);
+  std::string SerialOf(const std::string& host_id);
+
+  void Connected(const std::string& host_id, const v1::Hello& hello);
+  void Disconnected(const std::string& host_id);
+  void Beat(const std::string& host_id, const v1::Heartbeat& heartbeat);
+
+ private:
+  Hosts(Store* store, FleetLink* link, Clock* clock) : store_(store), link_(link), clock_(clock) {}
+  v1::Host Shown(const v1::Host& host);
+
+  Store* const store_;
+  FleetLink* const link_;
+  Clock* const clock_;
+  std::mutex mu_;
+  std::map<std::string, Store::HostRow> hosts_;  // By id.
+};
+
+}  // namespace mailquench::controller
+
+#endif  // MAILQUENCH_CONTROLLER_FLEET_HOSTS_H_

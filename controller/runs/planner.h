@@ -1,0 +1,26 @@
+// From a request to a frozen plan: which hosts, in which wave, under which hash.
+#ifndef MAILQUENCH_CONTROLLER_RUNS_PLANNER_H_
+#define MAILQUENCH_CONTROLLER_RUNS_PLANNER_H_
+
+#include <map>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "controller/fleet/hosts.h"
+#include "mailquench/v1/runs.pb.h"
+
+namespace mailquench::controller {
+
+// The request's playbook with its parameters applied. kNotFound/PLAYBOOK_NOT_FOUND,
+// kInvalidArgument.
+absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Playbook>& playbooks,
+                                             const v1::PlanRunRequest& request);
+
+// Freezes hosts and waves; asks no agent. kNotFound/NO_HOST_MATCHED.
+absl::StatusOr<v1::Plan> FreezePlan(const v1::Playbook& playbook,
+                                    const v1::PlanRunRequest& request,
+                                    Hosts* hosts);
+
+}  // namespace mailquench::controller
+
+#endif  // MAILQUENCH_CONTROLLER_RUNS_PLANNER_H_

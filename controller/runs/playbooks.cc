@@ -1,0 +1,156 @@
+#include "controller/runs/playbooks.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "absl/strings/numbers.h"
+#include "absl/time/time.h"
+#include "common/status/error.h"
+#include "controller/fleet/selectors.h"
+#include "controller/runs/operation_fields.h"
+#include "yaml-cpp/yaml.h"
+
+namespace mailquench::controller {
+namespace {
+
+// The largest playbook that makes sense is far below this; YAML aliases cannot grow past it.
+constexpr std::size_t kMostBytes = 256 * 1024;
+
+absl::Status Fault(const std::string& file, int line, const std::string& what) {
+  return Error(absl::StatusCode::kInvalidArgument,
+               "BAD_PLAYBOOK",
+               file + ":" + std::to_string(line) + ": " + what + "; the playbook was not taken");
+}
+
+int Line(const YAML::Node& node) { return node.Mark().line + 1; }
+
+absl::Status OnlyKeys(const YAML::Node& map, const std::string& file, const std::set<std::string>& keys) {
+  if (!map.IsMap()) return Fault(file, Line(map), "a map is wanted here");
+  std::set<std::string> seen;
+  for (const auto& entry : map) {
+    const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
+    if (keys.count(key) == 0) return Fault(file, Line(entry.first), "unknown key '" + key + "'");
+    if (!seen.insert(key).second) return Fault(file, Line(entry.first), "'" + key + "' twice");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadStep(const YAML::Node& node, const std::string& file, v1::PlaybookStep* step) {
+  MQ_RETURN_IF_ERROR(OnlyKeys(
+      node, file, {"name", "op", "with", "timeout", "continue_on_failure", "vantage"}));
+  if (!node["op"]) return Fault(file, Line(node), "a step needs 'op'");
+  const std::string op = node["op"].as<std::string>();
+  if (!SetOperation(op, step->mutable_operation())) {
+    return Fault(file, Line(node["op"]), "there is no operation '" + op + "'");
+  }
+  step->set_name(node["name"] ? node["name"].as<std::string>() : op);
+  if (node["with"]) {
+    MQ_RETURN_IF_ERROR(FillFromYaml(node["with"], file, step->mutable_operation()));
+  }
+  step->set_timeout_seconds(300);
+  if (node["timeout"]) {
+    absl::Duration timeout;
+    if (!absl::ParseDuration(node["timeout"].as<std::string>(), &timeout) ||
+        timeout < absl::Seconds(1) || timeout > absl::Hours(24)) {
+      return Fault(file, Line(node["timeout"]), "'timeout' is between 1s and 24h");
+    }
+    step->set_timeout_seconds(static_cast<int>(absl::ToInt64Seconds(timeout)));
+  }
+  if (node["continue_on_failure"]) {
+    step->set_continue_on_failure(node["continue_on_failure"].as<bool>());
+  }
+  if (node["vantage"]) {
+    if (!step->operation().has_relay_probe()) {
+      return Fault(file, Line(node["vantage"]), "'vantage' goes with relay.probe only");
+    }
+    step->set_vantage(node["vantage"].as<std::string>());
+    const absl::StatusOr<Selector> selector = Selector::Parse(step->vantage());
+    if (!selector.ok()) {
+      return Fault(file, Line(node["vantage"]), std::string(selector.status().message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Playbook> Read(const YAML::Node& root, const std::string& file) {
+  MQ_RETURN_IF_ERROR(OnlyKeys(root, file, {"name", "summary", "steps", "waves", "max_failures"}));
+  v1::Playbook playbook;
+  if (!root["name"]) return Fault(file, Line(root), "a playbook needs 'name'");
+  playbook.set_name(root["name"].as<std::string>());
+  if (root["summary"]) playbook.set_summary(root["summary"].as<std::string>());
+  const YAML::Node steps = root["steps"];
+  if (!steps || !steps.IsSequence() || steps.size() == 0) {
+    return Fault(file, Line(steps ? steps : root), "a playbook needs a list 'steps'");
+  }
+  for (const YAML::Node& step : steps) {
+    MQ_RETURN_IF_ERROR(ReadStep(step, file, playbook.add_steps()));
+  }
+  if (root["waves"]) {
+    for (const YAML::Node& wave : root["waves"]) {
+      const std::string wrong = WrongWave(wave.as<std::string>());
+      if (!wrong.empty()) return Fault(file, Line(wave), wrong);
+      playbook.add_waves(wave.as<std::string>());
+    }
+  }
+  if (root["max_failures"]) {
+    playbook.set_max_failures(root["max_failures"].as<int>());
+    if (playbook.max_failures() < 0) {
+      return Fault(file, Line(root["max_failures"]), "'max_failures' is not negative");
+    }
+  }
+  return playbook;
+}
+
+}  // namespace
+
+std::string WrongWave(const std::string& wave) {
+  const bool percent = !wave.empty() && wave.back() == '%';
+  int number = 0;
+  if (!absl::SimpleAtoi(percent ? wave.substr(0, wave.size() - 1) : wave, &number) || number < 1 ||
+      (percent && number > 100)) {
+    return "'" + wave + "' is no wave: a number of hosts such as 5, or a share such as 20%";
+  }
+  return "";
+}
+
+absl::StatusOr<v1::Playbook> ParsePlaybook(const std::string& text, const std::string& file) {
+  if (text.size() > kMostBytes) return Fault(file, 1, "larger than 256 KiB");
+  try {  // yaml-cpp throws.
+    MQ_ASSIGN_OR_RETURN(v1::Playbook playbook, Read(YAML::Load(text), file));
+    playbook.set_source(text);
+    return playbook;
+  } catch (const YAML::Exception& e) {
+    return Fault(file, e.mark.line + 1, e.msg);
+  }
+}
+
+absl::StatusOr<std::map<std::string, v1::Playbook>> LoadPlaybooks(const std::string& directory) {
+  std::map<std::string, v1::Playbook> playbooks;
+  for (const std::string& text : BuiltInPlaybooks()) {
+    MQ_ASSIGN_OR_RETURN(v1::Playbook playbook, ParsePlaybook(text, "built-in playbook"));
+    playbooks[playbook.name()] = std::move(playbook);
+  }
+  if (directory.empty()) return playbooks;
+  std::error_code error;
+  std::vector<std::string> paths;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().extension() == ".yaml") paths.push_back(entry->path().string());
+  }
+  if (error) return SystemError(error.value(), "read the playbook folder " + directory);
+  std::sort(paths.begin(), paths.end());
+  for (const std::string& path : paths) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file) return SystemError(EIO, "read the playbook " + path);
+    MQ_ASSIGN_OR_RETURN(v1::Playbook playbook, ParsePlaybook(text.str(), path));
+    playbooks[playbook.name()] = std::move(playbook);
+  }
+  return playbooks;
+}
+
+}  // namespace mailquench::controller
