@@ -45,18 +45,19 @@ absl::StatusOr<EnrolResult> Enrol(const EnrolOptions& options) {
       v1::Enrolment::NewStub(grpc::CreateChannel(options.enrolment_address, credentials));
   const grpc::Status called = stub->Enrol(&context, request, &response);
   if (!called.ok()) {
-    return Prepend(rpc::FromGrpc(called),
-                   absl::StrCat("enrolling at ", options.enrolment_address));
+    return Prepend(rpc::FromGrpc(called), absl::StrCat("enrolling at ", options.enrolment_address));
   }
 
   // The answer came over a pinned channel; it must still fit the pin, our key and itself.
   const auto bad = [](absl::string_view why) {
-    return Error(absl::StatusCode::kInternal, "BAD_ENROLMENT",
-                 absl::StrCat("the controller's answer was not taken and this host is not enrolled: ", why));
+    return Error(
+        absl::StatusCode::kInternal, "BAD_ENROLMENT",
+        absl::StrCat("the controller's answer was not taken and this host is not enrolled: ", why));
   };
   const auto ca_sha256 = identity::CertificateSpkiSha256(response.ca_pem());
   if (!ca_sha256.ok() || *ca_sha256 != token.ca_sha256) return bad("its CA is not the token's");
-  absl::Status check = identity::CheckIssuedBy(response.certificate_pem(), response.ca_pem(), absl::Now());
+  absl::Status check =
+      identity::CheckIssuedBy(response.certificate_pem(), response.ca_pem(), absl::Now());
   if (!check.ok()) return bad(check.message());
   check = identity::CheckKeyMatches(key, response.certificate_pem());
   if (!check.ok()) return bad(check.message());

@@ -22,11 +22,12 @@ struct EnrolResult {
   std::string trust_domain;
 };
 
-// Makes the key (or keeps the one that is there, so that a repeat with the same token gets the same answer), checks the
-// controller's CA against the token's fingerprint, and writes agent.key, ca.pem, identity.yaml and, last, agent.pem.
-// An identity that is there is replaced only when the controller has answered. Blocks.
-// Errors: INVALID_ARGUMENT / BAD_TOKEN; UNAUTHENTICATED / CA_PIN_MISMATCH; UNAVAILABLE; and what the service Enrolment says.
-// After an error the host's present identity is as it was.
+// Makes the key (or keeps the one that is there, so that a repeat with the same token gets the same
+// answer), checks the controller's CA against the token's fingerprint, and writes agent.key,
+// ca.pem, identity.yaml and, last, agent.pem. An identity that is there is replaced only when the
+// controller has answered. Blocks. Errors: INVALID_ARGUMENT / BAD_TOKEN; UNAUTHENTICATED /
+// CA_PIN_MISMATCH; UNAVAILABLE; and what the service Enrolment says. After an error the host's
+// present identity is as it was.
 absl::StatusOr<EnrolResult> Enrol(const EnrolOptions& options);
 
 }  // namespace mailquench::agent

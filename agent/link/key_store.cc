@@ -30,8 +30,9 @@ absl::StatusOr<std::vector<KeyPair>> KeyStore::Usable(absl::Time now) const {
   if (current.ok()) pairs.push_back(*current);
   if (!pairs.empty()) return pairs;
   if (absl::IsNotFound(current.status()) && absl::IsNotFound(candidate.status())) {
-    return Error(absl::StatusCode::kFailedPrecondition, "NOT_ENROLLED",
-                 absl::StrCat(dir_, " holds no certificate of this host; run mailquench-agent enrol"));
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "NOT_ENROLLED",
+        absl::StrCat(dir_, " holds no certificate of this host; run mailquench-agent enrol"));
   }
   return Error(absl::StatusCode::kFailedPrecondition, "CREDENTIALS_UNUSABLE",
                absl::StrCat("the certificate in ", dir_, " cannot be used: ",
@@ -42,8 +43,9 @@ absl::Status KeyStore::StoreCandidate(const std::string& key_pem,
                                       const std::string& certificate_pem,
                                       absl::Time now) {
   const auto bad = [](absl::string_view why) {
-    return Error(absl::StatusCode::kInvalidArgument, "BAD_RENEWAL",
-                 absl::StrCat("the renewed certificate is not taken, the present one stays in use: ", why));
+    return Error(
+        absl::StatusCode::kInvalidArgument, "BAD_RENEWAL",
+        absl::StrCat("the renewed certificate is not taken, the present one stays in use: ", why));
   };
   if (key_pem.empty()) return bad("none was asked for");
   absl::Status check = identity::CheckKeyMatches(key_pem, certificate_pem);

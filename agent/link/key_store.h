@@ -1,4 +1,5 @@
-// The agent's key and certificate on disk, with a candidate beside them while a renewal is not proven.
+// The agent's key and certificate on disk, with a candidate beside them while a renewal is not
+// proven.
 #ifndef MAILQUENCH_AGENT_LINK_KEY_STORE_H_
 #define MAILQUENCH_AGENT_LINK_KEY_STORE_H_
 
@@ -20,18 +21,20 @@ struct KeyPair {
   bool candidate = false;
 };
 
-// Files in `dir`: agent.key, agent.pem, ca.pem, identity.yaml; of a candidate: agent.key.new, agent.pem.new.
-// A pair counts only where both files are there, belong together, and were signed by ca.pem, so that a crash between the
-// writing of two files leaves at least one usable pair. One thread at a time.
+// Files in `dir`: agent.key, agent.pem, ca.pem, identity.yaml; of a candidate: agent.key.new,
+// agent.pem.new. A pair counts only where both files are there, belong together, and were signed by
+// ca.pem, so that a crash between the writing of two files leaves at least one usable pair. One
+// thread at a time.
 class KeyStore {
  public:
   explicit KeyStore(std::string dir);
 
-  // Usable pairs, the candidate first. Errors: FAILED_PRECONDITION / NOT_ENROLLED (no certificate at all),
-  // CREDENTIALS_UNUSABLE (none of them is usable; the sentence says why).
+  // Usable pairs, the candidate first. Errors: FAILED_PRECONDITION / NOT_ENROLLED (no certificate
+  // at all), CREDENTIALS_UNUSABLE (none of them is usable; the sentence says why).
   absl::StatusOr<std::vector<KeyPair>> Usable(absl::Time now) const;
 
-  // INVALID_ARGUMENT / BAD_RENEWAL where it does not belong to the key, to this host or to our CA; nothing is written then.
+  // INVALID_ARGUMENT / BAD_RENEWAL where it does not belong to the key, to this host or to our CA;
+  // nothing is written then.
   absl::Status StoreCandidate(const std::string& key_pem,
                               const std::string& certificate_pem,
                               absl::Time now);

@@ -30,7 +30,9 @@ AgentLink::AgentLink(LinkOptions options, LinkCallbacks callbacks)
       keys_(options_.state_dir),
       random_(std::random_device{}()) {}
 
-AgentLink::~AgentLink() { Stop(); }
+AgentLink::~AgentLink() {
+  Stop();
+}
 
 absl::Status AgentLink::Start() {
   MQ_ASSIGN_OR_RETURN(const std::vector<KeyPair> pairs, keys_.Usable(absl::Now()));
@@ -131,7 +133,8 @@ void AgentLink::Run() {
         break;
       case End::kFailed:
         failures = std::min(failures + 1, 16);
-        wait = std::min(options_.max_backoff, options_.min_backoff * (1 << failures)) * Uniform(0, 1);
+        wait =
+            std::min(options_.max_backoff, options_.min_backoff * (1 << failures)) * Uniform(0, 1);
         break;
     }
     Wait(wait);
@@ -147,7 +150,8 @@ AgentLink::End AgentLink::RunSession(const KeyPair& pair) {
     return End::kFailed;
   }
   grpc::ChannelArguments arguments = rpc::AgentChannelArguments();
-  // A connection of its own at each attempt: a shared one would still speak with the old certificate.
+  // A connection of its own at each attempt: a shared one would still speak with the old
+  // certificate.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   const auto channel = grpc::CreateCustomChannel(options_.controller, *credentials, arguments);
   const auto session = std::make_shared<LinkSession>(channel, kMaxPending, [this] {
@@ -172,8 +176,8 @@ AgentLink::End AgentLink::RunSession(const KeyPair& pair) {
     } else if (resend_at == absl::InfiniteFuture()) {
       resend_at = absl::Now() + kResendAfter;
     }
-    const absl::Time until =
-        std::min({accepted ? next_beat : accept_by, resend_at, reconnect_at_, absl::Now() + absl::Minutes(1)});
+    const absl::Time until = std::min({accepted ? next_beat : accept_by, resend_at, reconnect_at_,
+                                       absl::Now() + absl::Minutes(1)});
     changed_.wait_for(lock, Millis(until - absl::Now()), [&] {
       return session->done() || session->ready() || session->accepted() != accepted ||
              (stopping_ && !stopped);
@@ -228,7 +232,8 @@ void AgentLink::Accepted(const KeyPair& pair, LinkSession* session) {
   spdlog::info("link to {} is up", options_.controller);
   if (pair.candidate) {
     absl::Status promoted = keys_.Promote();
-    if (promoted.ok() && callbacks_.on_renewed) promoted = callbacks_.on_renewed(pair.certificate_pem);
+    if (promoted.ok() && callbacks_.on_renewed)
+      promoted = callbacks_.on_renewed(pair.certificate_pem);
     if (!promoted.ok()) {
       spdlog::error("link: the renewed certificate works, but could not be put in its place: {}",
                     std::string(promoted.message()));
@@ -236,8 +241,8 @@ void AgentLink::Accepted(const KeyPair& pair, LinkSession* session) {
   }
   if (renewing_serial_ != pair.info.serial) {
     renewing_serial_ = pair.info.serial;
-    renew_at_ = pair.info.not_before +
-                (pair.info.not_after - pair.info.not_before) * Uniform(0.50, 0.66);
+    renew_at_ =
+        pair.info.not_before + (pair.info.not_after - pair.info.not_before) * Uniform(0.50, 0.66);
   }
   SendUnreported(session);
 }
@@ -286,8 +291,8 @@ void AgentLink::StoreCandidate(const std::string& pem) {
   }
   pending_key_.clear();
   renew_at_ = absl::InfiniteFuture();
-  // The new pair proves itself on a new connection, at a moment of its own for each agent of a fleet, and well before
-  // the old certificate ends.
+  // The new pair proves itself on a new connection, at a moment of its own for each agent of a
+  // fleet, and well before the old certificate ends.
   const auto pairs = keys_.Usable(absl::Now());
   absl::Duration left = absl::Hours(1);
   if (pairs.ok()) left = std::min(left, (pairs->back().info.not_after - absl::Now()) / 4);

@@ -1,5 +1,6 @@
-// The agent's end of the stream: it dials out, says hello, beats, receives commands, sends reports until they are
-// acknowledged, and renews its certificate. What a command means is the executor's business.
+// The agent's end of the stream: it dials out, says hello, beats, receives commands, sends reports
+// until they are acknowledged, and renews its certificate. What a command means is the executor's
+// business.
 #ifndef MAILQUENCH_AGENT_LINK_LINK_H_
 #define MAILQUENCH_AGENT_LINK_LINK_H_
 
@@ -22,8 +23,9 @@ namespace mailquench::agent {
 
 class LinkSession;
 
-// Towards the executor. All are called from the link's own thread, one at a time, never while the link holds a lock; while
-// one runs, no further message is read, so long work belongs on the executor's threads. Unset ones are skipped.
+// Towards the executor. All are called from the link's own thread, one at a time, never while the
+// link holds a lock; while one runs, no further message is read, so long work belongs on the
+// executor's threads. Unset ones are skipped.
 struct LinkCallbacks {
   std::function<v1::Hello()> hello;
   std::function<v1::Heartbeat()> heartbeat;  // `sequence` and `time` are filled in by the link.
@@ -39,11 +41,12 @@ struct LinkCallbacks {
 };
 
 struct LinkOptions {
-  std::string controller;  // host:port
-  std::string state_dir;   // As Enrol() wrote it.
+  std::string controller;                                 // host:port
+  std::string state_dir;                                  // As Enrol() wrote it.
   absl::Duration heartbeat_interval = absl::Seconds(30);  // Jittered by 20 %.
-  // Full jitter: each wait is uniform in [0, min(max, min * 2^failures)]. The first one after a working stream is uniform
-  // in [0, min]; after a refusal (evicted, banned) it is in [max / 2, max].
+  // Full jitter: each wait is uniform in [0, min(max, min * 2^failures)]. The first one after a
+  // working stream is uniform in [0, min]; after a refusal (evicted, banned) it is in [max / 2,
+  // max].
   absl::Duration min_backoff = absl::Seconds(1);
   absl::Duration max_backoff = absl::Seconds(60);
   absl::Duration accept_timeout = absl::Seconds(20);  // From dialling to the accepted hello.
@@ -62,8 +65,8 @@ class AgentLink {
   // Ends the stream and joins the thread. Not from within a callback.
   void Stop();
 
-  // Thread-safe, never block. Without an accepted stream a report waits for the next connect (it is in `unreported`),
-  // progress and plans are dropped: whoever asked is gone.
+  // Thread-safe, never block. Without an accepted stream a report waits for the next connect (it is
+  // in `unreported`), progress and plans are dropped: whoever asked is gone.
   void SendReport(const v1::OperationReport& report);
   void SendProgress(const v1::Progress& progress);
   void SendPlanned(const v1::OperationPlanned& planned);

@@ -15,7 +15,8 @@ void LinkSession::Start(std::shared_ptr<LinkSession> self, const v1::Hello& hell
   pending_.emplace_back();
   *pending_.back().mutable_hello() = hello;
   stub_->async()->Connect(&context_, this);
-  // Writes and reads are started outside of reactions; the hold keeps OnDone away until CloseLocked().
+  // Writes and reads are started outside of reactions; the hold keeps OnDone away until
+  // CloseLocked().
   AddHold();
   StartRead(&incoming_);
   StartWrite(&pending_.front());
@@ -80,7 +81,8 @@ void LinkSession::OnReadInitialMetadataDone(bool ok) {
   {
     std::lock_guard<std::mutex> lock(mu_);
     // A refusal comes without the key, as trailers alone.
-    if (ok && context_.GetServerInitialMetadata().count("mailquench-accepted") > 0) accepted_ = true;
+    if (ok && context_.GetServerInitialMetadata().count("mailquench-accepted") > 0)
+      accepted_ = true;
   }
   wake_();
 }
@@ -91,7 +93,8 @@ void LinkSession::OnReadDone(bool ok) {
     if (ok) {
       ready_ = true;
     } else if (!closed_) {
-      // The stream has ended by itself: give the hold back without cancelling, so that its status arrives.
+      // The stream has ended by itself: give the hold back without cancelling, so that its status
+      // arrives.
       closed_ = true;
       RemoveHold();
     }

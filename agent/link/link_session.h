@@ -15,8 +15,9 @@
 
 namespace mailquench::agent {
 
-// Thread-safe. One read and one write in flight. It keeps itself alive until gRPC has let go of it; `wake` is called
-// (without a lock held) whenever accepted(), ready() or done() may have changed, and must outlive done().
+// Thread-safe. One read and one write in flight. It keeps itself alive until gRPC has let go of it;
+// `wake` is called (without a lock held) whenever accepted(), ready() or done() may have changed,
+// and must outlive done().
 class LinkSession final : public grpc::ClientBidiReactor<v1::AgentMessage, v1::ControllerMessage> {
  public:
   LinkSession(const std::shared_ptr<grpc::Channel>& channel,
@@ -55,12 +56,12 @@ class LinkSession final : public grpc::ClientBidiReactor<v1::AgentMessage, v1::C
 
   std::mutex mu_;
   std::deque<v1::AgentMessage> pending_;  // Guarded by mu_. The front one is being written.
-  bool closed_ = false;                   // Guarded by mu_. The hold is given back; nothing may be started.
-  bool accepted_ = false;                 // Guarded by mu_.
-  bool ready_ = false;                    // Guarded by mu_.
-  bool done_ = false;                     // Guarded by mu_.
-  grpc::Status status_;                   // Guarded by mu_.
-  std::shared_ptr<LinkSession> self_;     // Dropped in OnDone.
+  bool closed_ = false;    // Guarded by mu_. The hold is given back; nothing may be started.
+  bool accepted_ = false;  // Guarded by mu_.
+  bool ready_ = false;     // Guarded by mu_.
+  bool done_ = false;      // Guarded by mu_.
+  grpc::Status status_;    // Guarded by mu_.
+  std::shared_ptr<LinkSession> self_;  // Dropped in OnDone.
 };
 
 }  // namespace mailquench::agent

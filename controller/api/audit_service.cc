@@ -10,12 +10,14 @@ class AuditService final : public v1::Audit::Service {
   explicit AuditService(Core* core) : core_(core) {}
 
   grpc::Status ListEntries(grpc::ServerContext* context,
-      const v1::ListEntriesRequest* request, v1::ListEntriesResponse* response) override {
+                           const v1::ListEntriesRequest* request,
+                           v1::ListEntriesResponse* response) override {
     return Serve(context, "/mailquench.v1.Audit/ListEntries", core_, response,
                  [&](const rpc::Peer&) { return core_->ListAuditEntries(*request); });
   }
   grpc::Status Verify(grpc::ServerContext* context,
-      const v1::VerifyRequest*, v1::VerifyResponse* response) override {
+                      const v1::VerifyRequest*,
+                      v1::VerifyResponse* response) override {
     return Serve(context, "/mailquench.v1.Audit/Verify", core_, response,
                  [&](const rpc::Peer&) { return core_->VerifyAudit(); });
   }

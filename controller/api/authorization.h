@@ -24,7 +24,8 @@ enum class Need {
 const std::map<std::string, Need>& AuthorizationTable();
 
 // Whether the holder of this identity may call the method.
-// Error: PERMISSION_DENIED / NOT_AUTHORIZED; also for a method without an entry, and for kToken (which no certificate opens).
+// Error: PERMISSION_DENIED / NOT_AUTHORIZED; also for a method without an entry, and for kToken
+// (which no certificate opens).
 absl::Status CheckAccess(const identity::SpiffeId& caller, const std::string& method);
 
 // Beyond the entry: a run with an irreversible operation needs an admin.

@@ -78,8 +78,8 @@ class EnrolmentService final : public v1::Enrolment::Service {
   bool Admit() {
     std::lock_guard<std::mutex> lock(mu_);
     const absl::Time now = absl::Now();
-    allowance_ = std::min<double>(
-        per_second_, allowance_ + absl::ToDoubleSeconds(now - last_) * per_second_);
+    allowance_ = std::min<double>(per_second_,
+                                  allowance_ + absl::ToDoubleSeconds(now - last_) * per_second_);
     last_ = now;
     if (allowance_ < 1) return false;
     allowance_ -= 1;

@@ -15,7 +15,8 @@ v1::Token Describe(const TokenRecord& record) {
   v1::Token token;
   token.set_token_id(record.id);
   for (const auto& [key, value] : record.labels) (*token.mutable_labels())[key] = value;
-  *token.mutable_expire_time() = TimeUtil::SecondsToTimestamp(absl::ToUnixSeconds(record.expires_at));
+  *token.mutable_expire_time() =
+      TimeUtil::SecondsToTimestamp(absl::ToUnixSeconds(record.expires_at));
   token.set_used(record.use.has_value());
   token.set_created_by(record.created_by);
   return token;
@@ -98,8 +99,8 @@ class FleetService final : public v1::Fleet::Service {
                                                  const std::string& actor) {
     const std::map<std::string, std::string> labels(request.labels().begin(),
                                                     request.labels().end());
-    const absl::Duration life = absl::Nanoseconds(request.life().nanos()) +
-                                absl::Seconds(request.life().seconds());
+    const absl::Duration life =
+        absl::Nanoseconds(request.life().nanos()) + absl::Seconds(request.life().seconds());
     const absl::StatusOr<NewToken> token = tokens_->Create(labels, life, actor);
     if (!token.ok()) return token.status();
     const nlohmann::json detail = {{"token_id", token->record.id}, {"labels", labels}};

@@ -10,7 +10,8 @@ class QuarantinesService final : public v1::Quarantines::Service {
   explicit QuarantinesService(Core* core) : core_(core) {}
 
   grpc::Status ListQuarantines(grpc::ServerContext* context,
-      const v1::ListQuarantinesRequest* request, v1::ListQuarantinesResponse* response) override {
+                               const v1::ListQuarantinesRequest* request,
+                               v1::ListQuarantinesResponse* response) override {
     return Serve(context, "/mailquench.v1.Quarantines/ListQuarantines", core_, response,
                  [&](const rpc::Peer&) { return core_->ListQuarantines(*request); });
   }

@@ -14,8 +14,8 @@ namespace {
 constexpr int kMaxWatchers = 32;
 constexpr std::size_t kMaxEvents = 256;
 
-// What the engine said and the watcher has not read yet. Each event holds the whole run, so that a slow watcher that
-// misses old ones still ends up with the truth.
+// What the engine said and the watcher has not read yet. Each event holds the whole run, so that a
+// slow watcher that misses old ones still ends up with the truth.
 class Mailbox {
  public:
   void Put(const v1::RunEvent& event) {
@@ -115,8 +115,9 @@ class RunsService final : public v1::Runs::Service {
         break;
       }
       if (stopping_->load()) {
-        status = rpc::ToGrpc(Error(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
-                                   "the controller is shutting down; the run goes on when it is back"));
+        status =
+            rpc::ToGrpc(Error(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                              "the controller is shutting down; the run goes on when it is back"));
         break;
       }
       if (!mailbox.Take(std::chrono::milliseconds(200), &event)) continue;

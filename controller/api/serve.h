@@ -14,7 +14,8 @@
 
 namespace mailquench::controller {
 
-// Who calls, where the authorisation table lets them call `method`. A refusal is logged and audited.
+// Who calls, where the authorisation table lets them call `method`. A refusal is logged and
+// audited.
 absl::StatusOr<rpc::Peer> Authorize(const grpc::ServerContextBase& context,
                                     const std::string& method,
                                     Core* core);

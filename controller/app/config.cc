@@ -20,10 +20,14 @@ absl::Status Bad(const std::string& path, int line, absl::string_view why) {
 
 absl::Status Fill(const std::string& path, const YAML::Node& root, Config* config) {
   const std::map<std::string, std::string*> texts = {
-      {"listen", &config->listen},           {"enrolment_listen", &config->enrolment_listen},
-      {"store", &config->store},             {"key", &config->key},
-      {"certificate", &config->certificate}, {"ca", &config->ca},
-      {"identity_dir", &config->identity_dir}, {"trust_domain", &config->trust_domain},
+      {"listen", &config->listen},
+      {"enrolment_listen", &config->enrolment_listen},
+      {"store", &config->store},
+      {"key", &config->key},
+      {"certificate", &config->certificate},
+      {"ca", &config->ca},
+      {"identity_dir", &config->identity_dir},
+      {"trust_domain", &config->trust_domain},
       {"playbooks", &config->playbooks}};
   const std::map<std::string, absl::Duration*> durations = {
       {"patience", &config->patience},
@@ -38,19 +42,24 @@ absl::Status Fill(const std::string& path, const YAML::Node& root, Config* confi
     }
     const std::string key = entry.first.Scalar();
     const std::string value = entry.second.Scalar();
-    if (!seen.insert(key).second) return Bad(path, line, absl::StrCat("'", key, "' is there twice"));
+    if (!seen.insert(key).second)
+      return Bad(path, line, absl::StrCat("'", key, "' is there twice"));
     if (const auto text = texts.find(key); text != texts.end()) {
       *text->second = value;
     } else if (const auto duration = durations.find(key); duration != durations.end()) {
-      if (!absl::ParseDuration(value, duration->second) || *duration->second < absl::ZeroDuration()) {
-        return Bad(path, line, absl::StrCat("'", key, "' needs a time span such as 5s or 2m, not '", value, "'"));
+      if (!absl::ParseDuration(value, duration->second) ||
+          *duration->second < absl::ZeroDuration()) {
+        return Bad(
+            path, line,
+            absl::StrCat("'", key, "' needs a time span such as 5s or 2m, not '", value, "'"));
       }
     } else {
       return Bad(path, line, absl::StrCat("'", key, "' is not a key of this file"));
     }
   }
   for (const auto& [key, text] : texts) {
-    if (text->empty() && key != "playbooks") return Bad(path, 0, absl::StrCat("'", key, "' is missing"));
+    if (text->empty() && key != "playbooks")
+      return Bad(path, 0, absl::StrCat("'", key, "' is missing"));
   }
   return absl::OkStatus();
 }

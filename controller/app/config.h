@@ -25,7 +25,8 @@ struct Config {
   absl::Duration grace = absl::Seconds(15);
 };
 
-// Error: INVALID_ARGUMENT / BAD_CONFIG with file and line: malformed, a key that is missing, unknown or twice there.
+// Error: INVALID_ARGUMENT / BAD_CONFIG with file and line: malformed, a key that is missing,
+// unknown or twice there.
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 
 }  // namespace mailquench::controller

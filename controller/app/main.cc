@@ -33,7 +33,8 @@ int Fail(const absl::Status& status) {
 std::string HostOf(const std::string& address) {
   if (!address.empty() && address.front() == '[') return address.substr(1, address.find(']') - 1);
   const std::size_t colon = address.find(':');
-  if (colon == std::string::npos || address.find(':', colon + 1) != std::string::npos) return address;
+  if (colon == std::string::npos || address.find(':', colon + 1) != std::string::npos)
+    return address;
   return address.substr(0, colon);
 }
 
@@ -56,11 +57,8 @@ int Init(InitFlags flags) {
   const absl::StatusOr<InitResult> result = InitController(flags.options, &clock);
   if (!result.ok()) return Fail(result.status());
   std::printf("configuration: %s\nCA: %s (sha256 of its key: %s)\nfirst admin: %s, %s\n",
-              result->config_path.c_str(),
-              result->ca_path.c_str(),
-              result->ca_fingerprint.c_str(),
-              result->admin_key_path.c_str(),
-              result->admin_certificate_path.c_str());
+              result->config_path.c_str(), result->ca_path.c_str(), result->ca_fingerprint.c_str(),
+              result->admin_key_path.c_str(), result->admin_certificate_path.c_str());
   return 0;
 }
 
@@ -128,7 +126,8 @@ int ServeUntilSignal(const std::string& path) {
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("Mailquench controller: the one place from which a fleet of mail servers is put out.");
+  CLI::App app(
+      "Mailquench controller: the one place from which a fleet of mail servers is put out.");
   app.require_subcommand(1);
   app.footer(
       "Examples:\n"
@@ -139,9 +138,11 @@ int Main(int argc, char** argv) {
       "--out ./ada");
 
   InitFlags init;
-  CLI::App* init_command = app.add_subcommand("init", "Make the CA, the certificates and a configuration");
+  CLI::App* init_command =
+      app.add_subcommand("init", "Make the CA, the certificates and a configuration");
   init_command->add_option("--dir", init.options.dir, "Folder to make")->required();
-  init_command->add_option("--trust-domain", init.options.trust_domain, "As in example.org")->required();
+  init_command->add_option("--trust-domain", init.options.trust_domain, "As in example.org")
+      ->required();
   init_command
       ->add_option("--address", init.addresses,
                    "host:port by which agents and operators reach the controller (repeatable)")
@@ -160,14 +161,18 @@ int Main(int argc, char** argv) {
   IssueFlags issue;
   CLI::App* operator_command = app.add_subcommand("operator", "Operators' certificates");
   operator_command->require_subcommand(1);
-  CLI::App* issue_command = operator_command->add_subcommand("issue", "Issue a key and a certificate");
+  CLI::App* issue_command =
+      operator_command->add_subcommand("issue", "Issue a key and a certificate");
   CLI::Option* dir = issue_command->add_option("--dir", issue.dir, "Folder of the CA");
-  issue_command->add_option("--config", issue.config, "controller.yaml, instead of --dir")->excludes(dir);
+  issue_command->add_option("--config", issue.config, "controller.yaml, instead of --dir")
+      ->excludes(dir);
   issue_command->add_option("--name", issue.name, "Name of the person")->required();
   issue_command->add_option("--role", issue.role, "viewer, responder or admin")->required();
-  issue_command->add_option("--out", issue.out, "Folder to write NAME.key, NAME.pem and ca.pem into")
+  issue_command
+      ->add_option("--out", issue.out, "Folder to write NAME.key, NAME.pem and ca.pem into")
       ->required();
-  issue_command->add_option("--hours", issue.hours, "Life of the certificate")->capture_default_str();
+  issue_command->add_option("--hours", issue.hours, "Life of the certificate")
+      ->capture_default_str();
 
   CLI11_PARSE(app, argc, argv);
   if (*init_command) return Init(init);
@@ -182,4 +187,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace mailquench::controller
 
-int main(int argc, char** argv) { return mailquench::controller::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return mailquench::controller::Main(argc, argv);
+}

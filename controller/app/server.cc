@@ -23,9 +23,10 @@ constexpr int kMaxEnrolmentThreads = 16;  // Anybody can connect there.
 constexpr int kMaxMessage = 32 * 1024 * 1024;
 
 absl::Status CannotListen(const std::string& address) {
-  return Error(absl::StatusCode::kUnavailable, "CANNOT_LISTEN",
-               absl::StrCat("cannot listen on ", address,
-                            ": the address is in use or is not this machine's; nothing was started"));
+  return Error(
+      absl::StatusCode::kUnavailable, "CANNOT_LISTEN",
+      absl::StrCat("cannot listen on ", address,
+                   ": the address is in use or is not this machine's; nothing was started"));
 }
 
 absl::StatusOr<std::string> Identify(grpc::ServerContextBase& context) {
@@ -48,10 +49,10 @@ absl::StatusOr<std::unique_ptr<ControllerServer>> ControllerServer::Start(const 
 absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   MQ_ASSIGN_OR_RETURN(ca_, CertificateAuthority::Load(config.identity_dir, clock));
   if (ca_->trust_domain() != config.trust_domain) {
-    return Error(absl::StatusCode::kFailedPrecondition, "WRONG_TRUST_DOMAIN",
-                 absl::StrCat("the CA in ", config.identity_dir, " is of trust domain ",
-                              ca_->trust_domain(), ", the configuration says ", config.trust_domain,
-                              "; nothing was started"));
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "WRONG_TRUST_DOMAIN",
+        absl::StrCat("the CA in ", config.identity_dir, " is of trust domain ", ca_->trust_domain(),
+                     ", the configuration says ", config.trust_domain, "; nothing was started"));
   }
   StreamHooks hooks;
   hooks.identify = Identify;
@@ -126,15 +127,17 @@ absl::Status ControllerServer::Admit(const std::string& host_id) {
   if (core_->IsActive(host_id)) return absl::OkStatus();
   const absl::StatusOr<v1::Host> host = core_->FindHost(host_id);
   if (!host.ok()) {
-    return Error(absl::StatusCode::kPermissionDenied, "HOST_UNKNOWN",
-                 absl::StrCat("host ", host_id, " is not in this controller's store; enrol it again"));
+    return Error(
+        absl::StatusCode::kPermissionDenied, "HOST_UNKNOWN",
+        absl::StrCat("host ", host_id, " is not in this controller's store; enrol it again"));
   }
   if (host->state() == v1::HOST_STATE_BANNED) {
     return Error(absl::StatusCode::kPermissionDenied, "HOST_BANNED",
                  absl::StrCat("host ", host->name(), " is banned"));
   }
-  return Error(absl::StatusCode::kPermissionDenied, "HOST_EVICTED",
-               absl::StrCat("host ", host->name(), " was evicted; enrol it again with a new token"));
+  return Error(
+      absl::StatusCode::kPermissionDenied, "HOST_EVICTED",
+      absl::StrCat("host ", host->name(), " was evicted; enrol it again with a new token"));
 }
 
 absl::StatusOr<std::string> ControllerServer::Renew(const std::string& host_id,
@@ -146,7 +149,9 @@ absl::StatusOr<std::string> ControllerServer::Renew(const std::string& host_id,
   return pem;
 }
 
-ControllerServer::~ControllerServer() { Shutdown(); }
+ControllerServer::~ControllerServer() {
+  Shutdown();
+}
 
 void ControllerServer::Shutdown(absl::Duration patience) {
   if (stopping_.exchange(true)) return;

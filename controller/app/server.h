@@ -25,12 +25,14 @@ class ControllerServer {
  public:
   // Opens the store, listens on both ports and takes its runs up again. `clock` outlives it.
   // Errors: those of the parts; UNAVAILABLE / CANNOT_LISTEN with the address.
-  static absl::StatusOr<std::unique_ptr<ControllerServer>> Start(const Config& config, Clock* clock);
+  static absl::StatusOr<std::unique_ptr<ControllerServer>> Start(const Config& config,
+                                                                 Clock* clock);
   ~ControllerServer();  // Shutdown()
 
   int port() const { return port_; }
   int enrolment_port() const { return enrolment_port_; }
-  // Cuts all streams, ends calls under way after `patience`, and lets events that are under way become durable.
+  // Cuts all streams, ends calls under way after `patience`, and lets events that are under way
+  // become durable.
   void Shutdown(absl::Duration patience = absl::Seconds(2));
 
  private:

@@ -18,7 +18,8 @@ TokenRecord FromRow(const TokenRow& row) {
   record.expires_at = row.expire;
   record.revoked = row.revoked;
   if (!row.used_key_fingerprint.empty()) {
-    record.use = TokenUse{row.used_key_fingerprint, row.host_id, row.certificate_pem, absl::InfinitePast()};
+    record.use =
+        TokenUse{row.used_key_fingerprint, row.host_id, row.certificate_pem, absl::InfinitePast()};
   }
   return record;
 }
@@ -43,8 +44,10 @@ absl::StatusOr<TokenRecord> CoreTokenStore::Find(const std::string& id) {
 absl::StatusOr<TokenRecord> CoreTokenStore::MarkUsed(const std::string& id,
                                                      const TokenUse& use,
                                                      const std::string&) {
-  const absl::Status marked = core_->MarkTokenUsed(id, use.key_sha256, use.certificate_pem, use.host_id);
-  // Whoever lost the race reads what the winner wrote; a token that was revoked or ran out meanwhile is refused.
+  const absl::Status marked =
+      core_->MarkTokenUsed(id, use.key_sha256, use.certificate_pem, use.host_id);
+  // Whoever lost the race reads what the winner wrote; a token that was revoked or ran out
+  // meanwhile is refused.
   if (!marked.ok() && ReasonOf(marked) != "TOKEN_USED") return marked;
   return Find(id);
 }

@@ -10,8 +10,8 @@
 
 namespace mailquench::controller {
 
-// Thread-safe. The host's row is made by the service Enrolment, each time that it answers, so that a crash between the two
-// is healed by the host's next attempt.
+// Thread-safe. The host's row is made by the service Enrolment, each time that it answers, so that
+// a crash between the two is healed by the host's next attempt.
 class CoreTokenStore final : public TokenStore {
  public:
   explicit CoreTokenStore(Core* core) : core_(core) {}

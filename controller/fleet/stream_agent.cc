@@ -4,11 +4,15 @@
 
 namespace mailquench::controller {
 
-AgentStream::AgentStream(StreamHub* hub, grpc::CallbackServerContext* context, std::string host_id,
+AgentStream::AgentStream(StreamHub* hub,
+                         grpc::CallbackServerContext* context,
+                         std::string host_id,
                          std::size_t max_pending)
     : hub_(hub), context_(context), host_id_(std::move(host_id)), max_pending_(max_pending) {}
 
-void AgentStream::KeepUntilDone(std::shared_ptr<AgentStream> self) { self_ = std::move(self); }
+void AgentStream::KeepUntilDone(std::shared_ptr<AgentStream> self) {
+  self_ = std::move(self);
+}
 
 void AgentStream::ReadNext() {
   std::lock_guard<std::mutex> lock(mu_);
@@ -39,7 +43,8 @@ void AgentStream::Close(const grpc::Status& status) {
     finished_ = true;
     Finish(status_);
   } else {
-    // The write in flight may wait for ever for a peer that does not read; cancelling fails it, OnWriteDone finishes.
+    // The write in flight may wait for ever for a peer that does not read; cancelling fails it,
+    // OnWriteDone finishes.
     context_->TryCancel();
   }
 }
@@ -51,7 +56,8 @@ bool AgentStream::closed() {
 
 void AgentStream::OnReadDone(bool ok) {
   if (!ok) return Close(grpc::Status::OK);
-  // Handled off this thread; the next read starts when that is done, which bounds what one agent can queue here.
+  // Handled off this thread; the next read starts when that is done, which bounds what one agent
+  // can queue here.
   std::shared_ptr<AgentStream> self;
   {
     std::lock_guard<std::mutex> lock(mu_);
@@ -81,7 +87,9 @@ void AgentStream::OnWriteDone(bool ok) {
   if (!pending_.empty()) StartWrite(&pending_.front());
 }
 
-void AgentStream::OnCancel() { Close(grpc::Status::CANCELLED); }
+void AgentStream::OnCancel() {
+  Close(grpc::Status::CANCELLED);
+}
 
 void AgentStream::OnDone() {
   std::shared_ptr<AgentStream> self;

@@ -12,11 +12,14 @@
 
 namespace mailquench::controller {
 
-// One read and one write in flight, one Finish, and never a Finish while a write is outstanding. Held by shared_ptr: it
-// keeps itself until OnDone; everybody else holds a weak_ptr. Thread-safe: reactions may run at the same time.
+// One read and one write in flight, one Finish, and never a Finish while a write is outstanding.
+// Held by shared_ptr: it keeps itself until OnDone; everybody else holds a weak_ptr. Thread-safe:
+// reactions may run at the same time.
 class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage> {
  public:
-  AgentStream(StreamHub* hub, grpc::CallbackServerContext* context, std::string host_id,
+  AgentStream(StreamHub* hub,
+              grpc::CallbackServerContext* context,
+              std::string host_id,
               std::size_t max_pending);
 
   // Once, before it is returned to gRPC.
@@ -29,7 +32,8 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
   void Accept();
   // False: closed, or the agent reads too slowly.
   bool Send(const v1::ControllerMessage& message);
-  // Ends the stream; later calls have no effect. An agent that does not read is cut off without hearing the reason.
+  // Ends the stream; later calls have no effect. An agent that does not read is cut off without
+  // hearing the reason.
   void Close(const grpc::Status& status);
   bool closed();
 

@@ -28,8 +28,7 @@ class StreamHub::Service final : public v1::AgentLink::CallbackService {
       grpc::CallbackServerContext* context) override {
     const absl::StatusOr<std::string> host_id = hub_->hooks_.identify(*context);
     if (!host_id.ok()) {
-      spdlog::warn("agent stream from {} refused: {}",
-                   context->peer(),
+      spdlog::warn("agent stream from {} refused: {}", context->peer(),
                    std::string(host_id.status().message()));
       return new Refusal(rpc::ToGrpc(host_id.status()));
     }
@@ -52,8 +51,12 @@ StreamHub::StreamHub(StreamHooks hooks, StreamOptions options)
 
 StreamHub::~StreamHub() = default;
 
-void StreamHub::SetEvents(AgentEvents* events) { events_ = events; }
-grpc::Service* StreamHub::service() { return service_.get(); }
+void StreamHub::SetEvents(AgentEvents* events) {
+  events_ = events;
+}
+grpc::Service* StreamHub::service() {
+  return service_.get();
+}
 
 void StreamHub::Open(const std::shared_ptr<AgentStream>& stream) {
   const absl::Status admitted = hooks_.admit(stream->host_id());
@@ -69,8 +72,7 @@ void StreamHub::Handle(const std::shared_ptr<AgentStream>& stream,
   if (stream->closed()) return;
   const std::string& host_id = stream->host_id();
   if (!stream->hello_seen && message.kind_case() != v1::AgentMessage::kHello) {
-    return stream->Close(rpc::ToGrpc(Error(absl::StatusCode::kFailedPrecondition,
-                                           "NO_HELLO",
+    return stream->Close(rpc::ToGrpc(Error(absl::StatusCode::kFailedPrecondition, "NO_HELLO",
                                            "the first message of an agent must be its hello; "
                                            "nothing of this stream was taken")));
   }
@@ -127,8 +129,8 @@ void StreamHub::HandleHello(const std::shared_ptr<AgentStream>& stream, const v1
     previous->Close({grpc::StatusCode::ABORTED, "replaced by a newer stream of the same host"});
   }
   if (was_announced) events_->OnDisconnected(host_id);
-  // Asked again, now that Disconnect() can find the stream: whoever was evicted meanwhile is either cut by that or
-  // refused by this.
+  // Asked again, now that Disconnect() can find the stream: whoever was evicted meanwhile is either
+  // cut by that or refused by this.
   const absl::Status admitted = hooks_.admit(host_id);
   if (!admitted.ok()) {
     spdlog::warn("host {} refused: {}", host_id, std::string(admitted.message()));
@@ -226,7 +228,9 @@ void StreamHub::DisconnectAll(const std::string& reason) {
   for (const auto& stream : streams) stream->Close({grpc::StatusCode::UNAVAILABLE, reason});
 }
 
-void StreamHub::Stop() { strand_.Stop(); }
+void StreamHub::Stop() {
+  strand_.Stop();
+}
 
 std::size_t StreamHub::online() {
   std::lock_guard<std::mutex> lock(mu_);

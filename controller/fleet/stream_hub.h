@@ -1,4 +1,5 @@
-// The live streams of the agents: the service AgentLink and the registry through which the controller reaches a host.
+// The live streams of the agents: the service AgentLink and the registry through which the
+// controller reaches a host.
 #ifndef MAILQUENCH_CONTROLLER_FLEET_STREAM_HUB_H_
 #define MAILQUENCH_CONTROLLER_FLEET_STREAM_HUB_H_
 
@@ -19,15 +20,18 @@ namespace mailquench::controller {
 
 class AgentStream;
 
-// What the streams need from the rest of the controller. All are called off the reaction threads, except `identify`.
+// What the streams need from the rest of the controller. All are called off the reaction threads,
+// except `identify`.
 struct StreamHooks {
-  // Who calls: the host id of the verified certificate. An error ends the call with it. Must not block.
+  // Who calls: the host id of the verified certificate. An error ends the call with it. Must not
+  // block.
   std::function<absl::StatusOr<std::string>(grpc::ServerContextBase& context)> identify;
-  // OK where the host may be connected now. Asked before the first message is read and again when the stream is registered,
-  // so that an eviction in between is not missed.
+  // OK where the host may be connected now. Asked before the first message is read and again when
+  // the stream is registered, so that an eviction in between is not missed.
   std::function<absl::Status(const std::string& host_id)> admit;
   // A new certificate (PEM) for the host's request (DER, PKCS#10).
-  std::function<absl::StatusOr<std::string>(const std::string& host_id, const std::string& csr)> renew;
+  std::function<absl::StatusOr<std::string>(const std::string& host_id, const std::string& csr)>
+      renew;
 };
 
 struct StreamOptions {
@@ -35,7 +39,8 @@ struct StreamOptions {
   int threads = 2;               // That run hooks and events.
 };
 
-// Thread-safe. Outlives the gRPC server that serves it: shut the server down first, then destroy the hub.
+// Thread-safe. Outlives the gRPC server that serves it: shut the server down first, then destroy
+// the hub.
 class StreamHub final : public FleetLink {
  public:
   StreamHub(StreamHooks hooks, StreamOptions options = {});
@@ -48,10 +53,11 @@ class StreamHub final : public FleetLink {
   bool IsOnline(const std::string& host_id) override;
   bool Send(const std::string& host_id, const v1::ControllerMessage& message) override;
   void Disconnect(const std::string& host_id, const std::string& reason) override;
-  // Before the server is shut down: agents are told to come back later. New streams are refused from now on.
+  // Before the server is shut down: agents are told to come back later. New streams are refused
+  // from now on.
   void DisconnectAll(const std::string& reason);
-  // After the server was shut down: events that are under way are finished, and none follow. The hub may still be asked,
-  // and says that nobody is online.
+  // After the server was shut down: events that are under way are finished, and none follow. The
+  // hub may still be asked, and says that nobody is online.
   void Stop();
   std::size_t online();
 
@@ -71,9 +77,10 @@ class StreamHub final : public FleetLink {
   AgentEvents* events_ = nullptr;  // Set once, before the server starts.
   std::unique_ptr<Service> service_;
   std::mutex mu_;
-  bool closing_ = false;                                      // Guarded by mu_.
-  std::map<std::string, std::weak_ptr<AgentStream>> live_;    // Guarded by mu_. By host id.
-  // Whose OnConnected was said last. Differs from live_ between a cut and the end of the cut stream. Guarded by mu_.
+  bool closing_ = false;                                    // Guarded by mu_.
+  std::map<std::string, std::weak_ptr<AgentStream>> live_;  // Guarded by mu_. By host id.
+  // Whose OnConnected was said last. Differs from live_ between a cut and the end of the cut
+  // stream. Guarded by mu_.
   std::map<std::string, const AgentStream*> announced_;
   StreamStrand strand_;  // Last member: its threads end before what they use.
 };

@@ -12,7 +12,9 @@ StreamStrand::StreamStrand(int threads) {
   }
 }
 
-StreamStrand::~StreamStrand() { Stop(); }
+StreamStrand::~StreamStrand() {
+  Stop();
+}
 
 void StreamStrand::Stop() {
   for (auto& lane : lanes_) {

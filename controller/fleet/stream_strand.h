@@ -1,4 +1,5 @@
-// Work off the reaction threads, in order per key: gRPC's callback pool is small and must never wait for a disk.
+// Work off the reaction threads, in order per key: gRPC's callback pool is small and must never
+// wait for a disk.
 #ifndef MAILQUENCH_CONTROLLER_FLEET_STREAM_STRAND_H_
 #define MAILQUENCH_CONTROLLER_FLEET_STREAM_STRAND_H_
 
@@ -13,9 +14,10 @@
 
 namespace mailquench::controller {
 
-// A fixed set of threads. All work of one key runs on the same thread, in the order in which it was posted; a key that is
-// slow delays only those that share its thread. Not bounded by itself: each stream posts its next message only when the one
-// before was handled, so that a queue holds at most a few entries per live stream. Thread-safe.
+// A fixed set of threads. All work of one key runs on the same thread, in the order in which it was
+// posted; a key that is slow delays only those that share its thread. Not bounded by itself: each
+// stream posts its next message only when the one before was handled, so that a queue holds at most
+// a few entries per live stream. Thread-safe.
 class StreamStrand {
  public:
   explicit StreamStrand(int threads);

@@ -1,5 +1,5 @@
-// The controller's program as a process of its own, real enrolment and real links; only the executor behind the link is a
-// stand-in. Ends of processes are by their id.
+// The controller's program as a process of its own, real enrolment and real links; only the
+// executor behind the link is a stand-in. Ends of processes are by their id.
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -117,10 +117,22 @@ class FakeHost {
     for (const auto& report : ended) link_->SendReport(report);
   }
   agent::AgentLink& link() { return *link_; }
-  std::size_t running() { std::lock_guard<std::mutex> lock(mu_); return running_.size(); }
-  std::size_t acked() { std::lock_guard<std::mutex> lock(mu_); return acked_.size(); }
-  int begun() { std::lock_guard<std::mutex> lock(mu_); return begun_; }
-  int repeated() { std::lock_guard<std::mutex> lock(mu_); return repeated_; }
+  std::size_t running() {
+    std::lock_guard<std::mutex> lock(mu_);
+    return running_.size();
+  }
+  std::size_t acked() {
+    std::lock_guard<std::mutex> lock(mu_);
+    return acked_.size();
+  }
+  int begun() {
+    std::lock_guard<std::mutex> lock(mu_);
+    return begun_;
+  }
+  int repeated() {
+    std::lock_guard<std::mutex> lock(mu_);
+    return repeated_;
+  }
 
  private:
   v1::OperationReport End(const std::string& id) {
@@ -160,9 +172,12 @@ class FakeHost {
     std::lock_guard<std::mutex> lock(mu_);
     v1::KnownCommands known;
     for (const std::string& id : ask.command_ids()) {
-      if (reports_.count(id) > 0) *known.add_reports() = reports_[id];
-      else if (running_.count(id) > 0) known.add_running(id);
-      else known.add_never_seen(id);
+      if (reports_.count(id) > 0)
+        *known.add_reports() = reports_[id];
+      else if (running_.count(id) > 0)
+        known.add_running(id);
+      else
+        known.add_never_seen(id);
     }
     return known;
   }
@@ -186,9 +201,9 @@ class ControllerTest : public ::testing::Test {
     dir_ = root_ + "/c";
     port_ = FreePort();
     enrolment_port_ = FreePort();
-    const pid_t init = Spawn({MAILQUENCH_CONTROLLER, "init", "--dir", dir_, "--trust-domain", "test.example",
-                              "--address", "127.0.0.1:" + std::to_string(port_), "--listen", Address(),
-                              "--enrolment-listen", EnrolmentAddress()},
+    const pid_t init = Spawn({MAILQUENCH_CONTROLLER, "init", "--dir", dir_, "--trust-domain",
+                              "test.example", "--address", "127.0.0.1:" + std::to_string(port_),
+                              "--listen", Address(), "--enrolment-listen", EnrolmentAddress()},
                              root_ + "/init");
     ASSERT_EQ(WaitFor(init), 0) << *identity::ReadFile(root_ + "/init.err");
     StartController();
@@ -207,7 +222,8 @@ class ControllerTest : public ::testing::Test {
   std::string EnrolmentAddress() const { return "127.0.0.1:" + std::to_string(enrolment_port_); }
 
   void StartController() {
-    pid_ = Spawn({MAILQUENCH_CONTROLLER, "serve", "--config", dir_ + "/controller.yaml"}, root_ + "/serve");
+    pid_ = Spawn({MAILQUENCH_CONTROLLER, "serve", "--config", dir_ + "/controller.yaml"},
+                 root_ + "/serve");
     ASSERT_TRUE(Eventually([&] {
       const auto out = identity::ReadFile(root_ + "/serve");
       return out.ok() && out->find("ready port=") != std::string::npos;
@@ -331,8 +347,7 @@ TEST_F(ControllerTest, ABannedHostIsCutAndANewTokenDoesNotLetItBackEvenUnderANew
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_TRUE(Eventually([&] { return !a->link().connected(); }, absl::Seconds(1)));
   EXPECT_TRUE(absl::IsPermissionDenied(Enrol("a", Token()).status()));
-  const auto renamed =
-      agent::Enrol({Token(), EnrolmentAddress(), root_ + "/a", "innocent"});
+  const auto renamed = agent::Enrol({Token(), EnrolmentAddress(), root_ + "/a", "innocent"});
   EXPECT_TRUE(absl::IsPermissionDenied(renamed.status())) << renamed.status();
 }
 
@@ -368,8 +383,9 @@ TEST_F(ControllerTest, ALinkCutInMidCommandIsUnknownUntilTheHostIsBackThenReconc
   })) << Get(run.run_id()).DebugString();
   a->Release();
   a->Connect();
-  EXPECT_TRUE(Eventually([&] { return Get(run.run_id()).hosts(0).outcome() == v1::OUTCOME_SUCCEEDED; }))
-      << Get(run.run_id()).DebugString();
+  EXPECT_TRUE(Eventually([&] {
+    return Get(run.run_id()).hosts(0).outcome() == v1::OUTCOME_SUCCEEDED;
+  })) << Get(run.run_id()).DebugString();
   EXPECT_EQ(a->begun(), 1);
 }
 
@@ -377,8 +393,9 @@ TEST_F(ControllerTest, Tls12IsRefusedOnBothPortsAndTls13IsNot) {
   for (const int port : {port_, enrolment_port_}) {
     for (const char* version : {"-tls1_2", "-tls1_3"}) {
       const pid_t pid = Spawn({"/bin/sh", "-c",
-                               "openssl s_client -brief " + std::string(version) + " -alpn h2 -connect 127.0.0.1:" +
-                                   std::to_string(port) + " </dev/null 2>&1 | grep -q 'CONNECTION ESTABLISHED'"},
+                               "openssl s_client -brief " + std::string(version) +
+                                   " -alpn h2 -connect 127.0.0.1:" + std::to_string(port) +
+                                   " </dev/null 2>&1 | grep -q 'CONNECTION ESTABLISHED'"},
                               root_ + "/tls");
       EXPECT_EQ(WaitFor(pid) == 0, std::string(version) == "-tls1_3") << port << " " << version;
     }

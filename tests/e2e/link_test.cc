@@ -1,4 +1,6 @@
 // The agent's link and the controller's streams together, over real mTLS on loopback.
+#include "agent/link/link.h"
+
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -13,7 +15,6 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "agent/link/link.h"
 #include "common/clock/clock.h"
 #include "common/identity/certificate.h"
 #include "common/identity/secrets.h"
@@ -48,7 +49,9 @@ class Recorder final : public controller::AgentEvents {
   void OnReport(const std::string& host, const v1::OperationReport& report) override {
     Add("report " + report.command_id(), host);
   }
-  void OnPlanned(const std::string& host, const v1::OperationPlanned&) override { Add("planned", host); }
+  void OnPlanned(const std::string& host, const v1::OperationPlanned&) override {
+    Add("planned", host);
+  }
   void OnKnown(const std::string& host, const v1::KnownCommands&) override { Add("known", host); }
 
   int Count(const std::string& what) {
@@ -73,7 +76,8 @@ class Recorder final : public controller::AgentEvents {
   std::vector<std::string> events_;
 };
 
-// An executor that runs nothing, but keeps reports until they are acknowledged as the real one does.
+// An executor that runs nothing, but keeps reports until they are acknowledged as the real one
+// does.
 struct FakeExecutor {
   std::mutex mu;
   std::map<std::string, v1::OperationReport> unacked;
@@ -143,7 +147,8 @@ class LinkTest : public ::testing::Test {
     };
     hub_ = std::make_unique<StreamHub>(hooks);
     hub_->SetEvents(&events_);
-    const auto credentials = rpc::ServerCredentials({dir_ + "/c.key", dir_ + "/c.pem", dir_ + "/ca.pem"});
+    const auto credentials =
+        rpc::ServerCredentials({dir_ + "/c.key", dir_ + "/c.pem", dir_ + "/ca.pem"});
     ASSERT_TRUE(credentials.ok()) << credentials.status();
     grpc::ServerBuilder builder;
     rpc::SetServerOptions(&builder);
@@ -203,11 +208,15 @@ TEST_F(LinkTest, CommandsArriveBeatsFlowAndReportsAreAcknowledged) {
   agent::AgentLink link(Options(Enrolled("a", uuid_, *ca_)), executor.Callbacks());
   ASSERT_TRUE(link.Start().ok());
   EXPECT_EQ(link.host_id(), uuid_);
-  ASSERT_TRUE(Eventually([&] { return hub_->IsOnline(uuid_) && link.connected(); })) << link.last_end();
+  ASSERT_TRUE(Eventually([&] { return hub_->IsOnline(uuid_) && link.connected(); }))
+      << link.last_end();
   v1::ControllerMessage message;
   message.mutable_command()->set_command_id("c1");
   ASSERT_TRUE(hub_->Send(uuid_, message));
-  ASSERT_TRUE(Eventually([&] { std::lock_guard<std::mutex> lock(executor.mu); return executor.commands.size() == 1; }));
+  ASSERT_TRUE(Eventually([&] {
+    std::lock_guard<std::mutex> lock(executor.mu);
+    return executor.commands.size() == 1;
+  }));
   link.SendReport(executor.Finish("c1"));
   EXPECT_TRUE(Eventually([&] { return executor.Unacked() == 0; }));
   EXPECT_EQ(events_.Count("report c1"), 1);
@@ -240,7 +249,8 @@ TEST_F(LinkTest, AnEvictionCutsTheLiveStreamWithinASecondAndRefusesTheReturnWith
   hub_->Disconnect(uuid_, "evicted by the test");
   EXPECT_TRUE(Eventually([&] { return !link.connected(); }, absl::Seconds(1)));
   EXPECT_FALSE(hub_->IsOnline(uuid_));
-  EXPECT_TRUE(Eventually([&] { return ReasonOf(link.last_end()) == "HOST_EVICTED"; })) << link.last_end();
+  EXPECT_TRUE(Eventually([&] { return ReasonOf(link.last_end()) == "HOST_EVICTED"; }))
+      << link.last_end();
   EXPECT_FALSE(Eventually([&] { return link.connected(); }, absl::Seconds(1)));
   EXPECT_EQ(events_.Presence(), (std::vector<std::string>{"connected", "disconnected"}));
 }
@@ -249,15 +259,18 @@ TEST_F(LinkTest, ASecondStreamOfTheSameHostReplacesTheFirst) {
   const std::string dir = Enrolled("a", uuid_, *ca_);
   FakeExecutor executor;
   agent::LinkOptions patient = Options(dir);
-  patient.min_backoff = patient.max_backoff = absl::Minutes(5);  // The first stays away once it is cut.
+  patient.min_backoff = patient.max_backoff =
+      absl::Minutes(5);  // The first stays away once it is cut.
   agent::AgentLink first(patient, executor.Callbacks());
   ASSERT_TRUE(first.Start().ok());
   ASSERT_TRUE(Eventually([&] { return first.connected(); })) << first.last_end();
   agent::AgentLink second(patient, executor.Callbacks());
   ASSERT_TRUE(second.Start().ok());
-  ASSERT_TRUE(Eventually([&] { return second.connected() && !first.connected(); })) << second.last_end();
+  ASSERT_TRUE(Eventually([&] { return second.connected() && !first.connected(); }))
+      << second.last_end();
   EXPECT_TRUE(hub_->IsOnline(uuid_));
-  EXPECT_EQ(events_.Presence(), (std::vector<std::string>{"connected", "disconnected", "connected"}));
+  EXPECT_EQ(events_.Presence(),
+            (std::vector<std::string>{"connected", "disconnected", "connected"}));
 }
 
 TEST_F(LinkTest, ACertificateOfAnotherAuthorityIsRefused) {
@@ -268,8 +281,8 @@ TEST_F(LinkTest, ACertificateOfAnotherAuthorityIsRefused) {
   ssl.pem_root_certs = ca_->ca_pem();
   ssl.pem_private_key = *identity::ReadFile(dir + "/agent.key");
   ssl.pem_cert_chain = *identity::ReadFile(dir + "/agent.pem");
-  const auto stub = v1::AgentLink::NewStub(grpc::CreateChannel(
-      "127.0.0.1:" + std::to_string(port_), grpc::SslCredentials(ssl)));
+  const auto stub = v1::AgentLink::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(port_), grpc::SslCredentials(ssl)));
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
   const auto stream = stub->Connect(&context);
@@ -278,12 +291,13 @@ TEST_F(LinkTest, ACertificateOfAnotherAuthorityIsRefused) {
   stream->Write(hello);
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(events_.Count("connected"), 0);
-  // The same client with our own certificate is let in, so that the refusal above is of the certificate.
+  // The same client with our own certificate is let in, so that the refusal above is of the
+  // certificate.
   const std::string own = Enrolled("o", uuid_, *ca_);
   ssl.pem_private_key = *identity::ReadFile(own + "/agent.key");
   ssl.pem_cert_chain = *identity::ReadFile(own + "/agent.pem");
-  const auto own_stub = v1::AgentLink::NewStub(grpc::CreateChannel(
-      "127.0.0.1:" + std::to_string(port_), grpc::SslCredentials(ssl)));
+  const auto own_stub = v1::AgentLink::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(port_), grpc::SslCredentials(ssl)));
   grpc::ClientContext own_context;
   const auto own_stream = own_stub->Connect(&own_context);
   own_stream->Write(hello);
