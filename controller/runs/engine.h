@@ -1,0 +1,159 @@
+// Drives runs: journal first, then send; waves, gates, deadlines, reconciliation.
+#ifndef MAILQUENCH_CONTROLLER_RUNS_ENGINE_H_
+#define MAILQUENCH_CONTROLLER_RUNS_ENGINE_H_
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/fleet/hosts.h"
+#include "controller/fleet/link.h"
+#include "controller/store/store.h"
+#include "mailquench/v1/runs.pb.h"
+
+namespace mailquench::controller {
+
+// What a run tells those that draw conclusions. Never called under the engine's lock; OnReport may
+// come again for a report that was handled, and must not act twice.
+class RunListener {
+ public:
+  virtual ~RunListener() = default;
+  virtual void OnRunStarted(const v1::Run& run) = 0;
+  // `operation` is null for a command that no run gave (break-glass on the host).
+  virtual void OnStepReport(const v1::Run& run,
+                            const std::string& host_id,
+                            const v1::Operation* operation,
+                            const v1::OperationReport& report) = 0;
+  virtual void OnRunEnded(const v1::Run& run) = 0;
+};
+
+struct EngineOptions {
+  absl::Duration patience = absl::Seconds(5);
+  absl::Duration resume_patience = absl::Seconds(30);
+  absl::Duration grace = absl::Seconds(15);
+  bool timer_thread = true;
+};
+
+// Thread-safe. HostStep.step counts from 0.
+class RunEngine final : public AgentEvents {
+ public:
+  RunEngine(Store* store,
+            Hosts* hosts,
+            FleetLink* link,
+            Clock* clock,
+            RunListener* listener,
+            const EngineOptions& options);
+  ~RunEngine() override;
+
+  // Journals and begins `plan`. The caller has made sure that `request_id` is new.
+  absl::StatusOr<v1::Run> Start(const v1::Run& run, const std::string& request_id);
+  // Takes up every run that had not ended: what may have been sent is asked after, never sent again.
+  absl::Status Resume();
+  absl::StatusOr<v1::Run> Cancel(const std::string& run_id, const std::string& reason);
+  // Asks the online hosts of the plan what they would do; waits at most `limit`.
+  void AskPlans(v1::Plan* plan, const std::string& actor, absl::Duration limit);
+  void Tick();
+
+  using Callback = std::function<void(const v1::RunEvent&)>;
+  absl::StatusOr<std::uint64_t> Subscribe(const std::string& run_id, Callback callback);
+  void Unsubscribe(std::uint64_t id);
+
+  void OnConnected(const std::string& host_id, const v1::Hello& hello) override;
+  void OnDisconnected(const std::string& host_id) override;
+  void OnHeartbeat(const std::string& host_id, const v1::Heartbeat& heartbeat) override;
+  void OnProgress(const std::string& host_id, const v1::Progress& progress) override;
+  void OnReport(const std::string& host_id, const v1::OperationReport& report) override;
+  void OnPlanned(const std::string& host_id, const v1::OperationPlanned& planned) override;
+  void OnKnown(const std::string& host_id, const v1::KnownCommands& known) override;
+
+ private:
+  struct Open {  // A command that was sent and not answered.
+    std::string host_id;
+    int step = 0;
+    std::string sent_to;
+    bool outside = false;
+    absl::Time deadline;
+  };
+  struct Active {
+    v1::Run run;
+    std::map<std::string, Open> open;           // By command id.
+    std::set<std::string> given_up;             // Waited for long enough; a late report still counts.
+    std::map<std::string, absl::Time> patience;  // By host: until when it may come online.
+    std::set<std::string> dirty;                // Hosts whose summary changed.
+    bool resumed = false;
+    bool changed = false;
+    bool ended = false;
+    std::string text;
+  };
+  struct Subscription;
+  // What is to be done once the lock is free.
+  struct Outbox {
+    struct Item {
+      std::string host_id;
+      std::string command_id;  // "": no command.
+      v1::ControllerMessage message;
+    };
+    std::vector<Item> sends;
+    std::vector<std::function<void()>> calls;
+  };
+
+  absl::Time StepDeadline(const Active& a, int step) const;
+  v1::RunHost* HostOf(Active* a, const std::string& host_id);
+  bool Final(const Active& a, const v1::HostStep& step) const;
+  absl::Status Save(Active* a, const std::string& host_id, const v1::HostStep& step);
+  void Settle(Active* a, v1::RunHost* host, v1::HostStep* step, v1::Outcome outcome);
+  bool Drive(Active* a, v1::RunHost* host, Outbox* out);
+  bool Begin(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* out);
+  v1::ControllerMessage MessageFor(const Active& a, const std::string& command_id, const Open& open);
+  void Advance(Active* a, Outbox* out);
+  void Conclude(Active* a, Outbox* out);
+  void Publish(Active* a, Outbox* out);
+  void Answer(const std::string& from, const v1::OperationReport& report, Outbox* out);
+  absl::Status Apply(Active* a, CommandRow row, const v1::OperationReport& report, Outbox* out);
+  bool AskOutside(Active* a, const v1::RunHost& host, const v1::HostStep& step, Outbox* out);
+  void FinishProbe(Active* a,
+                   v1::RunHost* host,
+                   v1::HostStep* step,
+                   const v1::OperationReport* outside,
+                   Outbox* out);
+  void LoseCommands(const std::string& host_id, Outbox* out);
+  void Reconcile(const std::string& host_id, Outbox* out);
+  void Dispatch(Outbox out);
+
+  Store* const store_;
+  Hosts* const hosts_;
+  FleetLink* const link_;
+  Clock* const clock_;
+  RunListener* const listener_;
+  const EngineOptions options_;
+
+  std::mutex mu_;
+  std::condition_variable wake_;
+  std::condition_variable planned_;
+  std::map<std::string, std::unique_ptr<Active>> active_;
+  std::set<std::string> leaving_;  // Committed as sent, not handed to the link yet.
+  std::map<std::string, v1::OperationPlanned> plans_;
+  std::set<std::string> plans_wanted_;
+  std::map<std::uint64_t, std::shared_ptr<Subscription>> subscriptions_;
+  std::uint64_t next_subscription_ = 1;
+  std::int64_t sequence_ = 0;
+  bool stopping_ = false;
+  std::thread timer_;
+};
+
+// The worst outcome of the host's steps; unspecified while a step is open and none went wrong.
+v1::Outcome WorstOutcome(const v1::RunHost& host);
+bool WentWrong(v1::Outcome outcome);  // failed, refused, timed out
+bool WentWell(v1::Outcome outcome);   // succeeded, unchanged
+
+}  // namespace mailquench::controller
+
+#endif  // MAILQUENCH_CONTROLLER_RUNS_ENGINE_H_

@@ -1,0 +1,309 @@
+// What agents say: reports, presence, reconciliation and dry runs.
+#include "common/status/error.h"
+#include "controller/runs/engine.h"
+#include "controller/runs/operation_fields.h"
+#include "controller/store/ids.h"
+
+namespace mailquench::controller {
+
+absl::Status RunEngine::Apply(Active* a,
+                              CommandRow row,
+                              const v1::OperationReport& report,
+                              Outbox* out) {
+  v1::RunHost* host = HostOf(a, row.host_id);
+  if (host == nullptr || row.step >= host->steps_size()) return absl::OkStatus();
+  v1::HostStep* step = host->mutable_steps(row.step);
+  row.answered = true;
+  row.report = report;
+  MQ_RETURN_IF_ERROR(store_->PutCommand(row));
+  a->open.erase(row.command_id);
+  a->given_up.erase(row.command_id);
+  a->changed = true;
+  if (row.outside) {
+    FinishProbe(a, host, step, WentWell(report.outcome()) ? &report : nullptr, out);
+    return absl::OkStatus();
+  }
+  const v1::Operation& operation = a->run.playbook().steps(row.step).operation();
+  if (operation.has_relay_probe() && operation.relay_probe().targets_size() == 0 &&
+      WentWell(report.outcome())) {
+    if (!a->ended && AskOutside(a, *host, *step, out)) return absl::OkStatus();
+    FinishProbe(a, host, step, nullptr, out);
+    return absl::OkStatus();
+  }
+  *step->mutable_report() = report;
+  if (report.outcome() == v1::OUTCOME_UNSPECIFIED) {
+    step->mutable_report()->set_outcome(v1::OUTCOME_FAILED);  // An answer that says nothing.
+  }
+  return Save(a, row.host_id, *step);
+}
+
+void RunEngine::Answer(const std::string& from, const v1::OperationReport& report, Outbox* out) {
+  const absl::StatusOr<CommandRow> row = store_->FindCommand(report.command_id());
+  if (!row.ok() || row->sent_to != from) {
+    // Nobody here asked for it: it was done on the host itself. An agent that names a command of
+    // another host ends here too, and cannot speak for that one.
+    out->calls.push_back([this, from, report] {
+      listener_->OnStepReport(v1::Run(), from, nullptr, report);
+    });
+    return;
+  }
+  std::unique_ptr<Active> loaded;
+  Active* a = nullptr;
+  const auto found = active_.find(row->run_id);
+  if (found != active_.end()) {
+    a = found->second.get();
+  } else {
+    absl::StatusOr<v1::Run> run = store_->FindRun(row->run_id);
+    if (!run.ok()) return;
+    loaded = std::make_unique<Active>();
+    loaded->run = *std::move(run);
+    loaded->ended = true;
+    a = loaded.get();
+  }
+  const bool repeat = row->answered && row->report.outcome() != v1::OUTCOME_UNREACHABLE;
+  if (!repeat) {
+    const absl::Status kept = Apply(a, *row, report, out);
+    if (!kept.ok()) {
+      // Not durable, so the agent must keep it: without a stream no acknowledgement reaches it.
+      out->calls.push_back([this, from] {
+        link_->Disconnect(from, "the controller could not store a report; it is asked for again");
+      });
+      return;
+    }
+  }
+  // Also for a repeat: the process may have ended between the step's commit and this.
+  if (!row->outside) {
+    out->calls.push_back([this,
+                          run = a->run,
+                          host = row->host_id,
+                          operation = a->run.playbook().steps(row->step).operation(),
+                          report] { listener_->OnStepReport(run, host, &operation, report); });
+  }
+  if (repeat) return;
+  if (a->ended) {
+    Conclude(a, out);
+  } else {
+    Advance(a, out);
+  }
+}
+
+void RunEngine::OnReport(const std::string& host_id, const v1::OperationReport& report) {
+  Outbox out;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    Answer(host_id, report, &out);
+  }
+  Dispatch(std::move(out));
+}
+
+void RunEngine::OnProgress(const std::string& host_id, const v1::Progress& progress) {
+  Outbox out;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    for (auto& [id, a] : active_) {
+      const auto open = a->open.find(progress.command_id());
+      if (open == a->open.end() || open->second.sent_to != host_id || open->second.outside) continue;
+      v1::RunHost* host = HostOf(a.get(), open->second.host_id);
+      host->mutable_steps(open->second.step)->set_progress(progress.text());
+      a->text = host->name() + ": " + progress.text();
+      a->changed = true;  // In memory only: progress is no outcome.
+      Publish(a.get(), &out);
+    }
+  }
+  Dispatch(std::move(out));
+}
+
+void RunEngine::OnHeartbeat(const std::string& host_id, const v1::Heartbeat& heartbeat) {
+  hosts_->Beat(host_id, heartbeat);
+}
+
+// What was sent and not answered is unknown from now on.
+void RunEngine::LoseCommands(const std::string& host_id, Outbox* out) {
+  for (auto& [run_id, a] : active_) {
+    const std::map<std::string, Open> all = a->open;
+    for (const auto& [id, open] : all) {
+      if (open.sent_to != host_id || leaving_.count(id) > 0) continue;
+      v1::RunHost* host = HostOf(a.get(), open.host_id);
+      v1::HostStep* step = host->mutable_steps(open.step);
+      if (open.outside) {  // Without the outside view the verdict is unknown, and it says so.
+        a->open.erase(id);
+        FinishProbe(a.get(), host, step, nullptr, out);
+      } else if (step->report().outcome() == v1::OUTCOME_UNSPECIFIED) {
+        Settle(a.get(), host, step, v1::OUTCOME_UNKNOWN);
+      }
+    }
+  }
+}
+
+void RunEngine::Reconcile(const std::string& host_id, Outbox* out) {
+  const absl::StatusOr<std::vector<CommandRow>> rows = store_->OutstandingCommands(host_id);
+  if (!rows.ok()) return;
+  v1::ControllerMessage message;
+  for (const CommandRow& row : *rows) {
+    if (leaving_.count(row.command_id) > 0) continue;
+    message.mutable_reconcile()->add_command_ids(row.command_id);
+  }
+  if (message.reconcile().command_ids_size() > 0) out->sends.push_back({host_id, "", message});
+}
+
+void RunEngine::OnConnected(const std::string& host_id, const v1::Hello& hello) {
+  hosts_->Connected(host_id, hello);
+  Outbox out;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    LoseCommands(host_id, &out);
+    Reconcile(host_id, &out);
+    for (auto& [id, a] : active_) {
+      a->patience.erase(host_id);
+      if (!a->ended) Advance(a.get(), &out);
+    }
+  }
+  Dispatch(std::move(out));
+}
+
+void RunEngine::OnDisconnected(const std::string& host_id) {
+  hosts_->Disconnected(host_id);
+  Outbox out;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    LoseCommands(host_id, &out);
+    for (auto& [id, a] : active_) {
+      if (!a->ended) Advance(a.get(), &out);
+    }
+  }
+  Dispatch(std::move(out));
+}
+
+void RunEngine::OnKnown(const std::string& host_id, const v1::KnownCommands& known) {
+  Outbox out;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    for (const v1::OperationReport& report : known.reports()) Answer(host_id, report, &out);
+    for (const std::string& id : known.running()) {
+      for (auto& [run_id, a] : active_) {
+        const auto open = a->open.find(id);
+        if (open == a->open.end() || open->second.sent_to != host_id) continue;
+        open->second.deadline = StepDeadline(*a, open->second.step);
+        v1::HostStep* step =
+            HostOf(a.get(), open->second.host_id)->mutable_steps(open->second.step);
+        if (step->report().outcome() != v1::OUTCOME_UNKNOWN || a->given_up.count(id) > 0) continue;
+        step->clear_report();
+        Save(a.get(), open->second.host_id, *step).IgnoreError();
+        Publish(a.get(), &out);
+      }
+    }
+    for (const std::string& id : known.never_seen()) {
+      // It was never begun there; whether to try again is a person's decision.
+      v1::OperationReport report;
+      report.set_command_id(id);
+      report.set_outcome(v1::OUTCOME_UNREACHABLE);
+      const absl::StatusOr<CommandRow> row = store_->FindCommand(id);
+      if (row.ok() && row->sent_to == host_id && !row->answered) Answer(host_id, report, &out);
+    }
+  }
+  for (const v1::OperationReport& report : known.reports()) {
+    v1::ControllerMessage ack;
+    ack.mutable_ack()->set_command_id(report.command_id());
+    out.calls.push_back([this, host_id, ack] { link_->Send(host_id, ack); });
+  }
+  Dispatch(std::move(out));
+}
+
+absl::Status RunEngine::Resume() {
+  MQ_ASSIGN_OR_RETURN(const std::vector<std::string> ids, store_->RunIds("", true));
+  Outbox out;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    std::set<std::string> ask;
+    for (const std::string& id : ids) {
+      if (active_.count(id) > 0) continue;
+      auto a = std::make_unique<Active>();
+      a->resumed = true;
+      MQ_ASSIGN_OR_RETURN(a->run, store_->FindRun(id));
+      MQ_ASSIGN_OR_RETURN(const std::vector<CommandRow> rows, store_->CommandsOfRun(id));
+      for (const CommandRow& row : rows) {
+        v1::RunHost* host = HostOf(a.get(), row.host_id);
+        if (host == nullptr || row.step >= host->steps_size() || !row.sent) continue;
+        v1::HostStep* step = host->mutable_steps(row.step);
+        if (row.outside) {  // Asked again only by the next probe: its step ends without it.
+          if (!Final(*a, *step)) FinishProbe(a.get(), host, step, nullptr, &out);
+        } else if (!row.answered) {
+          a->open[row.command_id] = {
+              row.host_id, row.step, row.sent_to, false, StepDeadline(*a, row.step)};
+          if (step->report().outcome() == v1::OUTCOME_UNSPECIFIED) {
+            Settle(a.get(), host, step, v1::OUTCOME_UNKNOWN);
+          }
+          if (link_->IsOnline(row.sent_to)) ask.insert(row.sent_to);
+        } else if (!Final(*a, *step)) {
+          MQ_RETURN_IF_ERROR(Apply(a.get(), row, row.report, &out));
+        }
+      }
+      active_[id] = std::move(a);
+    }
+    for (const std::string& host_id : ask) Reconcile(host_id, &out);
+    for (const std::string& id : ids) {
+      if (!active_[id]->ended) Advance(active_[id].get(), &out);
+    }
+  }
+  Dispatch(std::move(out));
+  return absl::OkStatus();
+}
+
+void RunEngine::OnPlanned(const std::string&, const v1::OperationPlanned& planned) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  if (plans_wanted_.count(planned.command_id()) == 0) return;
+  plans_[planned.command_id()] = planned;
+  planned_.notify_all();
+}
+
+void RunEngine::AskPlans(v1::Plan* plan, const std::string& actor, absl::Duration limit) {
+  struct Asked {
+    std::string command_id;
+    v1::PlannedHost* host;
+  };
+  std::vector<Asked> asked;
+  for (v1::PlannedHost& host : *plan->mutable_hosts()) {
+    if (!host.online()) {
+      host.set_refusal("offline: it could not be asked");
+      continue;
+    }
+    for (const v1::PlaybookStep& step : plan->playbook().steps()) {
+      v1::ControllerMessage message;
+      v1::Command* command = message.mutable_command();
+      command->set_command_id(NewId());
+      command->set_host_id(host.host_id());
+      *command->mutable_operation() = step.operation();
+      command->set_plan_only(true);
+      command->mutable_timeout()->set_seconds(step.timeout_seconds());
+      command->set_requested_by(actor);
+      {
+        const std::lock_guard<std::mutex> lock(mu_);
+        plans_wanted_.insert(command->command_id());
+      }
+      asked.push_back({command->command_id(), &host});
+      link_->Send(host.host_id(), message);
+    }
+  }
+  std::unique_lock<std::mutex> lock(mu_);
+  planned_.wait_for(lock, absl::ToChronoMilliseconds(limit), [&] {
+    for (const Asked& one : asked) {
+      if (plans_.count(one.command_id) == 0) return false;
+    }
+    return true;
+  });
+  for (const Asked& one : asked) {
+    const auto answer = plans_.find(one.command_id);
+    if (answer == plans_.end()) {
+      if (one.host->refusal().empty()) one.host->set_refusal("no answer within the time limit");
+    } else {
+      if (answer->second.has_refused() && one.host->refusal().empty()) {
+        one.host->set_refusal(answer->second.refused().error().message());
+      }
+      if (answer->second.has_plan()) *one.host->add_steps() = answer->second.plan();
+      plans_.erase(answer);
+    }
+    plans_wanted_.erase(one.command_id);
+  }
+}
+
+}  // namespace mailquench::controller
