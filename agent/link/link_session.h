@@ -1,0 +1,69 @@
+// One stream to the controller, from dialling to its end. Internal to agent/link.
+#ifndef MAILQUENCH_AGENT_LINK_LINK_SESSION_H_
+#define MAILQUENCH_AGENT_LINK_LINK_SESSION_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "mailquench/v1/agent_link.grpc.pb.h"
+
+namespace mailquench::agent {
+
+// Thread-safe. One read and one write in flight. It keeps itself alive until gRPC has let go of it;
+// `wake` is called (without a lock held) whenever accepted(), ready() or done() may have changed,
+// and must outlive done().
+class LinkSession final : public grpc::ClientBidiReactor<v1::AgentMessage, v1::ControllerMessage> {
+ public:
+  LinkSession(const std::shared_ptr<grpc::Channel>& channel,
+              std::size_t max_pending,
+              std::function<void()> wake);
+
+  // Once. The call holds `self` until it is done.
+  void Start(std::shared_ptr<LinkSession> self, const v1::Hello& hello);
+  // False: closed, or the queue is full.
+  bool Send(const v1::AgentMessage& message);
+  // Ends the call; done() follows.
+  void Close();
+
+  bool accepted();  // The controller took the hello.
+  bool ready();     // A message waits for Take().
+  bool done();
+  bool pending();         // Something still waits to be written.
+  grpc::Status status();  // When done.
+  // When ready(): the message. The next one is read after ReadNext().
+  v1::ControllerMessage Take();
+  void ReadNext();
+
+  void OnReadInitialMetadataDone(bool ok) override;
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnDone(const grpc::Status& status) override;
+
+ private:
+  void CloseLocked();
+
+  const std::unique_ptr<v1::AgentLink::Stub> stub_;
+  const std::size_t max_pending_;
+  const std::function<void()> wake_;
+  grpc::ClientContext context_;
+  v1::ControllerMessage incoming_;
+
+  std::mutex mu_;
+  std::deque<v1::AgentMessage> pending_;  // Guarded by mu_. The front one is being written.
+  bool closed_ = false;    // Guarded by mu_. The hold is given back; nothing may be started.
+  bool accepted_ = false;  // Guarded by mu_.
+  bool ready_ = false;     // Guarded by mu_.
+  bool done_ = false;      // Guarded by mu_.
+  grpc::Status status_;    // Guarded by mu_.
+  std::shared_ptr<LinkSession> self_;  // Dropped in OnDone.
+};
+
+}  // namespace mailquench::agent
+
+#endif  // MAILQUENCH_AGENT_LINK_LINK_SESSION_H_

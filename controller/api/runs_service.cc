@@ -1,0 +1,145 @@
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+#include "common/status/error.h"
+#include "controller/api/authorization.h"
+#include "controller/api/serve.h"
+#include "controller/api/services.h"
+#include "mailquench/v1/runs.grpc.pb.h"
+
+namespace mailquench::controller {
+namespace {
+
+constexpr int kMaxWatchers = 32;
+constexpr std::size_t kMaxEvents = 256;
+
+// What the engine said and the watcher has not read yet. Each event holds the whole run, so that a
+// slow watcher that misses old ones still ends up with the truth.
+class Mailbox {
+ public:
+  void Put(const v1::RunEvent& event) {
+    std::lock_guard<std::mutex> lock(mu_);
+    if (events_.size() >= kMaxEvents) events_.pop_front();
+    events_.push_back(event);
+    changed_.notify_one();
+  }
+  // False: none within `wait`.
+  bool Take(std::chrono::milliseconds wait, v1::RunEvent* event) {
+    std::unique_lock<std::mutex> lock(mu_);
+    if (!changed_.wait_for(lock, wait, [this] { return !events_.empty(); })) return false;
+    *event = std::move(events_.front());
+    events_.pop_front();
+    return true;
+  }
+
+ private:
+  std::mutex mu_;
+  std::condition_variable changed_;
+  std::deque<v1::RunEvent> events_;  // Guarded by mu_.
+};
+
+class RunsService final : public v1::Runs::Service {
+ public:
+  RunsService(Core* core, const std::atomic<bool>* stopping) : core_(core), stopping_(stopping) {}
+
+  grpc::Status ListPlaybooks(grpc::ServerContext* context,
+                             const v1::ListPlaybooksRequest* request,
+                             v1::ListPlaybooksResponse* response) override {
+    return Serve(context, "/mailquench.v1.Runs/ListPlaybooks", core_, response,
+                 [&](const rpc::Peer&) { return core_->ListPlaybooks(*request); });
+  }
+  grpc::Status PlanRun(grpc::ServerContext* context,
+                       const v1::PlanRunRequest* request,
+                       v1::Plan* response) override {
+    return Serve(context, "/mailquench.v1.Runs/PlanRun", core_, response,
+                 [&](const rpc::Peer& peer) { return core_->PlanRun(*request, peer.id.name); });
+  }
+  grpc::Status StartRun(grpc::ServerContext* context,
+                        const v1::StartRunRequest* request,
+                        v1::Run* response) override {
+    return Serve(context, "/mailquench.v1.Runs/StartRun", core_, response,
+                 [&](const rpc::Peer& peer) -> absl::StatusOr<v1::Run> {
+                   const auto operations = core_->OperationsOf(request->plan());
+                   if (!operations.ok()) return operations.status();
+                   MQ_RETURN_IF_ERROR(CheckOperations(peer.id, *operations));
+                   return core_->StartRun(*request, peer.id.name);
+                 });
+  }
+  grpc::Status GetRun(grpc::ServerContext* context,
+                      const v1::GetRunRequest* request,
+                      v1::Run* response) override {
+    return Serve(context, "/mailquench.v1.Runs/GetRun", core_, response,
+                 [&](const rpc::Peer&) { return core_->GetRun(*request); });
+  }
+  grpc::Status ListRuns(grpc::ServerContext* context,
+                        const v1::ListRunsRequest* request,
+                        v1::ListRunsResponse* response) override {
+    return Serve(context, "/mailquench.v1.Runs/ListRuns", core_, response,
+                 [&](const rpc::Peer&) { return core_->ListRuns(*request); });
+  }
+  grpc::Status CancelRun(grpc::ServerContext* context,
+                         const v1::CancelRunRequest* request,
+                         v1::Run* response) override {
+    return Serve(context, "/mailquench.v1.Runs/CancelRun", core_, response,
+                 [&](const rpc::Peer& peer) { return core_->CancelRun(*request, peer.id.name); });
+  }
+  grpc::Status WatchRun(grpc::ServerContext* context,
+                        const v1::GetRunRequest* request,
+                        grpc::ServerWriter<v1::RunEvent>* writer) override {
+    const auto peer = Authorize(*context, "/mailquench.v1.Runs/WatchRun", core_);
+    if (!peer.ok()) return rpc::ToGrpc(peer.status());
+    if (watchers_.fetch_add(1) >= kMaxWatchers) {
+      watchers_.fetch_sub(1);
+      return rpc::ToGrpc(Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS",
+                               "too many calls watch runs already; ask for the run with GetRun"));
+    }
+    const grpc::Status status = Watch(context, request->run_id(), writer);
+    watchers_.fetch_sub(1);
+    return status;
+  }
+
+ private:
+  grpc::Status Watch(grpc::ServerContext* context,
+                     const std::string& run_id,
+                     grpc::ServerWriter<v1::RunEvent>* writer) {
+    Mailbox mailbox;
+    const auto subscription =
+        core_->Subscribe(run_id, [&mailbox](const v1::RunEvent& event) { mailbox.Put(event); });
+    if (!subscription.ok()) return rpc::ToGrpc(subscription.status());
+    grpc::Status status;
+    v1::RunEvent event;
+    while (true) {
+      if (context->IsCancelled()) {
+        status = grpc::Status::CANCELLED;
+        break;
+      }
+      if (stopping_->load()) {
+        status =
+            rpc::ToGrpc(Error(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                              "the controller is shutting down; the run goes on when it is back"));
+        break;
+      }
+      if (!mailbox.Take(std::chrono::milliseconds(200), &event)) continue;
+      if (!writer->Write(event)) break;
+      if (event.run().state() != v1::RUN_STATE_RUNNING &&
+          event.run().state() != v1::RUN_STATE_UNSPECIFIED) {
+        break;
+      }
+    }
+    core_->Unsubscribe(*subscription);
+    return status;
+  }
+
+  Core* const core_;
+  const std::atomic<bool>* const stopping_;
+  std::atomic<int> watchers_{0};
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeRunsService(Core* core, const std::atomic<bool>* stopping) {
+  return std::make_unique<RunsService>(core, stopping);
+}
+
+}  // namespace mailquench::controller

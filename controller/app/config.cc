@@ -1,0 +1,80 @@
+#include "controller/app/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <map>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "common/identity/secrets.h"
+#include "common/status/error.h"
+
+namespace mailquench::controller {
+namespace {
+
+absl::Status Bad(const std::string& path, int line, absl::string_view why) {
+  return Error(absl::StatusCode::kInvalidArgument, "BAD_CONFIG",
+               absl::StrCat(path, line > 0 ? absl::StrCat(":", line) : "", ": ", why,
+                            "; nothing was started"));
+}
+
+absl::Status Fill(const std::string& path, const YAML::Node& root, Config* config) {
+  const std::map<std::string, std::string*> texts = {
+      {"listen", &config->listen},
+      {"enrolment_listen", &config->enrolment_listen},
+      {"store", &config->store},
+      {"key", &config->key},
+      {"certificate", &config->certificate},
+      {"ca", &config->ca},
+      {"identity_dir", &config->identity_dir},
+      {"trust_domain", &config->trust_domain},
+      {"playbooks", &config->playbooks}};
+  const std::map<std::string, absl::Duration*> durations = {
+      {"patience", &config->patience},
+      {"resume_patience", &config->resume_patience},
+      {"grace", &config->grace}};
+  if (!root.IsMap()) return Bad(path, 0, "is not a list of 'key: value' lines");
+  std::set<std::string> seen;
+  for (const auto& entry : root) {
+    const int line = entry.first.Mark().line + 1;
+    if (!entry.first.IsScalar() || !entry.second.IsScalar()) {
+      return Bad(path, line, "a key and a plain value are expected here");
+    }
+    const std::string key = entry.first.Scalar();
+    const std::string value = entry.second.Scalar();
+    if (!seen.insert(key).second)
+      return Bad(path, line, absl::StrCat("'", key, "' is there twice"));
+    if (const auto text = texts.find(key); text != texts.end()) {
+      *text->second = value;
+    } else if (const auto duration = durations.find(key); duration != durations.end()) {
+      if (!absl::ParseDuration(value, duration->second) ||
+          *duration->second < absl::ZeroDuration()) {
+        return Bad(
+            path, line,
+            absl::StrCat("'", key, "' needs a time span such as 5s or 2m, not '", value, "'"));
+      }
+    } else {
+      return Bad(path, line, absl::StrCat("'", key, "' is not a key of this file"));
+    }
+  }
+  for (const auto& [key, text] : texts) {
+    if (text->empty() && key != "playbooks")
+      return Bad(path, 0, absl::StrCat("'", key, "' is missing"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  MQ_ASSIGN_OR_RETURN(const std::string text, identity::ReadFile(path));
+  Config config;
+  try {
+    MQ_RETURN_IF_ERROR(Fill(path, YAML::Load(text), &config));
+  } catch (const YAML::Exception& error) {
+    return Bad(path, error.mark.line + 1, error.msg);
+  }
+  return config;
+}
+
+}  // namespace mailquench::controller

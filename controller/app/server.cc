@@ -1,0 +1,168 @@
+#include "controller/app/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <spdlog/spdlog.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc/credentials.h"
+#include "common/status/error.h"
+#include "controller/api/authorization.h"
+#include "controller/api/services.h"
+
+namespace mailquench::controller {
+namespace {
+
+constexpr int kMaxThreads = 64;           // Of operators' calls, watchers included.
+constexpr int kMaxEnrolmentThreads = 16;  // Anybody can connect there.
+constexpr int kMaxMessage = 32 * 1024 * 1024;
+
+absl::Status CannotListen(const std::string& address) {
+  return Error(
+      absl::StatusCode::kUnavailable, "CANNOT_LISTEN",
+      absl::StrCat("cannot listen on ", address,
+                   ": the address is in use or is not this machine's; nothing was started"));
+}
+
+absl::StatusOr<std::string> Identify(grpc::ServerContextBase& context) {
+  MQ_ASSIGN_OR_RETURN(const rpc::Peer peer, rpc::PeerOf(context));
+  MQ_RETURN_IF_ERROR(CheckAccess(peer.id, "/mailquench.v1.AgentLink/Connect"));
+  return peer.id.name;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ControllerServer>> ControllerServer::Start(const Config& config,
+                                                                          Clock* clock) {
+  std::unique_ptr<ControllerServer> server(new ControllerServer());
+  MQ_RETURN_IF_ERROR(server->Open(config, clock));
+  MQ_RETURN_IF_ERROR(server->Listen(config));
+  MQ_RETURN_IF_ERROR(server->core_->Resume());
+  return server;
+}
+
+absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
+  MQ_ASSIGN_OR_RETURN(ca_, CertificateAuthority::Load(config.identity_dir, clock));
+  if (ca_->trust_domain() != config.trust_domain) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "WRONG_TRUST_DOMAIN",
+        absl::StrCat("the CA in ", config.identity_dir, " is of trust domain ", ca_->trust_domain(),
+                     ", the configuration says ", config.trust_domain, "; nothing was started"));
+  }
+  StreamHooks hooks;
+  hooks.identify = Identify;
+  hooks.admit = [this](const std::string& host_id) { return Admit(host_id); };
+  hooks.renew = [this](const std::string& host_id, const std::string& csr) {
+    return Renew(host_id, csr);
+  };
+  hub_ = std::make_unique<StreamHub>(std::move(hooks));
+  CoreOptions options;
+  options.store_path = config.store;
+  options.playbook_directory = config.playbooks;
+  options.clock = clock;
+  options.link = hub_.get();
+  options.patience = config.patience;
+  options.resume_patience = config.resume_patience;
+  options.grace = config.grace;
+  MQ_ASSIGN_OR_RETURN(core_, Core::Open(options));
+  hub_->SetEvents(&core_->events());
+  token_store_ = std::make_unique<CoreTokenStore>(core_.get());
+  tokens_ = std::make_unique<Tokens>(
+      token_store_.get(), ca_.get(), clock,
+      [core = core_.get()](const std::string& key_sha256) { return AdmitKey(core, key_sha256); });
+  services_.push_back(MakeFleetService(core_.get(), tokens_.get(), clock));
+  services_.push_back(MakeRunsService(core_.get(), &stopping_));
+  services_.push_back(MakeIncidentsService(core_.get()));
+  services_.push_back(MakeQuarantinesService(core_.get()));
+  services_.push_back(MakeAuditService(core_.get()));
+  enrolment_ = MakeEnrolmentService(core_.get(), tokens_.get());
+  return absl::OkStatus();
+}
+
+absl::Status ControllerServer::Listen(const Config& config) {
+  const rpc::Files files{config.key, config.certificate, config.ca};
+  // First, so that the port that needs no certificate serves neither health nor reflection.
+  {
+    MQ_ASSIGN_OR_RETURN(const auto credentials, rpc::EnrolmentServerCredentials(files));
+    grpc::ServerBuilder builder;
+    rpc::SetServerOptions(&builder);
+    grpc::ResourceQuota quota("enrolment");
+    quota.SetMaxThreads(kMaxEnrolmentThreads);
+    builder.SetResourceQuota(quota);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetMaxReceiveMessageSize(64 * 1024);
+    builder.AddListeningPort(config.enrolment_listen, credentials, &enrolment_port_);
+    builder.RegisterService(enrolment_.get());
+    enrolment_server_ = builder.BuildAndStart();
+    if (enrolment_server_ == nullptr || enrolment_port_ == 0) {
+      return CannotListen(config.enrolment_listen);
+    }
+  }
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  MQ_ASSIGN_OR_RETURN(const auto credentials, rpc::ServerCredentials(files));
+  grpc::ServerBuilder builder;
+  rpc::SetServerOptions(&builder);
+  grpc::ResourceQuota quota("operators");
+  quota.SetMaxThreads(kMaxThreads);
+  builder.SetResourceQuota(quota);
+  // Without this a second controller could share the port, and agents would find either.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.SetMaxReceiveMessageSize(kMaxMessage);
+  builder.AddListeningPort(config.listen, credentials, &port_);
+  builder.RegisterService(hub_->service());
+  for (const auto& service : services_) builder.RegisterService(service.get());
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port_ == 0) return CannotListen(config.listen);
+  server_->GetHealthCheckService()->SetServingStatus(true);
+  return absl::OkStatus();
+}
+
+absl::Status ControllerServer::Admit(const std::string& host_id) {
+  if (core_->IsActive(host_id)) return absl::OkStatus();
+  const absl::StatusOr<v1::Host> host = core_->FindHost(host_id);
+  if (!host.ok()) {
+    return Error(
+        absl::StatusCode::kPermissionDenied, "HOST_UNKNOWN",
+        absl::StrCat("host ", host_id, " is not in this controller's store; enrol it again"));
+  }
+  if (host->state() == v1::HOST_STATE_BANNED) {
+    return Error(absl::StatusCode::kPermissionDenied, "HOST_BANNED",
+                 absl::StrCat("host ", host->name(), " is banned"));
+  }
+  return Error(
+      absl::StatusCode::kPermissionDenied, "HOST_EVICTED",
+      absl::StrCat("host ", host->name(), " was evicted; enrol it again with a new token"));
+}
+
+absl::StatusOr<std::string> ControllerServer::Renew(const std::string& host_id,
+                                                    const std::string& csr) {
+  MQ_RETURN_IF_ERROR(Admit(host_id));
+  MQ_ASSIGN_OR_RETURN(const std::string pem, ca_->IssueAgent(csr, host_id));
+  const nlohmann::json detail = {{"host_id", host_id}};
+  MQ_RETURN_IF_ERROR(core_->Audit("agent/" + host_id, "RenewCertificate", detail.dump()));
+  return pem;
+}
+
+ControllerServer::~ControllerServer() {
+  Shutdown();
+}
+
+void ControllerServer::Shutdown(absl::Duration patience) {
+  if (stopping_.exchange(true)) return;
+  const auto deadline = absl::ToChronoTime(absl::Now() + patience);
+  if (server_ != nullptr) server_->GetHealthCheckService()->SetServingStatus(false);
+  if (hub_ != nullptr) hub_->DisconnectAll("the controller is shutting down");
+  if (enrolment_server_ != nullptr) enrolment_server_->Shutdown(deadline);
+  if (server_ != nullptr) server_->Shutdown(deadline);
+  if (enrolment_server_ != nullptr) enrolment_server_->Wait();
+  if (server_ != nullptr) server_->Wait();
+  if (hub_ != nullptr) hub_->Stop();
+}
+
+}  // namespace mailquench::controller
