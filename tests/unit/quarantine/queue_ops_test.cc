@@ -76,7 +76,7 @@ class Queue : public ::testing::Test {
     const pid_t child = fork();
     if (child == 0) {
       setenv("MAILQUENCH_FAULT", (point + "@" + std::to_string(nth) + "=kill").c_str(), 1);
-      act();
+      if (!act().ok()) _exit(1);
       _exit(0);
     }
     int status = 0;
