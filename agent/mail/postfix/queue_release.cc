@@ -160,9 +160,9 @@ void Poke(const Instance& instance,
                                instance.config_directory, "public", service, request},
                               options);
   if (!ran.ok() || ran->exit_code != 0) {
-    context.progress(
-        absl::StrCat("warning: ", service,
-                     " could not be woken; it takes the messages at its next scan or start"));
+    context.progress(absl::StrCat("warning: ", service, " could not be woken (",
+                                  ran.ok() ? ran->err.substr(0, 200) : ran.status().ToString(),
+                                  "); it takes the messages at its next scan or start"));
   }
 }
 
