@@ -1,7 +1,11 @@
 #include "agent/mail/postfix/candidate.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -32,6 +36,7 @@ class PrivateFolder {
     if (!path_.empty()) fs::remove_all(path_, ignored);
   }
   absl::Status Make() {
+    RemoveLeftovers();
     char name[] = "/tmp/mailquench-candidate-XXXXXX";  // mkdtemp makes it 0700.
     if (mkdtemp(name) == nullptr) return SystemError(errno, "make a private folder in /tmp");
     path_ = name;
@@ -40,6 +45,20 @@ class PrivateFolder {
   const std::string& path() const { return path_; }
 
  private:
+  // Of processes that were killed meanwhile. Younger ones may be in use.
+  static void RemoveLeftovers() {
+    std::error_code error;
+    for (fs::directory_iterator it("/tmp", error), end; !error && it != end; it.increment(error)) {
+      struct stat info {};
+      const std::string path = it->path().string();
+      const bool ours = absl::StartsWith(it->path().filename().string(), "mailquench-candidate-") &&
+                        lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) &&
+                        info.st_uid == geteuid();
+      std::error_code ignored;
+      if (ours && info.st_mtime < time(nullptr) - 600) fs::remove_all(path, ignored);
+    }
+  }
+
   std::string path_;
 };
 

@@ -341,7 +341,7 @@ TEST_F(SettingsTest, ARecordCannotMakeRestoreWriteAForeignFile) {
   v1::Setting setting;
   setting.set_instance("-");
   setting.set_before("x");
-  for (const std::string key :
+  for (const std::string& key :
        {std::string("file:/etc/passwd"), "file:" + root_ + "/etc/mailquench_x/../main.cf",
         std::string("nonsense")}) {
     setting.set_key(key);
