@@ -389,10 +389,17 @@ absl::Status PostfixMailSystem::Apply(const SettingsChange& change, const CallCo
   ServiceHooks hooks;
   hooks.is_running = [](const Instance& instance) { return IsRunning(instance); };
   hooks.reload = [&](const Instance& instance) -> absl::Status {
-    // First, since the reload also takes back the pause that a master imposes on a service whose
-    // process was killed.
-    MQ_RETURN_IF_ERROR(KillOldSessions(instance).status());
-    return ReloadInstance(instance, context);
+    MQ_ASSIGN_OR_RETURN(const bool running, IsRunning(instance));
+    if (!running)
+      return StartInstance(instance, context);  // It did not start with what is rolled back.
+    bool sessions_left = false;
+    MQ_RETURN_IF_ERROR(ReloadInstance(instance, context, &sessions_left));
+    if (!sessions_left) return absl::OkStatus();
+    // Whoever has a session open would go on under the old settings: a spammer, above all.
+    context.progress(absl::StrCat("Postfix instance '", instance.name,
+                                  "' is restarted to end sessions that began before the change"));
+    MQ_RETURN_IF_ERROR(StopInstance(instance, context));
+    return StartInstance(instance, context);
   };
   hooks.dialogue = [&](const Instance& instance) { return check.After(instance); };
   return postfix::Apply(change, all, hooks, context);

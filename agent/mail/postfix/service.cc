@@ -371,7 +371,10 @@ absl::Status StartInstance(const Instance& instance, const CallContext& context)
                             " later; it was left as it is; see its mail log"));
 }
 
-absl::Status ReloadInstance(const Instance& instance, const CallContext& context) {
+absl::Status ReloadInstance(const Instance& instance,
+                            const CallContext& context,
+                            bool* sessions_left) {
+  if (sessions_left != nullptr) *sessions_left = false;
   MQ_ASSIGN_OR_RETURN(const bool running, IsRunning(instance));
   if (!running) {
     return Error(absl::StatusCode::kFailedPrecondition, "NOT_RUNNING",
@@ -394,7 +397,9 @@ absl::Status ReloadInstance(const Instance& instance, const CallContext& context
         return process.has_value() && process->group == master && process->state != 'Z';
       });
     };
-    WaitUntil(std::min(context.deadline, absl::Now() + kReloadPatience), gone, [] {});
+    const bool all_gone =
+        WaitUntil(std::min(context.deadline, absl::Now() + kReloadPatience), gone, [] {});
+    if (sessions_left != nullptr) *sessions_left = !all_gone;
     return absl::OkStatus();
   }
   return Error(absl::StatusCode::kFailedPrecondition, "RELOAD_FAILED",

@@ -35,7 +35,12 @@ absl::Status StartInstance(const Instance& instance, const CallContext& context)
 
 // Makes a running instance read its settings. New sessions see them; sessions that are open keep
 // the old ones. Errors: kFailedPrecondition/NOT_RUNNING, kFailedPrecondition/RELOAD_FAILED.
-absl::Status ReloadInstance(const Instance& instance, const CallContext& context);
+// `sessions_left`, where given: sessions that began before and go on. Never end those by a signal:
+// master pauses the whole service for a minute when an smtpd dies in its first session. Stop and
+// start the instance instead.
+absl::Status ReloadInstance(const Instance& instance,
+                            const CallContext& context,
+                            bool* sessions_left = nullptr);
 
 // "address:port" of every TCP listener of master.cf that is not disabled, as this host can reach
 // it: a wildcard is 127.0.0.1 (or [::1] where only IPv6 is on). Services that cannot be resolved to
