@@ -66,13 +66,13 @@ class CoreImpl final : public Core, public RunListener {
   }
   absl::StatusOr<v1::Run> StartRun(const v1::StartRunRequest& r, const std::string& actor) override;
   absl::StatusOr<v1::Run> GetRun(const v1::GetRunRequest& r) override {
-    return store_->FindRun(r.run_id());
+    return engine_->Find(r.run_id());
   }
   absl::StatusOr<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& r) override {
     MQ_ASSIGN_OR_RETURN(const std::vector<std::string> ids, store_->RunIds(r.incident_id(), false));
     v1::ListRunsResponse response;
     for (const std::string& id : ids) {
-      MQ_ASSIGN_OR_RETURN(*response.add_runs(), store_->FindRun(id));
+      MQ_ASSIGN_OR_RETURN(*response.add_runs(), engine_->Find(id));
     }
     return response;
   }
@@ -299,7 +299,7 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
   const std::lock_guard<std::recursive_mutex> lock(start_mu_);
   const std::string request_id = r.request_id().empty() ? NewId() : r.request_id();
   const absl::StatusOr<std::string> before = store_->RunOfRequest(request_id);
-  if (before.ok()) return store_->FindRun(*before);
+  if (before.ok()) return engine_->Find(*before);
   if (!absl::IsNotFound(before.status())) return before.status();
   MQ_ASSIGN_OR_RETURN(const v1::Playbook playbook, ResolvePlaybook(playbooks_, r.plan()));
   MQ_ASSIGN_OR_RETURN(const v1::Plan plan, FreezePlan(playbook, r.plan(), hosts_.get()));

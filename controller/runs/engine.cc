@@ -347,6 +347,13 @@ absl::StatusOr<v1::Run> RunEngine::Cancel(const std::string& run_id, const std::
   return shown;
 }
 
+absl::StatusOr<v1::Run> RunEngine::Find(const std::string& run_id) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = active_.find(run_id);
+  if (found != active_.end()) return found->second->run;
+  return store_->FindRun(run_id);
+}
+
 void RunEngine::Tick() {
   Outbox out;
   {

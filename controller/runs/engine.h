@@ -60,6 +60,8 @@ class RunEngine final : public AgentEvents {
   absl::StatusOr<v1::Run> Cancel(const std::string& run_id, const std::string& reason);
   // Asks the online hosts of the plan what they would do; waits at most `limit`.
   void AskPlans(v1::Plan* plan, const std::string& actor, absl::Duration limit);
+  // As it is now: from memory while it goes on, with progress; else from the store.
+  absl::StatusOr<v1::Run> Find(const std::string& run_id);
   void Tick();
 
   using Callback = std::function<void(const v1::RunEvent&)>;

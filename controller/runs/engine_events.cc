@@ -238,6 +238,7 @@ absl::Status RunEngine::Resume() {
           MQ_RETURN_IF_ERROR(Apply(a.get(), row, row.report, &out));
         }
       }
+      for (v1::RunHost& host : *a->run.mutable_hosts()) host.set_outcome(WorstOutcome(host));
       active_[id] = std::move(a);
     }
     for (const std::string& host_id : ask) Reconcile(host_id, &out);

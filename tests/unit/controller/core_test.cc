@@ -284,20 +284,35 @@ TEST_F(CoreTest, WithoutAVantageTheVerdictIsUnknownAndWithOneAnOpenRelayFailsThe
     Connect("v", outside);
     answered_ = link_.sent.size();
     const auto run = Start("lockdown", "", {"mx-a"});
-    while (link_.Commands().back().operation().has_relay_probe() == false) AnswerAll();
+    for (int step = 0; step < 2; ++step) {
+      core_->events().OnReport("a", Report(link_.Commands("a").back(), v1::OUTCOME_SUCCEEDED));
+    }
     const v1::Command inside = link_.Commands("a").back();
     v1::OperationReport report = Report(inside, v1::OUTCOME_SUCCEEDED);
     auto* seen = report.mutable_result()->mutable_relay_probe()->add_listeners();
     seen->set_target("0.0.0.0:25");
     seen->set_verdict(v1::RELAY_VERDICT_CLOSED);
-    if (Get(run->run_id()).state() == v1::RUN_STATE_RUNNING) core_->events().OnReport("a", report);
+    core_->events().OnReport("a", report);
     if (std::string(address) == "10.1.9.9") {  // Trusted, so that it is no stranger.
       EXPECT_TRUE(link_.Commands("v").empty());
-      EXPECT_EQ(Get(run->run_id()).state(), v1::RUN_STATE_SUCCEEDED);
+      const v1::Run blind = Get(run->run_id());
+      EXPECT_EQ(blind.state(), v1::RUN_STATE_SUCCEEDED);
+      EXPECT_EQ(blind.hosts(0).steps(2).report().result().relay_probe().listeners(0).verdict(),
+                v1::RELAY_VERDICT_UNKNOWN);
       continue;
     }
     ASSERT_EQ(link_.Commands("v").size(), 1u);
     EXPECT_EQ(link_.Commands("v")[0].operation().relay_probe().targets(0), "10.1.0.5:25");
+    report = Report(link_.Commands("v")[0], v1::OUTCOME_SUCCEEDED);
+    seen = report.mutable_result()->mutable_relay_probe()->add_listeners();
+    seen->set_target("10.1.0.5:25");
+    seen->set_verdict(v1::RELAY_VERDICT_OPEN);
+    core_->events().OnReport("v", report);
+    const v1::Run ended = Get(run->run_id());
+    EXPECT_EQ(ended.state(), v1::RUN_STATE_FAILED);
+    const v1::OperationReport& merged = ended.hosts(0).steps(2).report();
+    ASSERT_EQ(merged.result().relay_probe().listeners_size(), 1);
+    EXPECT_TRUE(merged.result().relay_probe().listeners(0).outside());
   }
 }
 
