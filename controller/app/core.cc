@@ -23,7 +23,9 @@ std::string Json(const google::protobuf::Message& message) {
 
 class CoreImpl final : public Core, public RunListener {
  public:
-  CoreImpl(const CoreOptions& options, std::unique_ptr<Store> store, std::unique_ptr<Hosts> hosts,
+  CoreImpl(const CoreOptions& options,
+           std::unique_ptr<Store> store,
+           std::unique_ptr<Hosts> hosts,
            std::map<std::string, v1::Playbook> playbooks)
       : options_(options),
         store_(std::move(store)),
@@ -36,8 +38,8 @@ class CoreImpl final : public Core, public RunListener {
     engine.resume_patience = options.resume_patience;
     engine.grace = options.grace;
     engine.timer_thread = options.timer_thread;
-    engine_ = std::make_unique<RunEngine>(
-        store_.get(), hosts_.get(), options.link, options.clock, this, engine);
+    engine_ = std::make_unique<RunEngine>(store_.get(), hosts_.get(), options.link, options.clock,
+                                          this, engine);
   }
   ~CoreImpl() override { engine_.reset(); }
 
@@ -47,7 +49,8 @@ class CoreImpl final : public Core, public RunListener {
 
   // ---- Runs
 
-  absl::StatusOr<v1::ListPlaybooksResponse> ListPlaybooks(const v1::ListPlaybooksRequest&) override {
+  absl::StatusOr<v1::ListPlaybooksResponse> ListPlaybooks(
+      const v1::ListPlaybooksRequest&) override {
     v1::ListPlaybooksResponse response;
     for (const auto& [name, playbook] : playbooks_) *response.add_playbooks() = playbook;
     return response;
@@ -304,8 +307,7 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
   MQ_ASSIGN_OR_RETURN(const v1::Playbook playbook, ResolvePlaybook(playbooks_, r.plan()));
   MQ_ASSIGN_OR_RETURN(const v1::Plan plan, FreezePlan(playbook, r.plan(), hosts_.get()));
   if (!r.expected_plan_hash().empty() && r.expected_plan_hash() != plan.plan_hash()) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "PLAN_DRIFTED",
+    return Error(absl::StatusCode::kFailedPrecondition, "PLAN_DRIFTED",
                  "the hosts or the playbook have changed since the plan " + r.expected_plan_hash() +
                      " was made; nothing was done; make a new plan and look at it");
   }
@@ -313,8 +315,7 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
   if (!incident.empty()) {
     MQ_ASSIGN_OR_RETURN(const v1::Incident found, store_->FindIncident(incident));
     if (found.state() == v1::INCIDENT_STATE_CLOSED) {
-      return Error(absl::StatusCode::kFailedPrecondition,
-                   "INCIDENT_CLOSED",
+      return Error(absl::StatusCode::kFailedPrecondition, "INCIDENT_CLOSED",
                    "the incident " + incident + " is closed; nothing was done; open a new one");
     }
   }
@@ -332,8 +333,7 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
       MQ_ASSIGN_OR_RETURN(const v1::Incident opened,
                           incidents_.Open(plan.playbook().name() + " of " +
                                               std::to_string(plan.hosts_size()) + " hosts",
-                                          "run:" + request_id,
-                                          actor));
+                                          "run:" + request_id, actor));
       incident = opened.incident_id();
     }
     if (operation->has_contain()) operation->mutable_contain()->set_incident_id(incident);
@@ -394,19 +394,16 @@ absl::Status CoreImpl::MarkTokenUsed(const std::string& id,
   const std::lock_guard<std::mutex> lock(tokens_mu_);
   MQ_ASSIGN_OR_RETURN(TokenRow token, store_->FindToken(id));
   if (token.revoked) {
-    return Error(absl::StatusCode::kPermissionDenied,
-                 "TOKEN_REVOKED",
+    return Error(absl::StatusCode::kPermissionDenied, "TOKEN_REVOKED",
                  "the token was revoked; the host was not enrolled; ask an admin for a new one");
   }
   if (token.expire <= options_.clock->Now()) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "TOKEN_EXPIRED",
+    return Error(absl::StatusCode::kFailedPrecondition, "TOKEN_EXPIRED",
                  "the token has expired; the host was not enrolled; ask an admin for a new one");
   }
   if (!token.used_key_fingerprint.empty()) {
     if (token.used_key_fingerprint == key) return absl::OkStatus();
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "TOKEN_USED",
+    return Error(absl::StatusCode::kFailedPrecondition, "TOKEN_USED",
                  "the token was used with another key; the host was not enrolled; ask an admin for "
                  "a new one");
   }
@@ -423,8 +420,8 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const CoreOptions& options) {
   MQ_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(options.store_path));
   MQ_ASSIGN_OR_RETURN(std::unique_ptr<Hosts> hosts,
                       Hosts::Open(store.get(), options.link, options.clock));
-  return std::make_unique<CoreImpl>(
-      options, std::move(store), std::move(hosts), std::move(playbooks));
+  return std::make_unique<CoreImpl>(options, std::move(store), std::move(hosts),
+                                    std::move(playbooks));
 }
 
 }  // namespace mailquench::controller
