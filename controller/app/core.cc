@@ -23,7 +23,9 @@ std::string Json(const google::protobuf::Message& message) {
 
 class CoreImpl final : public Core, public RunListener {
  public:
-  CoreImpl(const CoreOptions& options, std::unique_ptr<Store> store, std::unique_ptr<Hosts> hosts,
+  CoreImpl(const CoreOptions& options,
+           std::unique_ptr<Store> store,
+           std::unique_ptr<Hosts> hosts,
            std::map<std::string, v1::Playbook> playbooks)
       : options_(options),
         store_(std::move(store)),
@@ -36,8 +38,8 @@ class CoreImpl final : public Core, public RunListener {
     engine.resume_patience = options.resume_patience;
     engine.grace = options.grace;
     engine.timer_thread = options.timer_thread;
-    engine_ = std::make_unique<RunEngine>(
-        store_.get(), hosts_.get(), options.link, options.clock, this, engine);
+    engine_ = std::make_unique<RunEngine>(store_.get(), hosts_.get(), options.link, options.clock,
+                                          this, engine);
   }
   ~CoreImpl() override { engine_.reset(); }
 
@@ -47,7 +49,8 @@ class CoreImpl final : public Core, public RunListener {
 
   // ---- Runs
 
-  absl::StatusOr<v1::ListPlaybooksResponse> ListPlaybooks(const v1::ListPlaybooksRequest&) override {
+  absl::StatusOr<v1::ListPlaybooksResponse> ListPlaybooks(
+      const v1::ListPlaybooksRequest&) override {
     v1::ListPlaybooksResponse response;
     for (const auto& [name, playbook] : playbooks_) *response.add_playbooks() = playbook;
     return response;
@@ -66,13 +69,13 @@ class CoreImpl final : public Core, public RunListener {
   }
   absl::StatusOr<v1::Run> StartRun(const v1::StartRunRequest& r, const std::string& actor) override;
   absl::StatusOr<v1::Run> GetRun(const v1::GetRunRequest& r) override {
-    return store_->FindRun(r.run_id());
+    return engine_->Find(r.run_id());
   }
   absl::StatusOr<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& r) override {
     MQ_ASSIGN_OR_RETURN(const std::vector<std::string> ids, store_->RunIds(r.incident_id(), false));
     v1::ListRunsResponse response;
     for (const std::string& id : ids) {
-      MQ_ASSIGN_OR_RETURN(*response.add_runs(), store_->FindRun(id));
+      MQ_ASSIGN_OR_RETURN(*response.add_runs(), engine_->Find(id));
     }
     return response;
   }
@@ -299,13 +302,12 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
   const std::lock_guard<std::recursive_mutex> lock(start_mu_);
   const std::string request_id = r.request_id().empty() ? NewId() : r.request_id();
   const absl::StatusOr<std::string> before = store_->RunOfRequest(request_id);
-  if (before.ok()) return store_->FindRun(*before);
+  if (before.ok()) return engine_->Find(*before);
   if (!absl::IsNotFound(before.status())) return before.status();
   MQ_ASSIGN_OR_RETURN(const v1::Playbook playbook, ResolvePlaybook(playbooks_, r.plan()));
   MQ_ASSIGN_OR_RETURN(const v1::Plan plan, FreezePlan(playbook, r.plan(), hosts_.get()));
   if (!r.expected_plan_hash().empty() && r.expected_plan_hash() != plan.plan_hash()) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "PLAN_DRIFTED",
+    return Error(absl::StatusCode::kFailedPrecondition, "PLAN_DRIFTED",
                  "the hosts or the playbook have changed since the plan " + r.expected_plan_hash() +
                      " was made; nothing was done; make a new plan and look at it");
   }
@@ -313,8 +315,7 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
   if (!incident.empty()) {
     MQ_ASSIGN_OR_RETURN(const v1::Incident found, store_->FindIncident(incident));
     if (found.state() == v1::INCIDENT_STATE_CLOSED) {
-      return Error(absl::StatusCode::kFailedPrecondition,
-                   "INCIDENT_CLOSED",
+      return Error(absl::StatusCode::kFailedPrecondition, "INCIDENT_CLOSED",
                    "the incident " + incident + " is closed; nothing was done; open a new one");
     }
   }
@@ -332,8 +333,7 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
       MQ_ASSIGN_OR_RETURN(const v1::Incident opened,
                           incidents_.Open(plan.playbook().name() + " of " +
                                               std::to_string(plan.hosts_size()) + " hosts",
-                                          "run:" + request_id,
-                                          actor));
+                                          "run:" + request_id, actor));
       incident = opened.incident_id();
     }
     if (operation->has_contain()) operation->mutable_contain()->set_incident_id(incident);
@@ -394,19 +394,16 @@ absl::Status CoreImpl::MarkTokenUsed(const std::string& id,
   const std::lock_guard<std::mutex> lock(tokens_mu_);
   MQ_ASSIGN_OR_RETURN(TokenRow token, store_->FindToken(id));
   if (token.revoked) {
-    return Error(absl::StatusCode::kPermissionDenied,
-                 "TOKEN_REVOKED",
+    return Error(absl::StatusCode::kPermissionDenied, "TOKEN_REVOKED",
                  "the token was revoked; the host was not enrolled; ask an admin for a new one");
   }
   if (token.expire <= options_.clock->Now()) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "TOKEN_EXPIRED",
+    return Error(absl::StatusCode::kFailedPrecondition, "TOKEN_EXPIRED",
                  "the token has expired; the host was not enrolled; ask an admin for a new one");
   }
   if (!token.used_key_fingerprint.empty()) {
     if (token.used_key_fingerprint == key) return absl::OkStatus();
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "TOKEN_USED",
+    return Error(absl::StatusCode::kFailedPrecondition, "TOKEN_USED",
                  "the token was used with another key; the host was not enrolled; ask an admin for "
                  "a new one");
   }
@@ -423,8 +420,8 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const CoreOptions& options) {
   MQ_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(options.store_path));
   MQ_ASSIGN_OR_RETURN(std::unique_ptr<Hosts> hosts,
                       Hosts::Open(store.get(), options.link, options.clock));
-  return std::make_unique<CoreImpl>(
-      options, std::move(store), std::move(hosts), std::move(playbooks));
+  return std::make_unique<CoreImpl>(options, std::move(store), std::move(hosts),
+                                    std::move(playbooks));
 }
 
 }  // namespace mailquench::controller

@@ -16,16 +16,15 @@ std::map<std::string, std::string> LabelsOf(const v1::Host& host) {
 }
 
 absl::Status NoSuchHost(const std::string& name) {
-  return Error(absl::StatusCode::kNotFound,
-               "HOST_NOT_FOUND",
+  return Error(absl::StatusCode::kNotFound, "HOST_NOT_FOUND",
                "there is no host '" + name +
                    "'; nothing was done; 'mailquench host list' names those that there are");
 }
 
 void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
   time->set_seconds(absl::ToUnixSeconds(now));
-  time->set_nanos(static_cast<std::int32_t>(absl::ToUnixNanos(now) -
-                                            absl::ToUnixSeconds(now) * 1000000000));
+  time->set_nanos(
+      static_cast<std::int32_t>(absl::ToUnixNanos(now) - absl::ToUnixSeconds(now) * 1000000000));
 }
 
 }  // namespace
@@ -97,8 +96,7 @@ absl::StatusOr<std::vector<v1::Host>> Hosts::Choose(const std::string& selector,
   for (const std::string& key : parsed.Keys()) {
     if (known_keys.count(key) == 0) hint += "; no host has a label '" + key + "'";
   }
-  return Error(absl::StatusCode::kNotFound,
-               "NO_HOST_MATCHED",
+  return Error(absl::StatusCode::kNotFound, "NO_HOST_MATCHED",
                (selector.empty() ? std::string("no host has joined yet")
                                  : "no host matches '" + selector + "'") +
                    hint + "; nothing was done; 'mailquench host list' shows the labels");
@@ -112,13 +110,11 @@ absl::Status Hosts::Upsert(const std::string& host_id,
   for (const auto& [id, row] : hosts_) {
     if (id != host_id && row.host.name() != name) continue;
     if (row.host.state() == v1::HOST_STATE_BANNED) {
-      return Error(absl::StatusCode::kPermissionDenied,
-                   "HOST_BANNED",
+      return Error(absl::StatusCode::kPermissionDenied, "HOST_BANNED",
                    "the host " + name + " is banned and may not join; nothing was changed");
     }
     if (id != host_id && row.host.state() == v1::HOST_STATE_ACTIVE) {
-      return Error(absl::StatusCode::kAlreadyExists,
-                   "HOST_NAME_TAKEN",
+      return Error(absl::StatusCode::kAlreadyExists, "HOST_NAME_TAKEN",
                    "another active host is named " + name +
                        "; nothing was changed; evict that one first or choose another name");
     }
@@ -153,8 +149,7 @@ absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
     // What a selector could not name again is refused here.
     const absl::StatusOr<Selector> parsed = Selector::Parse(key + "=" + value);
     if (!parsed.ok() || parsed->Keys().size() != 1 || parsed->Keys()[0] != key) {
-      return Error(absl::StatusCode::kInvalidArgument,
-                   "BAD_LABEL",
+      return Error(absl::StatusCode::kInvalidArgument, "BAD_LABEL",
                    "'" + key + "=" + value +
                        "' is no label: key and value are letters, digits, '.', '-', '_' and '/'; "
                        "nothing was changed");

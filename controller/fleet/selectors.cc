@@ -43,8 +43,7 @@ class Reader {
   }
   absl::Status Wrong(const std::string& expected) {
     SkipSpace();
-    return Error(absl::StatusCode::kInvalidArgument,
-                 "BAD_SELECTOR",
+    return Error(absl::StatusCode::kInvalidArgument, "BAD_SELECTOR",
                  "the selector '" + text_ + "' is wrong at column " + std::to_string(at_ + 1) +
                      ": expected " + expected + "; nothing was done");
   }

@@ -15,8 +15,7 @@ bool IsContaining(const v1::Operation& operation) {
 
 template <typename Predicate>
 bool HasStep(const v1::Run& run, Predicate predicate) {
-  return std::any_of(run.playbook().steps().begin(),
-                     run.playbook().steps().end(),
+  return std::any_of(run.playbook().steps().begin(), run.playbook().steps().end(),
                      [&](const v1::PlaybookStep& step) { return predicate(step.operation()); });
 }
 
@@ -39,8 +38,8 @@ void MarkContained(absl::Time now, v1::Incident* incident) {
   const std::int64_t nanos = absl::ToUnixNanos(now);
   incident->mutable_contain_time()->set_seconds(nanos / 1000000000);
   incident->mutable_contain_time()->set_nanos(static_cast<std::int32_t>(nanos % 1000000000));
-  const std::int64_t took = nanos - incident->open_time().seconds() * 1000000000 -
-                            incident->open_time().nanos();
+  const std::int64_t took =
+      nanos - incident->open_time().seconds() * 1000000000 - incident->open_time().nanos();
   incident->mutable_time_to_contain()->set_seconds(took / 1000000000);
   incident->mutable_time_to_contain()->set_nanos(static_cast<std::int32_t>(took % 1000000000));
 }
@@ -50,8 +49,7 @@ void MarkContained(absl::Time now, v1::Incident* incident) {
 void Incidents::RunStarted(const v1::Run& run) {
   if (run.incident_id().empty()) return;
   Edit(run.incident_id(), [&](v1::Incident* incident) {
-    Note(incident,
-         run.requested_by(),
+    Note(incident, run.requested_by(),
          "run " + run.run_id() + " started: " + run.playbook().name() + " on " +
              std::to_string(run.hosts_size()) + " hosts");
     if (HasStep(run, IsContaining)) {
@@ -69,8 +67,7 @@ void Incidents::RunStarted(const v1::Run& run) {
 void Incidents::RunEnded(const v1::Run& run) {
   if (run.incident_id().empty()) return;
   Edit(run.incident_id(), [&](v1::Incident* incident) {
-    Note(incident,
-         "controller",
+    Note(incident, "controller",
          "run " + run.run_id() + " ended: " + v1::RunState_Name(run.state()).substr(10) +
              (run.stop_reason().empty() ? "" : ", " + run.stop_reason()));
     bool watched = false, quiet = true, refilling = false;
@@ -153,8 +150,7 @@ void Incidents::SettleObligations(const std::string& host_id,
   for (v1::Obligation obligation : *all) {
     if (obligation.state() != v1::Obligation::STATE_OUTSTANDING) continue;
     if (asked != nullptr && asked->snapshot_ids_size() > 0 &&
-        std::find(asked->snapshot_ids().begin(),
-                  asked->snapshot_ids().end(),
+        std::find(asked->snapshot_ids().begin(), asked->snapshot_ids().end(),
                   obligation.snapshot_id()) == asked->snapshot_ids().end()) {
       continue;
     }
@@ -187,8 +183,8 @@ std::string Incidents::IncidentOfLocal(const std::string& host_name,
                                        const v1::OperationReport& report) {
   const absl::StatusOr<std::vector<v1::Incident>> open = store_->AllIncidents(false);
   if (open.ok() && open->size() == 1) return open->front().incident_id();
-  const absl::StatusOr<v1::Incident> made = Open(
-      "changed on " + host_name + " itself", "local:" + report.command_id(), "controller");
+  const absl::StatusOr<v1::Incident> made =
+      Open("changed on " + host_name + " itself", "local:" + report.command_id(), "controller");
   return made.ok() ? made->incident_id() : "";
 }
 
@@ -268,7 +264,8 @@ void Incidents::Reported(const v1::Run& run,
     const absl::StatusOr<v1::Incident> incident = AddCause(cause, "controller");
     if (!incident.ok()) return;
     for (const v1::Cause& known : incident->causes()) {
-      if (known.kind() != cause.kind() || known.value() != cause.value() || known.resolved()) continue;
+      if (known.kind() != cause.kind() || known.value() != cause.value() || known.resolved())
+        continue;
       v1::ResolveCauseRequest resolved;
       resolved.set_incident_id(incident_id);
       resolved.set_cause_id(known.cause_id());

@@ -15,7 +15,8 @@ void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
 }
 
 absl::Status Missing(const std::string& what) {
-  return Error(absl::StatusCode::kInvalidArgument, "MISSING_REASON", what + "; nothing was changed");
+  return Error(absl::StatusCode::kInvalidArgument, "MISSING_REASON",
+               what + "; nothing was changed");
 }
 
 }  // namespace
@@ -31,8 +32,7 @@ absl::StatusOr<v1::Incident> Incidents::Edit(const std::string& id, const Change
   const std::lock_guard<std::recursive_mutex> lock(mu_);
   MQ_ASSIGN_OR_RETURN(v1::Incident incident, store_->FindIncident(id));
   if (incident.state() == v1::INCIDENT_STATE_CLOSED) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "INCIDENT_CLOSED",
+    return Error(absl::StatusCode::kFailedPrecondition, "INCIDENT_CLOSED",
                  "the incident " + id + " is closed; nothing was changed; open a new one");
   }
   MQ_RETURN_IF_ERROR(change(&incident));
@@ -69,11 +69,10 @@ absl::StatusOr<v1::Incident> Incidents::AddNote(const v1::AddNoteRequest& reques
 
 absl::StatusOr<v1::Incident> Incidents::AddCause(const v1::AddCauseRequest& request,
                                                  const std::string& actor) {
-  static const std::set<std::string> kKinds = {
-      "account", "client", "local_user", "open_relay", "other"};
+  static const std::set<std::string> kKinds = {"account", "client", "local_user", "open_relay",
+                                               "other"};
   if (kKinds.count(request.kind()) == 0 || request.value().empty()) {
-    return Error(absl::StatusCode::kInvalidArgument,
-                 "BAD_CAUSE",
+    return Error(absl::StatusCode::kInvalidArgument, "BAD_CAUSE",
                  "'" + request.kind() + "' with value '" + request.value() +
                      "' is no cause: the kind is account, client, local_user, open_relay or other, "
                      "and the value is not empty; nothing was changed");
@@ -101,11 +100,11 @@ absl::StatusOr<v1::Incident> Incidents::ResolveCause(const v1::ResolveCauseReque
       if (cause.cause_id() != request.cause_id()) continue;
       cause.set_resolved(true);
       cause.set_how(request.how());
-      Note(incident, actor, "cause resolved: " + cause.kind() + " " + cause.value() + ", " + cause.how());
+      Note(incident, actor,
+           "cause resolved: " + cause.kind() + " " + cause.value() + ", " + cause.how());
       return absl::OkStatus();
     }
-    return Error(absl::StatusCode::kNotFound,
-                 "CAUSE_NOT_FOUND",
+    return Error(absl::StatusCode::kNotFound, "CAUSE_NOT_FOUND",
                  "the incident has no cause " + request.cause_id() + "; nothing was changed");
   });
 }
@@ -122,10 +121,9 @@ absl::StatusOr<v1::Incident> Incidents::Waive(const v1::WaiveObligationRequest& 
       Note(incident, actor, "waived: " + obligation.obligation_id() + ", " + request.reason());
       return store_->PutObligation(incident->incident_id(), obligation);
     }
-    return Error(absl::StatusCode::kNotFound,
-                 "OBLIGATION_NOT_FOUND",
-                 "the incident has no obligation " + request.obligation_id() +
-                     "; nothing was changed");
+    return Error(
+        absl::StatusCode::kNotFound, "OBLIGATION_NOT_FOUND",
+        "the incident has no obligation " + request.obligation_id() + "; nothing was changed");
   });
 }
 
@@ -139,8 +137,7 @@ absl::StatusOr<v1::Incident> Incidents::Close(const v1::CloseIncidentRequest& re
                      " on " + o.host_name() + ")";
     }
     if (!outstanding.empty()) {
-      return Error(absl::StatusCode::kFailedPrecondition,
-                   "OBLIGATION_OUTSTANDING",
+      return Error(absl::StatusCode::kFailedPrecondition, "OBLIGATION_OUTSTANDING",
                    "these settings are still as the incident changed them: " + outstanding +
                        "; the incident stays open; restore them, or waive each with a reason");
     }
@@ -162,8 +159,7 @@ absl::Status Incidents::AllowRestore(const std::string& incident_id,
         const std::string setting = " " + decision.instance() + " " + decision.key();
         const bool named = cause.value().size() > setting.size() &&
                            cause.value().compare(cause.value().size() - setting.size(),
-                                                 std::string::npos,
-                                                 setting) == 0;
+                                                 std::string::npos, setting) == 0;
         if (cause.kind() != "open_relay" || !named || decision.reason().empty() ||
             decision.choice() != v1::RESTORE_CHOICE_KEEP_AS_FIX) {
           continue;
@@ -180,8 +176,7 @@ absl::Status Incidents::AllowRestore(const std::string& incident_id,
   });
   if (!edited.ok()) return edited.status();
   if (open.empty()) return absl::OkStatus();
-  return Error(absl::StatusCode::kFailedPrecondition,
-               "CAUSE_UNRESOLVED",
+  return Error(absl::StatusCode::kFailedPrecondition, "CAUSE_UNRESOLVED",
                "restore waits for these causes: " + open +
                    "; nothing was restored; block each, keep its setting as a fix, or mark it as "
                    "resolved with how");

@@ -26,14 +26,10 @@ bool WentWell(v1::Outcome outcome) {
 }
 
 v1::Outcome WorstOutcome(const v1::RunHost& host) {
-  static const v1::Outcome kWorstFirst[] = {v1::OUTCOME_FAILED,
-                                            v1::OUTCOME_TIMED_OUT,
-                                            v1::OUTCOME_REFUSED,
-                                            v1::OUTCOME_UNKNOWN,
-                                            v1::OUTCOME_UNREACHABLE,
-                                            v1::OUTCOME_CANCELLED,
-                                            v1::OUTCOME_UNSPECIFIED,
-                                            v1::OUTCOME_SUCCEEDED};
+  static const v1::Outcome kWorstFirst[] = {v1::OUTCOME_FAILED,      v1::OUTCOME_TIMED_OUT,
+                                            v1::OUTCOME_REFUSED,     v1::OUTCOME_UNKNOWN,
+                                            v1::OUTCOME_UNREACHABLE, v1::OUTCOME_CANCELLED,
+                                            v1::OUTCOME_UNSPECIFIED, v1::OUTCOME_SUCCEEDED};
   for (const v1::Outcome outcome : kWorstFirst) {
     for (const v1::HostStep& step : host.steps()) {
       if (step.report().outcome() == outcome) return outcome;
@@ -345,6 +341,13 @@ absl::StatusOr<v1::Run> RunEngine::Cancel(const std::string& run_id, const std::
   }
   Dispatch(std::move(out));
   return shown;
+}
+
+absl::StatusOr<v1::Run> RunEngine::Find(const std::string& run_id) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = active_.find(run_id);
+  if (found != active_.end()) return found->second->run;
+  return store_->FindRun(run_id);
 }
 
 void RunEngine::Tick() {

@@ -55,11 +55,14 @@ class RunEngine final : public AgentEvents {
 
   // Journals and begins `plan`. The caller has made sure that `request_id` is new.
   absl::StatusOr<v1::Run> Start(const v1::Run& run, const std::string& request_id);
-  // Takes up every run that had not ended: what may have been sent is asked after, never sent again.
+  // Takes up every run that had not ended: what may have been sent is asked after, never sent
+  // again.
   absl::Status Resume();
   absl::StatusOr<v1::Run> Cancel(const std::string& run_id, const std::string& reason);
   // Asks the online hosts of the plan what they would do; waits at most `limit`.
   void AskPlans(v1::Plan* plan, const std::string& actor, absl::Duration limit);
+  // As it is now: from memory while it goes on, with progress; else from the store.
+  absl::StatusOr<v1::Run> Find(const std::string& run_id);
   void Tick();
 
   using Callback = std::function<void(const v1::RunEvent&)>;
@@ -84,10 +87,10 @@ class RunEngine final : public AgentEvents {
   };
   struct Active {
     v1::Run run;
-    std::map<std::string, Open> open;           // By command id.
-    std::set<std::string> given_up;             // Waited for long enough; a late report still counts.
+    std::map<std::string, Open> open;  // By command id.
+    std::set<std::string> given_up;    // Waited for long enough; a late report still counts.
     std::map<std::string, absl::Time> patience;  // By host: until when it may come online.
-    std::set<std::string> dirty;                // Hosts whose summary changed.
+    std::set<std::string> dirty;                 // Hosts whose summary changed.
     bool resumed = false;
     bool changed = false;
     bool ended = false;
@@ -112,7 +115,9 @@ class RunEngine final : public AgentEvents {
   void Settle(Active* a, v1::RunHost* host, v1::HostStep* step, v1::Outcome outcome);
   bool Drive(Active* a, v1::RunHost* host, Outbox* out);
   bool Begin(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* out);
-  v1::ControllerMessage MessageFor(const Active& a, const std::string& command_id, const Open& open);
+  v1::ControllerMessage MessageFor(const Active& a,
+                                   const std::string& command_id,
+                                   const Open& open);
   void Advance(Active* a, Outbox* out);
   void Conclude(Active* a, Outbox* out);
   void Publish(Active* a, Outbox* out);

@@ -42,9 +42,8 @@ void RunEngine::Answer(const std::string& from, const v1::OperationReport& repor
   if (!row.ok() || row->sent_to != from) {
     // Nobody here asked for it: it was done on the host itself. An agent that names a command of
     // another host ends here too, and cannot speak for that one.
-    out->calls.push_back([this, from, report] {
-      listener_->OnStepReport(v1::Run(), from, nullptr, report);
-    });
+    out->calls.push_back(
+        [this, from, report] { listener_->OnStepReport(v1::Run(), from, nullptr, report); });
     return;
   }
   std::unique_ptr<Active> loaded;
@@ -73,9 +72,7 @@ void RunEngine::Answer(const std::string& from, const v1::OperationReport& repor
   }
   // Also for a repeat: the process may have ended between the step's commit and this.
   if (!row->outside) {
-    out->calls.push_back([this,
-                          run = a->run,
-                          host = row->host_id,
+    out->calls.push_back([this, run = a->run, host = row->host_id,
                           operation = a->run.playbook().steps(row->step).operation(),
                           report] { listener_->OnStepReport(run, host, &operation, report); });
   }
@@ -102,7 +99,8 @@ void RunEngine::OnProgress(const std::string& host_id, const v1::Progress& progr
     const std::lock_guard<std::mutex> lock(mu_);
     for (auto& [id, a] : active_) {
       const auto open = a->open.find(progress.command_id());
-      if (open == a->open.end() || open->second.sent_to != host_id || open->second.outside) continue;
+      if (open == a->open.end() || open->second.sent_to != host_id || open->second.outside)
+        continue;
       v1::RunHost* host = HostOf(a.get(), open->second.host_id);
       host->mutable_steps(open->second.step)->set_progress(progress.text());
       a->text = host->name() + ": " + progress.text();
@@ -228,8 +226,8 @@ absl::Status RunEngine::Resume() {
         if (row.outside) {  // Asked again only by the next probe: its step ends without it.
           if (!Final(*a, *step)) FinishProbe(a.get(), host, step, nullptr, &out);
         } else if (!row.answered) {
-          a->open[row.command_id] = {
-              row.host_id, row.step, row.sent_to, false, StepDeadline(*a, row.step)};
+          a->open[row.command_id] = {row.host_id, row.step, row.sent_to, false,
+                                     StepDeadline(*a, row.step)};
           if (step->report().outcome() == v1::OUTCOME_UNSPECIFIED) {
             Settle(a.get(), host, step, v1::OUTCOME_UNKNOWN);
           }
@@ -238,6 +236,7 @@ absl::Status RunEngine::Resume() {
           MQ_RETURN_IF_ERROR(Apply(a.get(), row, row.report, &out));
         }
       }
+      for (v1::RunHost& host : *a->run.mutable_hosts()) host.set_outcome(WorstOutcome(host));
       active_[id] = std::move(a);
     }
     for (const std::string& host_id : ask) Reconcile(host_id, &out);

@@ -97,8 +97,7 @@ bool RunEngine::AskOutside(Active* a,
     a->open[row.command_id] = open;
     leaving_.insert(row.command_id);
     v1::ControllerMessage message = MessageFor(*a, row.command_id, open);
-    v1::RelayProbe* probe =
-        message.mutable_command()->mutable_operation()->mutable_relay_probe();
+    v1::RelayProbe* probe = message.mutable_command()->mutable_operation()->mutable_relay_probe();
     for (const std::string& one : targets) probe->add_targets(one);
     out->sends.push_back({row.sent_to, row.command_id, message});
     return true;
@@ -106,11 +105,8 @@ bool RunEngine::AskOutside(Active* a,
   return false;
 }
 
-void RunEngine::FinishProbe(Active* a,
-                            v1::RunHost* host,
-                            v1::HostStep* step,
-                            const v1::OperationReport* outside,
-                            Outbox*) {
+void RunEngine::FinishProbe(
+    Active* a, v1::RunHost* host, v1::HostStep* step, const v1::OperationReport* outside, Outbox*) {
   const absl::StatusOr<CommandRow> inside = store_->FindCommand(step->command_id());
   if (!inside.ok() || !inside->answered) return;
   v1::OperationReport merged = inside->report;
@@ -132,10 +128,10 @@ void RunEngine::FinishProbe(Active* a,
     const std::string port = seen.target().substr(seen.target().rfind(':') + 1);
     for (int i = 0; i < from_outside; ++i) {
       const std::string& target = result->listeners(i).target();
-      const bool wildcard = seen.target().rfind("0.0.0.0:", 0) == 0 ||
-                            seen.target().rfind("[::]:", 0) == 0;
-      covered |= target == seen.target() ||
-                 (wildcard && target.substr(target.rfind(':') + 1) == port);
+      const bool wildcard =
+          seen.target().rfind("0.0.0.0:", 0) == 0 || seen.target().rfind("[::]:", 0) == 0;
+      covered |=
+          target == seen.target() || (wildcard && target.substr(target.rfind(':') + 1) == port);
     }
     if (covered) continue;
     // What a trusted neighbour may do says nothing about strangers.
@@ -153,8 +149,7 @@ void RunEngine::FinishProbe(Active* a,
   if (!open.empty() && closing) {
     merged.set_outcome(v1::OUTCOME_FAILED);
     *merged.mutable_error() =
-        ToProto(Error(absl::StatusCode::kFailedPrecondition,
-                      "RELAY_STILL_OPEN",
+        ToProto(Error(absl::StatusCode::kFailedPrecondition, "RELAY_STILL_OPEN",
                       host->name() + " still relays for strangers on" + open +
                           "; its settings were left as the lock wrote them; look at the listener's "
                           "own options, then lock again"));

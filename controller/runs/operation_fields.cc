@@ -18,8 +18,7 @@ using google::protobuf::Message;
 
 // Where a value came from, for the error.
 absl::Status Wrong(const std::string& where, const std::string& what) {
-  return Error(absl::StatusCode::kInvalidArgument,
-               "BAD_VALUE",
+  return Error(absl::StatusCode::kInvalidArgument, "BAD_VALUE",
                where + ": " + what + "; nothing was done");
 }
 
@@ -31,8 +30,9 @@ const google::protobuf::EnumValueDescriptor* EnumValue(const FieldDescriptor* fi
   const auto* type = field->enum_type();
   for (int i = 1; i < type->value_count(); ++i) {
     const std::string name = type->value(i)->name();
-    const bool ends = name.size() > upper.size() &&
-                      name.compare(name.size() - upper.size() - 1, std::string::npos, "_" + upper) == 0;
+    const bool ends =
+        name.size() > upper.size() &&
+        name.compare(name.size() - upper.size() - 1, std::string::npos, "_" + upper) == 0;
     if (name == upper || ends) return type->value(i);
   }
   return nullptr;
@@ -165,8 +165,7 @@ absl::Status FillFromYaml(const YAML::Node& map, const std::string& file, Messag
     const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
     const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(key);
     if (field == nullptr) {
-      return Error(absl::StatusCode::kInvalidArgument,
-                   "UNKNOWN_KEY",
+      return Error(absl::StatusCode::kInvalidArgument, "UNKNOWN_KEY",
                    where + ": there is no '" + key + "' in " + message->GetDescriptor()->name() +
                        "; nothing was done");
     }
@@ -231,8 +230,7 @@ absl::Status ApplyParameters(const std::map<std::string, std::string>& parameter
       used = true;
     }
     if (used) continue;
-    return Error(absl::StatusCode::kInvalidArgument,
-                 "UNKNOWN_PARAMETER",
+    return Error(absl::StatusCode::kInvalidArgument, "UNKNOWN_PARAMETER",
                  "no step of the playbook " + playbook->name() + " takes the parameter '" + name +
                      "'; nothing was done");
   }

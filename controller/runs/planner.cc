@@ -38,8 +38,7 @@ absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Pla
   if (request.has_operation()) {
     const std::string name = OperationName(request.operation());
     if (name.empty()) {
-      return Error(absl::StatusCode::kInvalidArgument,
-                   "UNKNOWN_OPERATION",
+      return Error(absl::StatusCode::kInvalidArgument, "UNKNOWN_OPERATION",
                    "the request names no operation that this controller knows; nothing was done");
     }
     playbook.set_name(name);
@@ -50,8 +49,7 @@ absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Pla
   } else {
     const auto found = playbooks.find(request.playbook());
     if (found == playbooks.end()) {
-      return Error(absl::StatusCode::kNotFound,
-                   "PLAYBOOK_NOT_FOUND",
+      return Error(absl::StatusCode::kNotFound, "PLAYBOOK_NOT_FOUND",
                    "there is no playbook '" + request.playbook() +
                        "'; nothing was done; 'mailquench playbook list' names them");
     }
@@ -73,8 +71,7 @@ absl::StatusOr<v1::Plan> FreezePlan(const v1::Playbook& playbook,
                                     const v1::PlanRunRequest& request,
                                     Hosts* hosts) {
   const std::vector<std::string> names(request.hosts().begin(), request.hosts().end());
-  MQ_ASSIGN_OR_RETURN(const std::vector<v1::Host> chosen,
-                      hosts->Choose(request.selector(), names));
+  MQ_ASSIGN_OR_RETURN(const std::vector<v1::Host> chosen, hosts->Choose(request.selector(), names));
   v1::Plan plan;
   *plan.mutable_playbook() = playbook;
   std::size_t next = 0;

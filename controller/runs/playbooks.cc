@@ -20,14 +20,17 @@ namespace {
 constexpr std::size_t kMostBytes = 256 * 1024;
 
 absl::Status Fault(const std::string& file, int line, const std::string& what) {
-  return Error(absl::StatusCode::kInvalidArgument,
-               "BAD_PLAYBOOK",
+  return Error(absl::StatusCode::kInvalidArgument, "BAD_PLAYBOOK",
                file + ":" + std::to_string(line) + ": " + what + "; the playbook was not taken");
 }
 
-int Line(const YAML::Node& node) { return node.Mark().line + 1; }
+int Line(const YAML::Node& node) {
+  return node.Mark().line + 1;
+}
 
-absl::Status OnlyKeys(const YAML::Node& map, const std::string& file, const std::set<std::string>& keys) {
+absl::Status OnlyKeys(const YAML::Node& map,
+                      const std::string& file,
+                      const std::set<std::string>& keys) {
   if (!map.IsMap()) return Fault(file, Line(map), "a map is wanted here");
   std::set<std::string> seen;
   for (const auto& entry : map) {
@@ -39,8 +42,8 @@ absl::Status OnlyKeys(const YAML::Node& map, const std::string& file, const std:
 }
 
 absl::Status ReadStep(const YAML::Node& node, const std::string& file, v1::PlaybookStep* step) {
-  MQ_RETURN_IF_ERROR(OnlyKeys(
-      node, file, {"name", "op", "with", "timeout", "continue_on_failure", "vantage"}));
+  MQ_RETURN_IF_ERROR(
+      OnlyKeys(node, file, {"name", "op", "with", "timeout", "continue_on_failure", "vantage"}));
   if (!node["op"]) return Fault(file, Line(node), "a step needs 'op'");
   const std::string op = node["op"].as<std::string>();
   if (!SetOperation(op, step->mutable_operation())) {

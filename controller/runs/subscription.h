@@ -11,7 +11,8 @@
 namespace mailquench::controller {
 
 struct RunEngine::Subscription {
-  Subscription(std::string run, Callback call) : run_id(std::move(run)), callback(std::move(call)) {}
+  Subscription(std::string run, Callback call)
+      : run_id(std::move(run)), callback(std::move(call)) {}
 
   // Events of several threads may arrive out of order; each holds the whole run, so that an older
   // one is dropped.

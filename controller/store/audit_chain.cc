@@ -9,13 +9,9 @@ namespace {
 // Each field with its length before it, so that no two entries hash the same text.
 std::string HashOf(const v1::AuditEntry& e) {
   std::string text;
-  for (const std::string& field : {std::to_string(e.sequence()),
-                                   std::to_string(e.time().seconds()),
-                                   std::to_string(e.time().nanos()),
-                                   e.actor(),
-                                   e.action(),
-                                   e.detail(),
-                                   e.previous_hash()}) {
+  for (const std::string& field :
+       {std::to_string(e.sequence()), std::to_string(e.time().seconds()),
+        std::to_string(e.time().nanos()), e.actor(), e.action(), e.detail(), e.previous_hash()}) {
     text += std::to_string(field.size()) + ":" + field;
   }
   return Sha256(text);

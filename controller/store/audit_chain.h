@@ -11,7 +11,8 @@
 namespace mailquench::controller {
 
 // Thread-safe. Each entry's hash covers its fields and the hash before it, so that a changed,
-// removed or inserted entry shows. What was cut off at the end does not: keep the last hash elsewhere.
+// removed or inserted entry shows. What was cut off at the end does not: keep the last hash
+// elsewhere.
 class AuditChain {
  public:
   AuditChain(Store* store, Clock* clock) : store_(store), clock_(clock) {}

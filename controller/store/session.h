@@ -26,8 +26,7 @@ absl::Status Store::Guard(const char* what, F work) {
   try {
     return work();
   } catch (const std::exception& e) {
-    return Error(absl::StatusCode::kInternal,
-                 "STORE_FAILED",
+    return Error(absl::StatusCode::kInternal, "STORE_FAILED",
                  std::string("the controller's store could not ") + what + ": " + e.what() +
                      "; what it held before is unchanged; check the disk and its free space");
   }
@@ -60,10 +59,10 @@ absl::Status Store::EachBlob(const char* what,
 template <typename M>
 absl::Status Parse(const std::string& bytes, const char* what, M* message) {
   if (message->ParseFromString(bytes)) return absl::OkStatus();
-  return Error(absl::StatusCode::kDataLoss,
-               "STORE_ROW_UNREADABLE",
-               std::string("the controller's store holds a ") + what +
-                   " that cannot be decoded; it was left as it is; restore the store from a backup");
+  return Error(
+      absl::StatusCode::kDataLoss, "STORE_ROW_UNREADABLE",
+      std::string("the controller's store holds a ") + what +
+          " that cannot be decoded; it was left as it is; restore the store from a backup");
 }
 
 }  // namespace mailquench::controller

@@ -31,8 +31,7 @@ absl::Status Store::Migrate(const std::string& path) {
     *sql_ << "PRAGMA user_version", soci::into(version);
     const std::vector<std::string> migrations = Migrations();
     if (version > static_cast<int>(migrations.size())) {
-      return Error(absl::StatusCode::kFailedPrecondition,
-                   "STORE_IS_NEWER",
+      return Error(absl::StatusCode::kFailedPrecondition, "STORE_IS_NEWER",
                    path + " has schema " + std::to_string(version) + ", this program knows " +
                        std::to_string(migrations.size()) +
                        "; nothing was changed; install the newer controller");
@@ -102,20 +101,17 @@ absl::Status Store::Write(const char* what,
 absl::Status Store::PutHost(const HostRow& row) {
   v1::Host host = row.host;
   host.clear_online();
-  return Write("keep a host",
-               "INSERT OR REPLACE INTO hosts VALUES (:t0, :t1, :n0, :t2, :b)",
-               {host.host_id(), host.name(), row.serial},
-               {host.state()},
-               host.SerializeAsString());
+  return Write("keep a host", "INSERT OR REPLACE INTO hosts VALUES (:t0, :t1, :n0, :t2, :b)",
+               {host.host_id(), host.name(), row.serial}, {host.state()}, host.SerializeAsString());
 }
 
 absl::StatusOr<std::vector<Store::HostRow>> Store::AllHosts() {
   std::vector<HostRow> hosts;
-  MQ_RETURN_IF_ERROR(EachBlob(
-      "read its hosts", "SELECT body FROM hosts ORDER BY name", "", [&](const std::string& bytes) {
-        hosts.emplace_back();
-        return Parse(bytes, "host", &hosts.back().host);
-      }));
+  MQ_RETURN_IF_ERROR(EachBlob("read its hosts", "SELECT body FROM hosts ORDER BY name", "",
+                              [&](const std::string& bytes) {
+                                hosts.emplace_back();
+                                return Parse(bytes, "host", &hosts.back().host);
+                              }));
   MQ_RETURN_IF_ERROR(Guard("read its hosts", [&]() -> absl::Status {
     for (HostRow& row : hosts) {
       const std::string id = row.host.host_id();
@@ -129,16 +125,14 @@ absl::StatusOr<std::vector<Store::HostRow>> Store::AllHosts() {
 // ---- Quarantines
 
 absl::Status Store::PutQuarantine(const v1::FleetQuarantine& q) {
-  return Write("keep a quarantine",
-               "INSERT OR REPLACE INTO quarantines VALUES (:t0, :t1, :t2, :b)",
-               {q.host_id(), q.quarantine().quarantine_id(), q.quarantine().incident_id()},
-               {},
+  return Write("keep a quarantine", "INSERT OR REPLACE INTO quarantines VALUES (:t0, :t1, :t2, :b)",
+               {q.host_id(), q.quarantine().quarantine_id(), q.quarantine().incident_id()}, {},
                q.SerializeAsString());
 }
 
 absl::Status Store::DeleteQuarantinesOf(const std::string& host_id) {
-  return Write(
-      "forget quarantines", "DELETE FROM quarantines WHERE host_id = :t0", {host_id}, {}, "");
+  return Write("forget quarantines", "DELETE FROM quarantines WHERE host_id = :t0", {host_id}, {},
+               "");
 }
 
 absl::StatusOr<std::vector<v1::FleetQuarantine>> Store::Quarantines(const std::string& incident) {
@@ -147,8 +141,7 @@ absl::StatusOr<std::vector<v1::FleetQuarantine>> Store::Quarantines(const std::s
       "read its quarantines",
       incident.empty() ? "SELECT body FROM quarantines ORDER BY rowid"
                        : "SELECT body FROM quarantines WHERE incident_id = :k ORDER BY rowid",
-      incident,
-      [&](const std::string& bytes) {
+      incident, [&](const std::string& bytes) {
         all.emplace_back();
         return Parse(bytes, "quarantine", &all.back());
       }));

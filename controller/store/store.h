@@ -60,7 +60,8 @@ class Store {
   absl::StatusOr<v1::Run> FindRun(const std::string& run_id);  // With its steps.
   absl::StatusOr<std::string> RunOfRequest(const std::string& request_id);
   // Empty incident: all. Newest first.
-  absl::StatusOr<std::vector<std::string>> RunIds(const std::string& incident_id, bool running_only);
+  absl::StatusOr<std::vector<std::string>> RunIds(const std::string& incident_id,
+                                                  bool running_only);
   absl::Status PutCommand(const CommandRow& row);
   absl::StatusOr<CommandRow> FindCommand(const std::string& command_id);
   absl::StatusOr<std::vector<CommandRow>> CommandsOfRun(const std::string& run_id);

@@ -17,14 +17,9 @@ std::int64_t NanosOf(const google::protobuf::Timestamp& time) {
 absl::Status Store::InsertAudit(const v1::AuditEntry& e) {
   return Write("keep an audit entry",
                "INSERT INTO audit VALUES (:n0, :t0, :t1, :t2, :t3, :t4, :t5)",
-               {std::to_string(NanosOf(e.time())),
-                e.actor(),
-                e.action(),
-                e.detail(),
-                ToHex(e.previous_hash()),
-                ToHex(e.hash())},
-               {e.sequence()},
-               "");
+               {std::to_string(NanosOf(e.time())), e.actor(), e.action(), e.detail(),
+                ToHex(e.previous_hash()), ToHex(e.hash())},
+               {e.sequence()}, "");
 }
 
 absl::StatusOr<std::vector<v1::AuditEntry>> Store::AuditEntries(std::int64_t after,
@@ -36,8 +31,7 @@ absl::StatusOr<std::vector<v1::AuditEntry>> Store::AuditEntries(std::int64_t aft
         (sql_->prepare << "SELECT time_ns, actor, action, detail, previous_hash, hash, "
                           "CAST(sequence AS TEXT) || '' FROM audit WHERE sequence > :a "
                           "ORDER BY sequence LIMIT :l",
-         soci::use(from),
-         soci::use(most));
+         soci::use(from), soci::use(most));
     for (const soci::row& row : rows) {
       v1::AuditEntry& e = entries.emplace_back();
       const std::int64_t nanos = std::strtoll(row.get<std::string>(0).c_str(), nullptr, 10);
@@ -71,15 +65,9 @@ absl::StatusOr<v1::AuditEntry> Store::LastAudit() {
 absl::Status Store::InsertToken(const TokenRow& token) {
   return Write("keep a token",
                "INSERT INTO tokens VALUES (:t0, :t1, :t2, :n0, :t3, :n1, :t4, :t5, :t6)",
-               {token.id,
-                token.secret_hash,
-                nlohmann::json(token.labels).dump(),
-                token.created_by,
-                token.used_key_fingerprint,
-                token.certificate_pem,
-                token.host_id},
-               {absl::ToUnixMillis(token.expire), token.revoked ? 1 : 0},
-               "");
+               {token.id, token.secret_hash, nlohmann::json(token.labels).dump(), token.created_by,
+                token.used_key_fingerprint, token.certificate_pem, token.host_id},
+               {absl::ToUnixMillis(token.expire), token.revoked ? 1 : 0}, "");
 }
 
 absl::Status Store::UpdateToken(const TokenRow& token) {
@@ -87,8 +75,7 @@ absl::Status Store::UpdateToken(const TokenRow& token) {
                "UPDATE tokens SET revoked = :n0, key_fingerprint = :t1, certificate_pem = :t2, "
                "host_id = :t3 WHERE token_id = :t0",
                {token.id, token.used_key_fingerprint, token.certificate_pem, token.host_id},
-               {token.revoked ? 1 : 0},
-               "");
+               {token.revoked ? 1 : 0}, "");
 }
 
 absl::StatusOr<std::vector<TokenRow>> Store::AllTokens() {
@@ -101,14 +88,9 @@ absl::StatusOr<std::vector<TokenRow>> Store::AllTokens() {
     soci::statement statement =
         (sql_->prepare << "SELECT token_id, secret_hash, labels, expire_ms, created_by, revoked, "
                           "key_fingerprint, certificate_pem, host_id FROM tokens ORDER BY rowid",
-         soci::into(token.id),
-         soci::into(token.secret_hash),
-         soci::into(labels),
-         soci::into(expire),
-         soci::into(token.created_by),
-         soci::into(revoked),
-         soci::into(token.used_key_fingerprint),
-         soci::into(token.certificate_pem),
+         soci::into(token.id), soci::into(token.secret_hash), soci::into(labels),
+         soci::into(expire), soci::into(token.created_by), soci::into(revoked),
+         soci::into(token.used_key_fingerprint), soci::into(token.certificate_pem),
          soci::into(token.host_id));
     statement.execute(false);
     while (statement.fetch()) {
@@ -127,8 +109,7 @@ absl::StatusOr<TokenRow> Store::FindToken(const std::string& id) {
   for (const TokenRow& token : tokens) {
     if (token.id == id) return token;
   }
-  return Error(absl::StatusCode::kNotFound,
-               "TOKEN_NOT_FOUND",
+  return Error(absl::StatusCode::kNotFound, "TOKEN_NOT_FOUND",
                "there is no token " + id + "; nothing was done; ask an admin for a new one");
 }
 

@@ -13,8 +13,7 @@ v1::Incident Bare(const v1::Incident& incident) {
 }  // namespace
 
 absl::Status Store::InsertIncident(const v1::Incident& incident, const std::string& request_id) {
-  return Write("keep an incident",
-               "INSERT INTO incidents VALUES (:t0, :t1, :n0, :n1, :b)",
+  return Write("keep an incident", "INSERT INTO incidents VALUES (:t0, :t1, :n0, :n1, :b)",
                {incident.incident_id(), request_id},
                {incident.state(), incident.open_time().seconds() * 1000},
                Bare(incident).SerializeAsString());
@@ -23,28 +22,22 @@ absl::Status Store::InsertIncident(const v1::Incident& incident, const std::stri
 absl::Status Store::PutIncident(const v1::Incident& incident) {
   return Write("keep an incident",
                "UPDATE incidents SET state = :n0, body = :b WHERE incident_id = :t0",
-               {incident.incident_id()},
-               {incident.state()},
-               Bare(incident).SerializeAsString());
+               {incident.incident_id()}, {incident.state()}, Bare(incident).SerializeAsString());
 }
 
 absl::StatusOr<v1::Incident> Store::FindIncident(const std::string& id) {
   const std::lock_guard<std::recursive_mutex> lock(mu_);
   v1::Incident incident;
-  MQ_RETURN_IF_ERROR(EachBlob("read an incident",
-                              "SELECT body FROM incidents WHERE incident_id = :k",
-                              id,
-                              [&](const std::string& b) { return Parse(b, "incident", &incident); }));
+  MQ_RETURN_IF_ERROR(
+      EachBlob("read an incident", "SELECT body FROM incidents WHERE incident_id = :k", id,
+               [&](const std::string& b) { return Parse(b, "incident", &incident); }));
   if (incident.incident_id().empty()) {
-    return Error(absl::StatusCode::kNotFound,
-                 "INCIDENT_NOT_FOUND",
+    return Error(absl::StatusCode::kNotFound, "INCIDENT_NOT_FOUND",
                  "there is no incident " + id +
                      "; nothing was done; 'mailquench incident list' names those that there are");
   }
   MQ_RETURN_IF_ERROR(EachBlob(
-      "read an incident",
-      "SELECT body FROM obligations WHERE incident_id = :k ORDER BY rowid",
-      id,
+      "read an incident", "SELECT body FROM obligations WHERE incident_id = :k ORDER BY rowid", id,
       [&](const std::string& b) { return Parse(b, "obligation", incident.add_obligations()); }));
   MQ_ASSIGN_OR_RETURN(const std::vector<std::string> runs, RunIds(id, false));
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) incident.add_run_ids(*run);
@@ -70,8 +63,7 @@ absl::StatusOr<std::vector<v1::Incident>> Store::AllIncidents(bool include_close
     soci::rowset<std::string> rows =
         (sql_->prepare << "SELECT incident_id FROM incidents WHERE :a = 1 OR state <> :c "
                           "ORDER BY open_ms DESC, rowid DESC",
-         soci::use(all),
-         soci::use(closed));
+         soci::use(all), soci::use(closed));
     for (const std::string& id : rows) ids.push_back(id);
     return absl::OkStatus();
   }));
@@ -87,9 +79,7 @@ absl::Status Store::PutObligation(const std::string& incident_id, const v1::Obli
   return Write("keep an obligation",
                "INSERT INTO obligations VALUES (:t0, :t1, :t2, :n0, :b) ON CONFLICT "
                "(obligation_id) DO UPDATE SET state = excluded.state, body = excluded.body",
-               {o.obligation_id(), incident_id, o.host_id()},
-               {o.state()},
-               o.SerializeAsString());
+               {o.obligation_id(), incident_id, o.host_id()}, {o.state()}, o.SerializeAsString());
 }
 
 absl::StatusOr<v1::Obligation> Store::FindObligation(const std::string& id,
@@ -101,9 +91,7 @@ absl::StatusOr<v1::Obligation> Store::FindObligation(const std::string& id,
     return sql_->got_data() ? absl::OkStatus() : absl::NotFoundError("no such obligation");
   }));
   MQ_RETURN_IF_ERROR(
-      EachBlob("read an obligation",
-               "SELECT body FROM obligations WHERE obligation_id = :k",
-               id,
+      EachBlob("read an obligation", "SELECT body FROM obligations WHERE obligation_id = :k", id,
                [&](const std::string& b) { return Parse(b, "obligation", &obligation); }));
   return obligation;
 }
@@ -112,8 +100,7 @@ absl::StatusOr<std::vector<v1::Obligation>> Store::ObligationsOfHost(const std::
   std::vector<v1::Obligation> all;
   MQ_RETURN_IF_ERROR(EachBlob("read obligations",
                               "SELECT body FROM obligations WHERE host_id = :k ORDER BY rowid",
-                              host_id,
-                              [&](const std::string& b) {
+                              host_id, [&](const std::string& b) {
                                 all.emplace_back();
                                 return Parse(b, "obligation", &all.back());
                               }));

@@ -16,8 +16,7 @@ v1::Run WithoutSteps(const v1::Run& run) {
 
 absl::Status Store::InsertRun(const v1::Run& run, const std::string& request_id) {
   return Transaction([&]() -> absl::Status {
-    MQ_RETURN_IF_ERROR(Write("keep a run",
-                             "INSERT INTO runs VALUES (:t0, :t1, :t2, :n0, :n1, :b)",
+    MQ_RETURN_IF_ERROR(Write("keep a run", "INSERT INTO runs VALUES (:t0, :t1, :t2, :n0, :n1, :b)",
                              {run.run_id(), request_id, run.incident_id()},
                              {run.state(), run.start_time().seconds() * 1000},
                              WithoutSteps(run).SerializeAsString()));
@@ -31,34 +30,28 @@ absl::Status Store::InsertRun(const v1::Run& run, const std::string& request_id)
 }
 
 absl::Status Store::PutRun(const v1::Run& run) {
-  return Write("keep a run",
-               "UPDATE runs SET state = :n0, incident_id = :t1, body = :b WHERE run_id = :t0",
-               {run.run_id(), run.incident_id()},
-               {run.state()},
-               WithoutSteps(run).SerializeAsString());
+  return Write(
+      "keep a run", "UPDATE runs SET state = :n0, incident_id = :t1, body = :b WHERE run_id = :t0",
+      {run.run_id(), run.incident_id()}, {run.state()}, WithoutSteps(run).SerializeAsString());
 }
 
 absl::Status Store::PutStep(const std::string& run_id,
                             const std::string& host_id,
                             const v1::HostStep& step) {
   return Write("keep a step of a run",
-               "INSERT OR REPLACE INTO run_steps VALUES (:t0, :t1, :n0, :b)",
-               {run_id, host_id},
-               {step.step()},
-               step.SerializeAsString());
+               "INSERT OR REPLACE INTO run_steps VALUES (:t0, :t1, :n0, :b)", {run_id, host_id},
+               {step.step()}, step.SerializeAsString());
 }
 
 absl::StatusOr<v1::Run> Store::FindRun(const std::string& run_id) {
   v1::Run run;
   const std::lock_guard<std::recursive_mutex> lock(mu_);
-  MQ_RETURN_IF_ERROR(EachBlob(
-      "read a run", "SELECT body FROM runs WHERE run_id = :k", run_id, [&](const std::string& b) {
-        return Parse(b, "run", &run);
-      }));
+  MQ_RETURN_IF_ERROR(EachBlob("read a run", "SELECT body FROM runs WHERE run_id = :k", run_id,
+                              [&](const std::string& b) { return Parse(b, "run", &run); }));
   if (run.run_id().empty()) {
-    return Error(absl::StatusCode::kNotFound,
-                 "RUN_NOT_FOUND",
-                 "there is no run " + run_id + "; 'mailquench run list' names those that there are");
+    return Error(
+        absl::StatusCode::kNotFound, "RUN_NOT_FOUND",
+        "there is no run " + run_id + "; 'mailquench run list' names those that there are");
   }
   std::map<std::string, v1::RunHost*> hosts;
   for (v1::RunHost& host : *run.mutable_hosts()) hosts[host.host_id()] = &host;
@@ -67,9 +60,7 @@ absl::StatusOr<v1::Run> Store::FindRun(const std::string& run_id) {
     soci::blob blob(*sql_);
     soci::statement statement =
         (sql_->prepare << "SELECT host_id, body FROM run_steps WHERE run_id = :r ORDER BY step",
-         soci::use(run_id),
-         soci::into(host_id),
-         soci::into(blob));
+         soci::use(run_id), soci::into(host_id), soci::into(blob));
     statement.execute(false);
     while (statement.fetch()) {
       const auto host = hosts.find(host_id);
@@ -99,9 +90,7 @@ absl::StatusOr<std::vector<std::string>> Store::RunIds(const std::string& incide
     soci::rowset<std::string> rows =
         (sql_->prepare << "SELECT run_id FROM runs WHERE (:i = '' OR incident_id = :j) AND "
                           "(:r = 0 OR state = 1) ORDER BY start_ms DESC, rowid DESC",
-         soci::use(incident_id),
-         soci::use(incident_id),
-         soci::use(running));
+         soci::use(incident_id), soci::use(incident_id), soci::use(running));
     for (const std::string& id : rows) ids.push_back(id);
     return absl::OkStatus();
   }));
@@ -109,11 +98,12 @@ absl::StatusOr<std::vector<std::string>> Store::RunIds(const std::string& incide
 }
 
 absl::Status Store::PutCommand(const CommandRow& row) {
-  return Write("keep a command",
-               "INSERT OR REPLACE INTO commands VALUES (:t0, :t1, :t2, :n0, :t3, :n1, :n2, :n3, :b)",
-               {row.command_id, row.run_id, row.host_id, row.sent_to},
-               {row.step, row.outside ? 1 : 0, row.sent ? 1 : 0, row.answered ? 1 : 0},
-               row.report.SerializeAsString());
+  return Write(
+      "keep a command",
+      "INSERT OR REPLACE INTO commands VALUES (:t0, :t1, :t2, :n0, :t3, :n1, :n2, :n3, :b)",
+      {row.command_id, row.run_id, row.host_id, row.sent_to},
+      {row.step, row.outside ? 1 : 0, row.sent ? 1 : 0, row.answered ? 1 : 0},
+      row.report.SerializeAsString());
 }
 
 namespace {
@@ -129,16 +119,9 @@ absl::StatusOr<std::vector<CommandRow>> ReadCommands(soci::session& sql,
       (sql.prepare << "SELECT command_id, run_id, host_id, step, sent_to, outside, sent, answered, "
                       "body FROM commands WHERE " +
                           where,
-       soci::use(key),
-       soci::into(row.command_id),
-       soci::into(row.run_id),
-       soci::into(row.host_id),
-       soci::into(row.step),
-       soci::into(row.sent_to),
-       soci::into(outside),
-       soci::into(sent),
-       soci::into(answered),
-       soci::into(blob));
+       soci::use(key), soci::into(row.command_id), soci::into(row.run_id), soci::into(row.host_id),
+       soci::into(row.step), soci::into(row.sent_to), soci::into(outside), soci::into(sent),
+       soci::into(answered), soci::into(blob));
   statement.execute(false);
   while (statement.fetch()) {
     row.outside = outside != 0;

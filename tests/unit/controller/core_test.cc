@@ -35,7 +35,8 @@ class FakeLink final : public FleetLink {
   std::vector<v1::Command> Commands(const std::string& host = "") const {
     std::vector<v1::Command> commands;
     for (const auto& [to, message] : sent) {
-      if (message.has_command() && (host.empty() || to == host)) commands.push_back(message.command());
+      if (message.has_command() && (host.empty() || to == host))
+        commands.push_back(message.command());
     }
     return commands;
   }
@@ -50,7 +51,8 @@ class CoreTest : public ::testing::Test {
     folder_ = mkdtemp(name);
     OpenCore();
     for (const char* id : {"a", "b", "c"}) {
-      ASSERT_TRUE(core_->UpsertEnrolledHost(id, std::string("mx-") + id, {{"role", "edge"}}, "1").ok());
+      ASSERT_TRUE(
+          core_->UpsertEnrolledHost(id, std::string("mx-") + id, {{"role", "edge"}}, "1").ok());
       Connect(id);
     }
   }
@@ -178,7 +180,8 @@ TEST_F(CoreTest, AnOfflineHostNeitherBlocksNorVanishes) {
 TEST_F(CoreTest, AMistypedSelectorMatchesNoHostAndNothingIsDone) {
   const auto run = StartOne(Status(), "", "rol=edge");
   EXPECT_EQ(ReasonOf(run.status()), "NO_HOST_MATCHED");
-  EXPECT_THAT(std::string(run.status().message()), ::testing::HasSubstr("no host has a label 'rol'"));
+  EXPECT_THAT(std::string(run.status().message()),
+              ::testing::HasSubstr("no host has a label 'rol'"));
   EXPECT_TRUE(link_.sent.empty());
 }
 
@@ -284,20 +287,35 @@ TEST_F(CoreTest, WithoutAVantageTheVerdictIsUnknownAndWithOneAnOpenRelayFailsThe
     Connect("v", outside);
     answered_ = link_.sent.size();
     const auto run = Start("lockdown", "", {"mx-a"});
-    while (link_.Commands().back().operation().has_relay_probe() == false) AnswerAll();
+    for (int step = 0; step < 2; ++step) {
+      core_->events().OnReport("a", Report(link_.Commands("a").back(), v1::OUTCOME_SUCCEEDED));
+    }
     const v1::Command inside = link_.Commands("a").back();
     v1::OperationReport report = Report(inside, v1::OUTCOME_SUCCEEDED);
     auto* seen = report.mutable_result()->mutable_relay_probe()->add_listeners();
     seen->set_target("0.0.0.0:25");
     seen->set_verdict(v1::RELAY_VERDICT_CLOSED);
-    if (Get(run->run_id()).state() == v1::RUN_STATE_RUNNING) core_->events().OnReport("a", report);
+    core_->events().OnReport("a", report);
     if (std::string(address) == "10.1.9.9") {  // Trusted, so that it is no stranger.
       EXPECT_TRUE(link_.Commands("v").empty());
-      EXPECT_EQ(Get(run->run_id()).state(), v1::RUN_STATE_SUCCEEDED);
+      const v1::Run blind = Get(run->run_id());
+      EXPECT_EQ(blind.state(), v1::RUN_STATE_SUCCEEDED);
+      EXPECT_EQ(blind.hosts(0).steps(2).report().result().relay_probe().listeners(0).verdict(),
+                v1::RELAY_VERDICT_UNKNOWN);
       continue;
     }
     ASSERT_EQ(link_.Commands("v").size(), 1u);
     EXPECT_EQ(link_.Commands("v")[0].operation().relay_probe().targets(0), "10.1.0.5:25");
+    report = Report(link_.Commands("v")[0], v1::OUTCOME_SUCCEEDED);
+    seen = report.mutable_result()->mutable_relay_probe()->add_listeners();
+    seen->set_target("10.1.0.5:25");
+    seen->set_verdict(v1::RELAY_VERDICT_OPEN);
+    core_->events().OnReport("v", report);
+    const v1::Run ended = Get(run->run_id());
+    EXPECT_EQ(ended.state(), v1::RUN_STATE_FAILED);
+    const v1::OperationReport& merged = ended.hosts(0).steps(2).report();
+    ASSERT_EQ(merged.result().relay_probe().listeners_size(), 1);
+    EXPECT_TRUE(merged.result().relay_probe().listeners(0).outside());
   }
 }
 
@@ -360,9 +378,11 @@ TEST_F(CoreTest, ARefillingQueueSendsTheIncidentBack) {
 TEST_F(CoreTest, ARefillAfterRestoreLocksThatHostAgain) {
   const auto run = Start("restore", "", {"mx-b"});
   ASSERT_TRUE(run.ok()) << run.status();
-  while (Get(run->run_id()).state() == v1::RUN_STATE_RUNNING) AnswerAll(v1::WATCH_VERDICT_REFILLING);
+  while (Get(run->run_id()).state() == v1::RUN_STATE_RUNNING)
+    AnswerAll(v1::WATCH_VERDICT_REFILLING);
   bool locked = false;
-  for (const v1::Command& command : link_.Commands("b")) locked |= command.operation().has_relay_lock();
+  for (const v1::Command& command : link_.Commands("b"))
+    locked |= command.operation().has_relay_lock();
   EXPECT_TRUE(locked);
   EXPECT_TRUE(link_.Commands("a").empty());
 }
@@ -386,8 +406,9 @@ TEST_F(CoreTest, ATamperedAuditEntryIsFound) {
   core_.reset();
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((folder_ + "/store").c_str(), &db), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(db, "UPDATE audit SET actor='eve' WHERE sequence=4", nullptr, nullptr, nullptr),
-            SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(db, "UPDATE audit SET actor='eve' WHERE sequence=4", nullptr, nullptr, nullptr),
+      SQLITE_OK);
   sqlite3_close(db);
   OpenCore();
   const auto verdict = core_->VerifyAudit();
@@ -422,7 +443,8 @@ TEST_F(CoreTest, ABannedHostIsCutAndMayNotComeBack) {
 TEST_F(CoreTest, AWatcherSeesTheRunNowAndEachChangeUntilItsEnd) {
   const auto run = StartOne(Status(), "", "name=mx-a");
   std::vector<v1::RunEvent> events;
-  const auto id = core_->Subscribe(run->run_id(), [&](const v1::RunEvent& e) { events.push_back(e); });
+  const auto id =
+      core_->Subscribe(run->run_id(), [&](const v1::RunEvent& e) { events.push_back(e); });
   ASSERT_TRUE(id.ok());
   AnswerAll();
   core_->Unsubscribe(*id);

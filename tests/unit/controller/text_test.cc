@@ -26,9 +26,12 @@ TEST(Selectors, EveryFormMatchesAsDocumented) {
 }
 
 TEST(Selectors, AFaultIsSaidWithItsColumn) {
-  for (const auto& [text, column] : std::map<std::string, std::string>{
-           {"role=", "column 6"}, {"site in fra", "column 9"}, {"a,,b", "column 3"},
-           {"role edge", "column 6"}, {"site in (fra", "column 13"}}) {
+  for (const auto& [text, column] :
+       std::map<std::string, std::string>{{"role=", "column 6"},
+                                          {"site in fra", "column 9"},
+                                          {"a,,b", "column 3"},
+                                          {"role edge", "column 6"},
+                                          {"site in (fra", "column 13"}}) {
     const auto selector = Selector::Parse(text);
     EXPECT_EQ(ReasonOf(selector.status()), "BAD_SELECTOR") << text;
     EXPECT_THAT(std::string(selector.status().message()), HasSubstr(column + ":")) << text;
@@ -52,7 +55,8 @@ TEST(Playbooks, BadYamlIsRefusedWithFileAndLine) {
            {"name: x\nsteps: [\n", "f.yaml:"},
            {"name: x\nbogus: 1\n", "f.yaml:2: unknown key 'bogus'"},
            {head + "  - op: queue.burn\n", "f.yaml:3: there is no operation 'queue.burn'"},
-           {head + "  - op: queue.watch\n    with: {sample: 5}\n", "f.yaml:4: there is no 'sample'"},
+           {head + "  - op: queue.watch\n    with: {sample: 5}\n",
+            "f.yaml:4: there is no 'sample'"},
            {head + "  - op: queue.watch\n    with: {interval: soon}\n", "f.yaml:4: 'soon'"},
            {head + "  - op: relay.lock\n    with: {mode: ajar}\n", "f.yaml:4: 'ajar'"},
            {head + "  - op: queue.survey\n    vantage: role=v\n", "f.yaml:4: 'vantage'"},
@@ -66,7 +70,8 @@ TEST(Playbooks, BadYamlIsRefusedWithFileAndLine) {
 
 TEST(Parameters, TheyReachTheStepsThatHaveSuchAField) {
   v1::Playbook playbook = LoadPlaybooks("")->at("contain");
-  ASSERT_TRUE(ApplyParameters({{"mode", "listed"}, {"clients", "10.0.0.1,10.0.0.2"}}, &playbook).ok());
+  ASSERT_TRUE(
+      ApplyParameters({{"mode", "listed"}, {"clients", "10.0.0.1,10.0.0.2"}}, &playbook).ok());
   EXPECT_EQ(playbook.steps(1).operation().contain().mode(), v1::RELAY_MODE_LISTED);
   EXPECT_EQ(playbook.steps(1).operation().contain().clients_size(), 2);
   EXPECT_EQ(ReasonOf(ApplyParameters({{"mood", "x"}}, &playbook)), "UNKNOWN_PARAMETER");
