@@ -1,0 +1,190 @@
+#include "controller/incidents/incidents.h"
+
+#include <set>
+
+#include "common/status/error.h"
+#include "controller/store/ids.h"
+
+namespace mailquench::controller {
+namespace {
+
+void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
+  const std::int64_t nanos = absl::ToUnixNanos(now);
+  time->set_seconds(nanos / 1000000000);
+  time->set_nanos(static_cast<std::int32_t>(nanos % 1000000000));
+}
+
+absl::Status Missing(const std::string& what) {
+  return Error(absl::StatusCode::kInvalidArgument, "MISSING_REASON", what + "; nothing was changed");
+}
+
+}  // namespace
+
+void Incidents::Note(v1::Incident* incident, const std::string& actor, const std::string& text) {
+  v1::TimelineEntry* entry = incident->add_timeline();
+  Stamp(clock_->Now(), entry->mutable_time());
+  entry->set_actor(actor);
+  entry->set_text(text);
+}
+
+absl::StatusOr<v1::Incident> Incidents::Edit(const std::string& id, const Change& change) {
+  const std::lock_guard<std::recursive_mutex> lock(mu_);
+  MQ_ASSIGN_OR_RETURN(v1::Incident incident, store_->FindIncident(id));
+  if (incident.state() == v1::INCIDENT_STATE_CLOSED) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "INCIDENT_CLOSED",
+                 "the incident " + id + " is closed; nothing was changed; open a new one");
+  }
+  MQ_RETURN_IF_ERROR(change(&incident));
+  MQ_RETURN_IF_ERROR(store_->PutIncident(incident));
+  return store_->FindIncident(id);
+}
+
+absl::StatusOr<v1::Incident> Incidents::Open(const std::string& title,
+                                             const std::string& request_id,
+                                             const std::string& actor) {
+  const std::lock_guard<std::recursive_mutex> lock(mu_);
+  const std::string request = request_id.empty() ? NewId() : request_id;
+  const absl::StatusOr<std::string> before = store_->IncidentOfRequest(request);
+  if (before.ok()) return store_->FindIncident(*before);
+  if (!absl::IsNotFound(before.status())) return before.status();
+  v1::Incident incident;
+  incident.set_incident_id(NewId());
+  incident.set_title(title.empty() ? "mail abuse" : title);
+  incident.set_state(v1::INCIDENT_STATE_OPEN);
+  incident.set_opened_by(actor);
+  Stamp(clock_->Now(), incident.mutable_open_time());
+  Note(&incident, actor, "opened: " + incident.title());
+  MQ_RETURN_IF_ERROR(store_->InsertIncident(incident, request));
+  return incident;
+}
+
+absl::StatusOr<v1::Incident> Incidents::AddNote(const v1::AddNoteRequest& request,
+                                                const std::string& actor) {
+  return Edit(request.incident_id(), [&](v1::Incident* incident) {
+    Note(incident, actor, request.text());
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Incident> Incidents::AddCause(const v1::AddCauseRequest& request,
+                                                 const std::string& actor) {
+  static const std::set<std::string> kKinds = {
+      "account", "client", "local_user", "open_relay", "other"};
+  if (kKinds.count(request.kind()) == 0 || request.value().empty()) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "BAD_CAUSE",
+                 "'" + request.kind() + "' with value '" + request.value() +
+                     "' is no cause: the kind is account, client, local_user, open_relay or other, "
+                     "and the value is not empty; nothing was changed");
+  }
+  return Edit(request.incident_id(), [&](v1::Incident* incident) {
+    for (const v1::Cause& cause : incident->causes()) {
+      if (cause.kind() == request.kind() && cause.value() == request.value()) {
+        return absl::OkStatus();
+      }
+    }
+    v1::Cause* cause = incident->add_causes();
+    cause->set_cause_id(NewId());
+    cause->set_kind(request.kind());
+    cause->set_value(request.value());
+    Note(incident, actor, "cause: " + request.kind() + " " + request.value());
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Incident> Incidents::ResolveCause(const v1::ResolveCauseRequest& request,
+                                                     const std::string& actor) {
+  if (request.how().empty()) return Missing("say how the cause was resolved");
+  return Edit(request.incident_id(), [&](v1::Incident* incident) {
+    for (v1::Cause& cause : *incident->mutable_causes()) {
+      if (cause.cause_id() != request.cause_id()) continue;
+      cause.set_resolved(true);
+      cause.set_how(request.how());
+      Note(incident, actor, "cause resolved: " + cause.kind() + " " + cause.value() + ", " + cause.how());
+      return absl::OkStatus();
+    }
+    return Error(absl::StatusCode::kNotFound,
+                 "CAUSE_NOT_FOUND",
+                 "the incident has no cause " + request.cause_id() + "; nothing was changed");
+  });
+}
+
+absl::StatusOr<v1::Incident> Incidents::Waive(const v1::WaiveObligationRequest& request,
+                                              const std::string& actor) {
+  if (request.reason().empty()) return Missing("an obligation is waived only with a reason");
+  return Edit(request.incident_id(), [&](v1::Incident* incident) {
+    for (v1::Obligation& obligation : *incident->mutable_obligations()) {
+      if (obligation.obligation_id() != request.obligation_id()) continue;
+      if (obligation.state() != v1::Obligation::STATE_OUTSTANDING) return absl::OkStatus();
+      obligation.set_state(v1::Obligation::STATE_WAIVED);
+      obligation.set_reason(request.reason());
+      Note(incident, actor, "waived: " + obligation.obligation_id() + ", " + request.reason());
+      return store_->PutObligation(incident->incident_id(), obligation);
+    }
+    return Error(absl::StatusCode::kNotFound,
+                 "OBLIGATION_NOT_FOUND",
+                 "the incident has no obligation " + request.obligation_id() +
+                     "; nothing was changed");
+  });
+}
+
+absl::StatusOr<v1::Incident> Incidents::Close(const v1::CloseIncidentRequest& request,
+                                              const std::string& actor) {
+  return Edit(request.incident_id(), [&](v1::Incident* incident) {
+    std::string outstanding;
+    for (const v1::Obligation& o : incident->obligations()) {
+      if (o.state() != v1::Obligation::STATE_OUTSTANDING) continue;
+      outstanding += (outstanding.empty() ? "" : ", ") + o.obligation_id() + " (" + o.operation() +
+                     " on " + o.host_name() + ")";
+    }
+    if (!outstanding.empty()) {
+      return Error(absl::StatusCode::kFailedPrecondition,
+                   "OBLIGATION_OUTSTANDING",
+                   "these settings are still as the incident changed them: " + outstanding +
+                       "; the incident stays open; restore them, or waive each with a reason");
+    }
+    incident->set_state(v1::INCIDENT_STATE_CLOSED);
+    Stamp(clock_->Now(), incident->mutable_close_time());
+    Note(incident, actor, "closed: " + request.summary());
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Incidents::AllowRestore(const std::string& incident_id,
+                                     const v1::Restore& restore,
+                                     const std::string& actor) {
+  std::string open;
+  const absl::StatusOr<v1::Incident> edited = Edit(incident_id, [&](v1::Incident* incident) {
+    for (v1::Cause& cause : *incident->mutable_causes()) {
+      if (cause.resolved()) continue;
+      for (const v1::RestoreDecision& decision : restore.decisions()) {
+        const std::string setting = " " + decision.instance() + " " + decision.key();
+        const bool named = cause.value().size() > setting.size() &&
+                           cause.value().compare(cause.value().size() - setting.size(),
+                                                 std::string::npos,
+                                                 setting) == 0;
+        if (cause.kind() != "open_relay" || !named || decision.reason().empty() ||
+            decision.choice() != v1::RESTORE_CHOICE_KEEP_AS_FIX) {
+          continue;
+        }
+        cause.set_resolved(true);
+        cause.set_how("kept as fix: " + decision.reason());
+        Note(incident, actor, "cause resolved: open_relay " + cause.value() + ", " + cause.how());
+      }
+      if (!cause.resolved()) {
+        open += (open.empty() ? "" : ", ") + cause.kind() + " " + cause.value();
+      }
+    }
+    return absl::OkStatus();
+  });
+  if (!edited.ok()) return edited.status();
+  if (open.empty()) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "CAUSE_UNRESOLVED",
+               "restore waits for these causes: " + open +
+                   "; nothing was restored; block each, keep its setting as a fix, or mark it as "
+                   "resolved with how");
+}
+
+}  // namespace mailquench::controller

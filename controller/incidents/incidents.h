@@ -1,0 +1,72 @@
+// Incidents: their state, timeline, causes and obligations, drawn from requests and reports.
+#ifndef MAILQUENCH_CONTROLLER_INCIDENTS_INCIDENTS_H_
+#define MAILQUENCH_CONTROLLER_INCIDENTS_INCIDENTS_H_
+
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "common/clock/clock.h"
+#include "controller/store/store.h"
+
+namespace mailquench::controller {
+
+// Thread-safe. Every change is in the store when it returns.
+class Incidents {
+ public:
+  Incidents(Store* store, Clock* clock) : store_(store), clock_(clock) {}
+
+  absl::StatusOr<v1::Incident> Open(const std::string& title,
+                                    const std::string& request_id,
+                                    const std::string& actor);
+  absl::StatusOr<v1::Incident> AddNote(const v1::AddNoteRequest& request, const std::string& actor);
+  absl::StatusOr<v1::Incident> AddCause(const v1::AddCauseRequest& request,
+                                        const std::string& actor);
+  absl::StatusOr<v1::Incident> ResolveCause(const v1::ResolveCauseRequest& request,
+                                            const std::string& actor);
+  absl::StatusOr<v1::Incident> Waive(const v1::WaiveObligationRequest& request,
+                                     const std::string& actor);
+  // kFailedPrecondition/OBLIGATION_OUTSTANDING, naming them.
+  absl::StatusOr<v1::Incident> Close(const v1::CloseIncidentRequest& request,
+                                     const std::string& actor);
+
+  // Whether `restore` may begin. Decisions that keep a value as fix resolve its open-relay cause.
+  // kFailedPrecondition/CAUSE_UNRESOLVED.
+  absl::Status AllowRestore(const std::string& incident_id,
+                            const v1::Restore& restore,
+                            const std::string& actor);
+
+  // From runs. Reports may come twice.
+  void RunStarted(const v1::Run& run);
+  void RunEnded(const v1::Run& run);
+  void Reported(const v1::Run& run,
+                const std::string& host_id,
+                const std::string& host_name,
+                const v1::Operation* operation,
+                const v1::OperationReport& report);
+
+ private:
+  using Change = std::function<absl::Status(v1::Incident*)>;
+  absl::StatusOr<v1::Incident> Edit(const std::string& id, const Change& change);
+  void Note(v1::Incident* incident, const std::string& actor, const std::string& text);
+  void Owe(const std::string& incident_id,
+           const std::string& host_id,
+           const std::string& host_name,
+           const std::string& operation,
+           const v1::ChangeResult& change);
+  void SettleObligations(const std::string& host_id,
+                         const v1::Restore* asked,
+                         const v1::OperationReport& report);
+  std::string IncidentOfLocal(const std::string& host_name, const v1::OperationReport& report);
+  void SeeQuarantines(const std::string& host_id,
+                      const std::string& host_name,
+                      const v1::OperationReport& report);
+
+  Store* const store_;
+  Clock* const clock_;
+  std::recursive_mutex mu_;
+};
+
+}  // namespace mailquench::controller
+
+#endif  // MAILQUENCH_CONTROLLER_INCIDENTS_INCIDENTS_H_
