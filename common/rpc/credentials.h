@@ -57,7 +57,8 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentials(
 
 // First contact: connects to `address` (host:port) by plain TLS, and takes the CA of the chain that
 // it is shown if and only if the SHA-256 of the CA's SPKI is `ca_spki_sha256` (hex). Blocks, at
-// most `timeout`. Errors: UNAVAILABLE / ENROLMENT_UNREACHABLE, UNAUTHENTICATED / CA_PIN_MISMATCH.
+// most `timeout` after the name is resolved. Errors: UNAVAILABLE / ENROLMENT_UNREACHABLE,
+// UNAUTHENTICATED / CA_PIN_MISMATCH.
 absl::StatusOr<std::string> FetchPinnedCa(const std::string& address,
                                           const std::string& ca_spki_sha256,
                                           absl::Duration timeout = absl::Seconds(10));
