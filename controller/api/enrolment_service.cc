@@ -1,7 +1,6 @@
 #include <spdlog/spdlog.h>
 
 #include <mutex>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "common/identity/certificate.h"
@@ -62,11 +61,6 @@ class EnrolmentService final : public v1::Enrolment::Service {
                         identity::ParseCertificate(enrolled.certificate_pem));
     MQ_RETURN_IF_ERROR(core_->UpsertEnrolledHost(enrolled.host_id, request.hostname(),
                                                  enrolled.labels, info.serial));
-    const nlohmann::json detail = {{"host_id", enrolled.host_id},
-                                   {"name", request.hostname()},
-                                   {"serial", info.serial},
-                                   {"repeated", enrolled.repeated}};
-    MQ_RETURN_IF_ERROR(core_->Audit("enrolment", "Enrol", detail.dump()));
     spdlog::info("host {} enrolled as {}", request.hostname(), enrolled.host_id);
     response->set_certificate_pem(enrolled.certificate_pem);
     response->set_ca_pem(enrolled.ca_pem);
