@@ -37,10 +37,3 @@ if(TARGET mailquench::rpc)
   install(FILES ${_man}/completion.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _mailquench)
   install(FILES ${_man}/completion.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d RENAME mailquench.fish)
 endif()
-
-option(MAILQUENCH_PCH "Precompile gRPC's and CLI11's headers for the CLI (quicker without ccache)" OFF)
-if(MAILQUENCH_PCH)
-  target_precompile_headers(mailquench_cli PRIVATE <CLI/CLI.hpp> <grpcpp/grpcpp.h> <memory> <string> <vector>
-    ${CMAKE_BINARY_DIR}/generated/mailquench/v1/fleet.grpc.pb.h ${CMAKE_BINARY_DIR}/generated/mailquench/v1/runs.grpc.pb.h
-    ${CMAKE_BINARY_DIR}/generated/mailquench/v1/incidents.grpc.pb.h)
-endif()
