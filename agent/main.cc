@@ -7,9 +7,11 @@
 
 #include "agent/app/agent.h"
 #include "common/fault/fault_point.h"
+#include "common/rpc/credentials.h"
 
 int main(int argc, char** argv) {
   using namespace mailquench::agent;
+  mailquench::rpc::ForbidTls12();  // Before the first call of gRPC.
   spdlog::set_default_logger(spdlog::stderr_logger_mt("agent"));
   CLI::App app{
       "Examples:\n  mailquench-agent enrol --controller mail-control:7444 --token-file /run/token\n"

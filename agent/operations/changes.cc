@@ -124,11 +124,30 @@ absl::StatusOr<RestorePlan> Executor::PlanRestoreOf(const v1::Restore& request,
           absl::StatusCode::kInvalidArgument, "REASON_MISSING",
           absl::StrCat("the decision on ", decision.key(), " has no reason; nothing was restored"));
   }
+  // The cause stays shut: a block is put back only where its snapshot is named; sender.unblock
+  // lifts it.
+  const auto stays = [&](const Journal::Change& change) {
+    return wanted.empty() && change.snapshot.operation() == "sender.block";
+  };
   std::vector<v1::Setting> settings;
-  for (const auto& change : outstanding)
+  for (const auto& change : outstanding) {
+    if (stays(change)) continue;
     settings.insert(settings.end(), change.snapshot.settings().begin(),
                     change.snapshot.settings().end());
-  return mail_.PlanRestore(settings, {request.decisions().begin(), request.decisions().end()});
+  }
+  MQ_ASSIGN_OR_RETURN(RestorePlan plan, mail_.PlanRestore(settings, {request.decisions().begin(),
+                                                                     request.decisions().end()}));
+  for (const auto& change : outstanding) {
+    if (!stays(change)) continue;
+    for (const v1::Setting& setting : change.snapshot.settings()) {
+      v1::RestoredSetting* kept = plan.result.add_settings();
+      *kept->mutable_setting() = setting;
+      kept->set_state(v1::RestoredSetting::STATE_KEPT_AS_FIX);
+      kept->set_why("blocks a cause of the incident; sender.unblock lifts it");
+      plan.result.set_kept_as_fix(plan.result.kept_as_fix() + 1);
+    }
+  }
+  return plan;
 }
 
 absl::StatusOr<v1::RestoreResult> Executor::DoRestore(const v1::Command& command,

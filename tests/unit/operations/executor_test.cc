@@ -188,6 +188,18 @@ TEST(Restore, LeavesASettingThatSomebodyChangedSinceAndKeepsItsSnapshotOutstandi
   EXPECT_EQ((*rig.journal->Outstanding())[0].snapshot.snapshot_id(), "c1.lock");
 }
 
+TEST(Restore, KeepsABlockUnlessItsSnapshotIsNamed) {
+  Rig rig;
+  rig.Do("c1", "sender.block", R"({"account":"alice"})");
+  const auto report = rig.Do("c2", "restore");
+  EXPECT_EQ(report.result().restore().kept_as_fix(), 1);
+  EXPECT_EQ(rig.mail->Get("blocks"), "alice\n");
+  EXPECT_TRUE(rig.journal->Outstanding()->empty());
+  rig.Do("c3", "sender.block", R"({"account":"bob"})");
+  rig.Do("c4", "restore", R"({"snapshotIds":["c3.block"]})");
+  EXPECT_EQ(rig.mail->Get("blocks"), "alice\n");
+}
+
 TEST(Restore, RefusesADecisionWithoutAReason) {
   Rig rig;
   rig.Do("c1", "contain");
