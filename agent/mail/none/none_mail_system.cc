@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "agent/mail/postfix/probe.h"
+#include "agent/mail/smtp/probe.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
@@ -121,7 +121,7 @@ absl::Status NoneMailSystem::VerifyLocked(const v1::RelayLock&) {
 absl::StatusOr<v1::RelayProbeResult> NoneMailSystem::Probe(const v1::RelayProbe& request,
                                                            const CallContext& context) {
   if (request.targets().empty()) return NoMailSystem("probe its own listeners");
-  return postfix::ProbeTargets(request, context);
+  return ProbeTargets(request, context);
 }
 
 }  // namespace mailquench::agent

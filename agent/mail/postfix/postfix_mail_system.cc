@@ -12,10 +12,10 @@
 #include "agent/mail/postfix/effective.h"
 #include "agent/mail/postfix/listeners.h"
 #include "agent/mail/postfix/picture.h"
-#include "agent/mail/postfix/probe.h"
 #include "agent/mail/postfix/queue_ops.h"
 #include "agent/mail/postfix/service.h"
 #include "agent/mail/postfix/settings_ops.h"
+#include "agent/mail/smtp/probe.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {

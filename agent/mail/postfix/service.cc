@@ -21,7 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
-#include "agent/mail/postfix/smtp_dialogue.h"
+#include "agent/mail/smtp/smtp_dialogue.h"
 #include "agent/os/process.h"
 #include "common/status/error.h"
 

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/mail/postfix/instance.h"
-#include "agent/mail/postfix/smtp_dialogue.h"
+#include "agent/mail/smtp/smtp_dialogue.h"
 #include "agent/os/process.h"
 #include "common/status/error.h"
 #include "tests/unit/postfix/private_postfix.h"

@@ -1,4 +1,4 @@
-#include "agent/mail/postfix/smtp_dialogue.h"
+#include "agent/mail/smtp/smtp_dialogue.h"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -23,7 +23,7 @@
 #include "absl/time/clock.h"
 #include "common/status/error.h"
 
-namespace mailquench::agent::postfix {
+namespace mailquench::agent {
 namespace {
 constexpr std::size_t kMaxLine = 4096;  // RFC 5321 allows 512; servers are more generous.
 constexpr std::size_t kMaxLines = 200;
@@ -396,4 +396,4 @@ bool Accepts(const std::string& target, absl::Duration timeout) {
   return endpoint.ok() && Connection(absl::Now() + timeout).Open(*endpoint);
 }
 
-}  // namespace mailquench::agent::postfix
+}  // namespace mailquench::agent

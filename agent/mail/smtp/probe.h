@@ -1,15 +1,15 @@
 // relay.probe: one dialogue after another with explicit targets, as a stranger would have them.
-#ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_PROBE_H_
-#define MAILQUENCH_AGENT_MAIL_POSTFIX_PROBE_H_
+#ifndef MAILQUENCH_AGENT_MAIL_SMTP_PROBE_H_
+#define MAILQUENCH_AGENT_MAIL_SMTP_PROBE_H_
 
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/mail/mail_system.h"
-#include "agent/mail/postfix/smtp_dialogue.h"
+#include "agent/mail/smtp/smtp_dialogue.h"
 
-namespace mailquench::agent::postfix {
+namespace mailquench::agent {
 
 // What every dialogue of the probe says. Errors: kInvalidArgument/BAD_TIMEOUT (negative, or above 5
 // min).
@@ -30,6 +30,6 @@ std::vector<std::string> OwnAddresses();
 absl::StatusOr<v1::RelayProbeResult> ProbeTargets(const v1::RelayProbe& request,
                                                   const CallContext& context);
 
-}  // namespace mailquench::agent::postfix
+}  // namespace mailquench::agent
 
-#endif  // MAILQUENCH_AGENT_MAIL_POSTFIX_PROBE_H_
+#endif  // MAILQUENCH_AGENT_MAIL_SMTP_PROBE_H_

@@ -1,7 +1,7 @@
 // A real SMTP conversation that finds out whether a server relays for a stranger. It ends before
 // DATA: no mail is sent.
-#ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_SMTP_DIALOGUE_H_
-#define MAILQUENCH_AGENT_MAIL_POSTFIX_SMTP_DIALOGUE_H_
+#ifndef MAILQUENCH_AGENT_MAIL_SMTP_SMTP_DIALOGUE_H_
+#define MAILQUENCH_AGENT_MAIL_SMTP_SMTP_DIALOGUE_H_
 
 #include <string>
 
@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "mailquench/v1/operations.pb.h"
 
-namespace mailquench::agent::postfix {
+namespace mailquench::agent {
 
 struct DialogueRequest {
   std::string helo = "probe.mailquench.invalid";
@@ -44,6 +44,6 @@ absl::StatusOr<DialogueResult> Dialogue(const std::string& target, const Dialogu
 // True where a TCP connection to `target` is accepted within `timeout`.
 bool Accepts(const std::string& target, absl::Duration timeout);
 
-}  // namespace mailquench::agent::postfix
+}  // namespace mailquench::agent
 
-#endif  // MAILQUENCH_AGENT_MAIL_POSTFIX_SMTP_DIALOGUE_H_
+#endif  // MAILQUENCH_AGENT_MAIL_SMTP_SMTP_DIALOGUE_H_

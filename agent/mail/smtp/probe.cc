@@ -1,4 +1,4 @@
-#include "agent/mail/postfix/probe.h"
+#include "agent/mail/smtp/probe.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -11,7 +11,7 @@
 #include "absl/time/clock.h"
 #include "common/status/error.h"
 
-namespace mailquench::agent::postfix {
+namespace mailquench::agent {
 namespace {
 // Whether the target is this host, by any of its addresses.
 bool IsHere(const std::string& target, const std::vector<std::string>& own) {
@@ -88,4 +88,4 @@ absl::StatusOr<v1::RelayProbeResult> ProbeTargets(const v1::RelayProbe& request,
   return result;
 }
 
-}  // namespace mailquench::agent::postfix
+}  // namespace mailquench::agent
