@@ -98,10 +98,11 @@ class MailSystem {
   virtual absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence& request) = 0;
   virtual absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) = 0;
   virtual absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock& request) = 0;
-  // `snapshots`: the outstanding changes, oldest first, as recorded.
-  virtual absl::StatusOr<RestorePlan> PlanRestore(
-      const std::vector<v1::Setting>& settings,
-      const std::vector<v1::RestoreDecision>& decisions) = 0;
+  // `settings`: of the changes that go, oldest first, as recorded. `staying`: of later ones that
+  // stay (blocks); where both touched one entry, what goes is undone below what stays.
+  virtual absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,
+                                                  const std::vector<v1::RestoreDecision>& decisions,
+                                                  const std::vector<v1::Setting>& staying) = 0;
   // Writes the files (each whole and atomically; a file that is neither `before` nor `after` is
   // kAborted and nothing is overwritten), and, where the service runs, makes it take them and asks
   // every listener in a real dialogue. Where that fails the files are put back as they were and the

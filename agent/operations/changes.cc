@@ -130,13 +130,15 @@ absl::StatusOr<RestorePlan> Executor::PlanRestoreOf(const v1::Restore& request,
     return wanted.empty() && change.snapshot.operation() == "sender.block";
   };
   std::vector<v1::Setting> settings;
+  std::vector<v1::Setting> staying;
   for (const auto& change : outstanding) {
-    if (stays(change)) continue;
-    settings.insert(settings.end(), change.snapshot.settings().begin(),
-                    change.snapshot.settings().end());
+    std::vector<v1::Setting>& into = stays(change) ? staying : settings;
+    into.insert(into.end(), change.snapshot.settings().begin(), change.snapshot.settings().end());
   }
-  MQ_ASSIGN_OR_RETURN(RestorePlan plan, mail_.PlanRestore(settings, {request.decisions().begin(),
-                                                                     request.decisions().end()}));
+  MQ_ASSIGN_OR_RETURN(
+      RestorePlan plan,
+      mail_.PlanRestore(settings, {request.decisions().begin(), request.decisions().end()},
+                        staying));
   for (const auto& change : outstanding) {
     if (!stays(change)) continue;
     for (const v1::Setting& setting : change.snapshot.settings()) {

@@ -179,7 +179,7 @@ def restore(stage, incident, copies, blocked, figures):
             if one.get('state') == 'STATE_KEPT_AS_FIX':
                 kept.add(settings.place_of(host, one['setting']))
     allowed |= kept
-    figures['kept'] = len(kept)
+    figures['kept'] = len(kept - blocked)  # A block is a new setting, not an old one that was kept.
     unexplained, identical = settings.compare(stage.lab, copies, allowed)
     say('%d of %d configuration files are the same to the last byte; the others differ only in what '
         'was kept as fix or blocks the account' % (identical, len(copies)) if not unexplained else

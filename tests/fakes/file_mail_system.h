@@ -126,7 +126,8 @@ class FileMailSystem final : public MailSystem {
     return PlanFile("blocks", "", false);
   }
   absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,
-                                          const std::vector<v1::RestoreDecision>&) override {
+                                          const std::vector<v1::RestoreDecision>&,
+                                          const std::vector<v1::Setting>&) override {
     RestorePlan plan;
     std::set<std::string> seen;
     for (const v1::Setting& setting : settings) {

@@ -106,7 +106,8 @@ absl::StatusOr<SettingsChange> NoneMailSystem::PlanSenderUnblock(const v1::Sende
 }
 
 absl::StatusOr<RestorePlan> NoneMailSystem::PlanRestore(const std::vector<v1::Setting>&,
-                                                        const std::vector<v1::RestoreDecision>&) {
+                                                        const std::vector<v1::RestoreDecision>&,
+                                                        const std::vector<v1::Setting>&) {
   return NoMailSystem("restore settings");
 }
 

@@ -369,9 +369,11 @@ absl::StatusOr<SettingsChange> PostfixMailSystem::PlanSenderUnblock(
 }
 
 absl::StatusOr<RestorePlan> PostfixMailSystem::PlanRestore(
-    const std::vector<v1::Setting>& settings, const std::vector<v1::RestoreDecision>& decisions) {
+    const std::vector<v1::Setting>& settings,
+    const std::vector<v1::RestoreDecision>& decisions,
+    const std::vector<v1::Setting>& staying) {
   MQ_ASSIGN_OR_RETURN(const std::vector<Instance> all, Find({}));
-  return postfix::PlanRestore(all, settings, decisions);
+  return postfix::PlanRestore(all, settings, decisions, staying);
 }
 
 absl::Status PostfixMailSystem::Apply(const SettingsChange& change, const CallContext& context) {

@@ -45,9 +45,9 @@ class PostfixMailSystem final : public MailSystem {
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence& request) override;
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override;
   absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock& request) override;
-  absl::StatusOr<RestorePlan> PlanRestore(
-      const std::vector<v1::Setting>& settings,
-      const std::vector<v1::RestoreDecision>& decisions) override;
+  absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,
+                                          const std::vector<v1::RestoreDecision>& decisions,
+                                          const std::vector<v1::Setting>& staying) override;
   absl::Status Apply(const SettingsChange& change, const CallContext& context) override;
   absl::Status VerifyLocked(const v1::RelayLock& request) override;
   // Without targets: every listener at every address of its own, from inside, the re-injection

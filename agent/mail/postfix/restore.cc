@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "agent/mail/postfix/master_cf.h"
 #include "agent/mail/postfix/settings_draft.h"
 #include "agent/mail/postfix/settings_ops.h"
 #include "common/status/error.h"
@@ -36,6 +37,34 @@ std::vector<v1::Setting> Merge(const std::vector<v1::Setting>& settings) {
     first.set_after_absent(setting.after_absent());
   }
   return merged;
+}
+
+// A change that stays (a block) may have edited the same master.cf entry after the change that
+// goes. Then the entry that is put back carries the overrides of the one that stays: what goes is
+// undone, what stays is done again on top.
+void CarryOver(const std::vector<v1::Setting>& staying, v1::Setting* setting) {
+  constexpr char kMaster[] = "master.cf:";
+  if (!absl::StartsWith(setting->key(), kMaster)) return;
+  const std::string key = setting->key().substr(sizeof kMaster - 1);
+  for (const v1::Setting& stays : staying) {
+    if (stays.instance() != setting->instance() || stays.key() != setting->key()) continue;
+    if (stays.before() != setting->after() || setting->before_absent() || stays.after_absent())
+      continue;
+    const auto from = MasterCf(stays.before()).Find(key);
+    const auto to = MasterCf(stays.after()).Find(key);
+    MasterCf carried(setting->before());
+    if (!from || !to || !carried.Find(key)) continue;
+    for (const auto& [name, value] : to->overrides) {
+      const auto old = from->overrides.find(name);
+      if (old == from->overrides.end() || old->second != value)
+        carried.SetOverride(key, name, value);
+    }
+    for (const auto& [name, value] : from->overrides) {
+      if (to->overrides.count(name) == 0) carried.RemoveOverride(key, name);
+    }
+    setting->set_before(carried.Text());
+    setting->set_after(stays.after());
+  }
 }
 
 const v1::RestoreDecision* DecisionFor(const v1::Setting& setting,
@@ -133,7 +162,8 @@ absl::Status RestoreInstance(const Instance& instance,
 
 absl::StatusOr<RestorePlan> PlanRestore(const std::vector<Instance>& instances,
                                         const std::vector<v1::Setting>& settings,
-                                        const std::vector<v1::RestoreDecision>& decisions) {
+                                        const std::vector<v1::RestoreDecision>& decisions,
+                                        const std::vector<v1::Setting>& staying) {
   MQ_RETURN_IF_ERROR(CheckDecisions(decisions));
   RestorePlan plan;
   plan.result.set_byte_for_byte(true);
@@ -145,6 +175,7 @@ absl::StatusOr<RestorePlan> PlanRestore(const std::vector<Instance>& instances,
       return Error(absl::StatusCode::kNotFound, "UNKNOWN_INSTANCE",
                    absl::StrCat("a record is about instance '", setting.instance(),
                                 "', which is not here any more; nothing was put back"));
+    CarryOver(staying, &setting);
     *plan.result.add_settings()->mutable_setting() = std::move(setting);
   }
   for (const Instance& instance : instances)

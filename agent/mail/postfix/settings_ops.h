@@ -45,7 +45,8 @@ absl::StatusOr<SettingsChange> PlanSenderUnblock(const std::vector<Instance>& in
 // Errors: kInvalidArgument/NO_REASON (a decision without one), kNotFound/UNKNOWN_INSTANCE.
 absl::StatusOr<RestorePlan> PlanRestore(const std::vector<Instance>& instances,
                                         const std::vector<v1::Setting>& settings,
-                                        const std::vector<v1::RestoreDecision>& decisions);
+                                        const std::vector<v1::RestoreDecision>& decisions,
+                                        const std::vector<v1::Setting>& staying = {});
 
 // Validates the candidate, writes it, makes running instances take it. Repeated after a crash it
 // goes on where it was. Errors: kFailedPrecondition/CANDIDATE_REFUSED (nothing written),

@@ -123,7 +123,7 @@ TEST_F(MailSystemOnRealPostfix, ContainsAnOpenRelayAndPutsEverythingBack) {
     decision.set_reason("a test");
   }
   EXPECT_FALSE(decisions.empty());
-  const auto plan = system.PlanRestore(settings, decisions);
+  const auto plan = system.PlanRestore(settings, decisions, {});
   ASSERT_TRUE(plan.ok()) << plan.status();
   const absl::Status restored = system.Apply(plan->change, Context("restore"));
   ASSERT_TRUE(restored.ok()) << restored << postfix.Log();

@@ -146,6 +146,37 @@ TEST_F(OpenRelayTest, TheOpenNetworksAreClosedAsASettingOfTheirOwn) {
   EXPECT_EQ(Effective("mynetworks"), "127.0.0.0/8, [::1]/128");
 }
 
+TEST_F(SettingsTest, ABlockThatStaysIsCarriedOnTopOfTheEntryThatIsPutBack) {
+  Spill(Master(), Slurp(Master()) +
+                      "2525 inet n  -  n  -  -  smtpd\n  -o smtpd_client_restrictions=permit\n"
+                      "  -o mynetworks=192.0.2.0/24\n");
+  const std::string clean = Slurp(Master());
+  const auto locked = PlanRelayLock(All(), Lock(v1::RELAY_MODE_CLOSED));
+  ASSERT_TRUE(locked.ok());
+  MQ_ASSERT_OK(ApplyStopped(*locked));
+  v1::SenderBlock who;
+  who.set_account("alice@lab.test");
+  const auto blocked = PlanSenderBlock(All(), who);
+  ASSERT_TRUE(blocked.ok());
+  ASSERT_NE(Find(*blocked, "master.cf:2525/inet"), nullptr);
+  MQ_ASSERT_OK(ApplyStopped(*blocked));
+
+  const auto restore = PlanRestore(All(), Recorded({*locked}), {}, Recorded({*blocked}));
+  ASSERT_TRUE(restore.ok());
+  EXPECT_EQ(restore->result.needs_decision(), 0);
+  MQ_ASSERT_OK(ApplyStopped(restore->change));
+  EXPECT_THAT(Slurp(Master()), HasSubstr("-o mynetworks=192.0.2.0/24\n"));
+  EXPECT_THAT(EffectiveAt("2525/inet", "smtpd_client_restrictions"),
+              HasSubstr("check_sasl_access"));
+
+  v1::SenderUnblock lift;
+  lift.set_account("alice@lab.test");
+  const auto lifted = PlanSenderUnblock(All(), lift);
+  ASSERT_TRUE(lifted.ok());
+  MQ_ASSERT_OK(ApplyStopped(*lifted));
+  EXPECT_EQ(Slurp(Master()), clean);
+}
+
 TEST_F(OpenRelayTest, TheHoleIsNotPutBackSilently) {
   const auto restore = PlanRestore(All(), Recorded({locked_}), {});
   ASSERT_TRUE(restore.ok());
