@@ -8,6 +8,7 @@
 #include "agent/mail/postfix/candidate.h"
 #include "agent/mail/postfix/settings_draft.h"
 #include "agent/mail/postfix/settings_ops.h"
+#include "agent/mail/postfix/settled_file.h"
 #include "agent/os/files.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
@@ -31,7 +32,7 @@ Content After(const File& file) {
 }
 
 absl::Status Put(const std::string& path, const Content& content) {
-  return content.has_value() ? WriteFileAtomically(path, *content, 0644) : RemoveFile(path);
+  return content.has_value() ? WriteSettledFile(path, *content, 0644) : RemoveFile(path);
 }
 
 class Application {

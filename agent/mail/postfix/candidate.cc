@@ -17,6 +17,7 @@
 #include "absl/strings/str_replace.h"
 #include "agent/mail/postfix/master_cf.h"
 #include "agent/mail/postfix/settings_draft.h"
+#include "agent/mail/postfix/settled_file.h"
 #include "agent/os/files.h"
 #include "agent/os/process.h"
 #include "common/status/error.h"
@@ -95,7 +96,7 @@ absl::Status Copy(const Instance& instance, const Overlay& overlay, const std::s
   for (const auto& [name, content] : files) {
     const std::string text =
         absl::EndsWith(name, ".cf") ? Relocated(content, instance, folder) : content;
-    MQ_RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(folder, "/", name), text, 0600));
+    MQ_RETURN_IF_ERROR(WriteSettledFile(absl::StrCat(folder, "/", name), text, 0600));
   }
   fs::copy(instance.config_directory + "/dynamicmaps.cf.d", folder + "/dynamicmaps.cf.d",
            fs::copy_options::recursive, error);  // Not every version has it.

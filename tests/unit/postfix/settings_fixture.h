@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -29,6 +30,9 @@ inline std::string Slurp(const std::string& path) {
 }
 inline void Spill(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
+  // Postfix waits up to 2 s for a file that was changed just now.
+  std::filesystem::last_write_time(
+      path, std::filesystem::file_time_type::clock::now() - std::chrono::seconds(5));
 }
 
 class SettingsTest : public ::testing::Test {
