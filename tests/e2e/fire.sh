@@ -11,4 +11,6 @@ fi
 work=$(mktemp -d /tmp/mailquench-e2e.XXXXXX)
 chmod 755 "$work"
 trap '"$root/tests/lab/lab" down --dir "$work/lab" >/dev/null 2>&1; rm -rf "$work"' EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
 python3 "$root/deploy/acts/fire.py" --build "$build" --work "$work" --out "$work" --spam 300 --valid 30

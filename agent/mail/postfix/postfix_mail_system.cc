@@ -140,10 +140,16 @@ class ListenerCheck {
                    const std::string& address) const {
     for (const char* recipient : {kOwn, kStranger}) {
       MQ_ASSIGN_OR_RETURN(const DialogueResult said, Ask(listener, address, recipient));
-      if (!Works(said) && broken_.count(address + recipient) == 0) {
-        return Error(absl::StatusCode::kFailedPrecondition, "LISTENER_DEAD",
-                     absl::StrCat("listener ", address, " of instance '", instance.name,
-                                  "' does not work with the new settings: ", said.reply));
+      // What did not work before is no fault of a restore. A lock is stricter: it stands on what
+      // every listener says, so one that says nothing, or calls its own settings broken, undoes it.
+      // (A contain judges for itself.)
+      const bool excused = broken_.count(address + recipient) != 0;
+      if (!Works(said) && (!excused || (verify_closed_ && !listener.exempt))) {
+        return Error(
+            absl::StatusCode::kFailedPrecondition, "LISTENER_DEAD",
+            absl::StrCat("listener ", address, " of instance '", instance.name,
+                         "' does not work with the new settings",
+                         excused ? ", nor did it before; mend it first" : "", ": ", said.reply));
       }
       const bool open =
           recipient == std::string(kStranger) && said.verdict == v1::RELAY_VERDICT_OPEN;

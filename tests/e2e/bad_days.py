@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+"""Bad days on real Postfix servers in the lab. Each prints 'ok - NAME' or 'not ok - NAME: why'.
+
+  bad_days.py --build FOLDER --work FOLDER [--only kills,settings,fleet]
+"""
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import uuid
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'deploy/acts'))
+from stage import Stage, attack, require, say, world  # noqa: E402
+
+QUEUES = ('incoming', 'active', 'deferred', 'hold', 'maildrop')
+LOCAL = '/var/lib/mailquench/local'
+ENROLLED = '/var/lib/mailquench/agent'
+failed = []
+
+
+def bad_day(name):
+    """Runs the function at once and says how it went."""
+    def run(function):
+        try:
+            function()
+            say('ok - ' + name)
+        except Exception as problem:  # The next day must come, whatever this one brought.
+            if not isinstance(problem, AssertionError):
+                traceback.print_exc()
+            failed.append(name)
+            say('not ok - %s: %s' % (name, ' '.join(str(problem).split())[:300]))
+    return run
+
+
+class Host:
+    def __init__(self, stage, name):
+        self.stage, self.name = stage, name
+
+    def run(self, *command, env=()):
+        return subprocess.run(world.enter(self.stage.lab, self.name) + ['env', *env, *command], text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=180)
+
+    def do(self, operation, arguments=None, command=None, fault=None, state=LOCAL):
+        """Break-glass. Returns (exit code, report)."""
+        argv = [self.stage.agent, 'do', operation, '--state-dir', state, '--json', json.dumps(arguments or {})]
+        if command:
+            argv += ['--command-id', command]
+        done = self.run(*argv, env=['MAILQUENCH_FAULT=%s=kill' % fault] if fault else [])
+        try:
+            return done.returncode, json.loads(done.stdout)
+        except ValueError:
+            return done.returncode, {'stderr': done.stderr[-400:]}
+
+    def read(self, path):
+        done = self.run('cat', path)
+        require(done.returncode == 0, 'no %s on %s' % (path, self.name))
+        return done.stdout
+
+    def settings(self):
+        return [self.read('/etc/postfix/' + name) for name in ('main.cf', 'master.cf')]
+
+    def running(self):
+        return self.run('postfix', 'status').returncode == 0
+
+    def messages(self):
+        """The ids of all complete messages, wherever they are; one that is there twice is there twice."""
+        found = self.run('sh', '-c', "cd /var/spool/postfix && find %s .quarantine -type f -perm 0700 "
+                         "-not -path '*/defer/*' -not -path '*/bounce/*' 2>/dev/null" % ' '.join(QUEUES))
+        return sorted(os.path.basename(line) for line in found.stdout.splitlines())
+
+    def kill_agent(self, state=ENROLLED):
+        """kill -9, by id: the processes of this host whose arguments name its agent."""
+        pids = self.run('sh', '-c', 'for p in /proc/[0-9]*; do tr "\\0" " " <$p/cmdline 2>/dev/null | '
+                        'grep -q "[m]ailquench-agent run --state-dir %s" && basename $p; done' % state).stdout.split()
+        for pid in pids:
+            self.run('kill', '-9', pid)
+        return len(pids)
+
+
+def kept(report):
+    return report.get('result', {}).get('restore', {})
+
+
+def give_back(host):
+    """Back to how it was: settings restored (the hole is put back, this is a lab), all quarantines released."""
+    code, report = host.do('restore')
+    waiting = [s['setting'] for s in kept(report).get('settings', []) if s['state'] == 'STATE_NEEDS_DECISION']
+    if waiting:
+        decisions = [dict(instance=s['instance'], key=s['key'], choice='RESTORE_CHOICE_PUT_BACK', reason='lab') for s in waiting]
+        code, report = host.do('restore', {'decisions': decisions})
+    assert code == 0, 'restore ended with %d: %s' % (code, report)
+    code, report = host.do('quarantine.list')
+    for quarantine in report.get('result', {}).get('quarantineList', {}).get('quarantines', []):
+        code, report = host.do('quarantine.release', {'quarantineId': quarantine['quarantineId']})
+        assert code == 0, 'release ended with %d: %s' % (code, report)
+
+
+def on_one_host(stage):
+    host = Host(stage, 'mx1')
+    before, settings = host.messages(), host.settings()
+    assert len(before) == len(set(before)) > 20, 'the attack left %d messages' % len(before)
+    points = host.run(stage.agent, 'fault-points').stdout.split()
+    assert len(points) > 20, 'a build without fault points'
+    ways = {'contain': [], 'restore': [], 'release': []}
+
+    def same(what):
+        now = host.messages()
+        assert now == before, '%s: %d of %d messages, lost %s, doubled or new %s' % (
+            what, len(now), len(before), sorted(set(before) - set(now))[:3], [m for m in now if now.count(m) > 1 or m not in before][:3])
+
+    def contain_killed_at(point):
+        @bad_day('contain killed at %s' % point)
+        def _():
+            command = 'c-' + uuid.uuid4().hex
+            code, _ = host.do('contain', command=command, fault=point)
+            if code not in (137, -9):
+                assert code == 0, 'contain was not killed, but ended with %d' % code
+            else:
+                ways['contain'].append(point)
+                same('after the kill')
+                code, report = host.do('contain', command=command)
+                assert code == 0, 'the repeat ended with %d: %s' % (code, report)
+            assert host.running(), 'Postfix does not run'
+            assert host.settings() != settings, 'nothing is locked'
+            same('after the repeat')
+            give_back(host)
+            assert host.settings() == settings, 'the settings are not what they were, byte for byte'
+            same('after the release')
+
+    for point in points:
+        if point.split('.')[0] in ('contain', 'journal', 'files', 'settings') or point.startswith('quarantine.swap'):
+            contain_killed_at(point)
+
+    @bad_day('restore killed at each point of its way')
+    def _():
+        for point in (p for p in points if p.split('.')[0] in ('journal', 'files', 'settings')):
+            assert host.do('contain')[0] == 0
+            locked = host.settings()
+            command = 'r-' + uuid.uuid4().hex
+            decisions = {'decisions': [dict(key='main.cf:mynetworks', choice='RESTORE_CHOICE_PUT_BACK', reason='lab')]}
+            code, _ = host.do('restore', decisions, command=command, fault=point)
+            if code in (137, -9):
+                ways['restore'].append(point)
+                code, report = host.do('restore', decisions, command=command)
+                assert code == 0, '%s: the repeat ended with %d: %s' % (point, code, report)
+            assert host.settings() != locked, point + ': nothing was restored'
+            give_back(host)
+            assert host.settings() == settings, point + ': not byte for byte'
+            assert host.running()
+            same(point)
+
+    @bad_day('release killed at each point of its way')
+    def _():
+        for point in (p for p in points if p.startswith('quarantine.release')):
+            code, report = host.do('contain')
+            assert code == 0
+            quarantine = report['result']['contain']['quarantine']['quarantines'][0]['quarantineId']
+            command = 'q-' + uuid.uuid4().hex
+            code, _ = host.do('quarantine.release', {'quarantineId': quarantine}, command=command, fault=point)
+            if code in (137, -9):
+                ways['release'].append(point)
+                same(point + ', after the kill')
+                code, report = host.do('quarantine.release', {'quarantineId': quarantine}, command=command)
+                assert code == 0, '%s: the repeat ended with %d: %s' % (point, code, report)
+                released = int(report['result']['quarantineRelease']['released'])
+                assert released == len(before), '%s: %d of %d released' % (point, released, len(before))
+            give_back(host)
+            same(point)
+
+    @bad_day('the kills were on the way of each operation')
+    def _():
+        assert len(ways['contain']) >= 14 and len(ways['restore']) >= 5 and len(ways['release']) >= 3, ways
+
+
+def broken_settings(stage):
+    host = Host(stage, 'mx2')
+    for name, line in (
+            ('a fault that postconf takes silently', 'smtpd_sender_restrictions = reject_unknwon_sender_domain'),
+            ('a fault that smtpd -S refuses', 'smtpd_recipient_limit = many'),
+            ('a fault that only a dialogue shows', 'smtpd_recipient_restrictions = check_client_access texthash:/etc/postfix/missing, permit')):
+        @bad_day('lock on a main.cf with %s: rolled back, nothing changed' % name)
+        def _():
+            clean = host.read('/etc/postfix/main.cf')
+            try:
+                assert host.run('sh', '-c', 'printf "%%s\\n" "%s" >>/etc/postfix/main.cf' % line).returncode == 0
+                broken = host.settings()
+                code, report = host.do('relay.lock', {'mode': 'RELAY_MODE_CLOSED', 'instances': ['-']})
+                assert code == 2, 'the lock ended with %d: %s' % (code, report)
+                assert host.settings() == broken, 'the files changed'
+                assert host.run('find', '/etc/postfix', '-name', '*.mailquench-tmp').stdout == '', 'a temporary is left'
+            finally:
+                host.run('sh', '-c', 'cat >/etc/postfix/main.cf <<"EOF"\n%sEOF' % clean)
+                host.run('postfix', 'reload')
+
+    @bad_day('restore of a setting that somebody changed since: nothing overwritten')
+    def _():
+        assert host.do('relay.lock', {'mode': 'RELAY_MODE_CLOSED'})[0] == 0
+        host.run('postconf', '-e', 'smtpd_relay_restrictions=reject')
+        code, report = host.do('restore')
+        assert code == 0 and kept(report)['needsDecision'] == 1, report
+        assert host.run('postconf', '-h', 'smtpd_relay_restrictions').stdout.strip() == 'reject'
+        code, report = host.do('restore', {'decisions': [dict(instance='-', key='main.cf:smtpd_relay_restrictions',
+                                                              choice='RESTORE_CHOICE_PUT_BACK', reason='test')]})
+        assert code == 0 and not kept(report).get('needsDecision'), report
+
+
+def fleet(stage):
+    hosts = {name: Host(stage, name) for name in ('mx1', 'mx2', 'mx3')}
+    stage.start_controller()
+    for name in hosts:
+        stage.enrol(name, 'role=edge')
+    stage.wait(lambda: sum(h.get('online', False) for h in stage.ask_json('host', 'list').get('hosts', [])) == 3, 30, 'the agents')
+
+    @bad_day('a mistyped selector: exit 7, nothing done')
+    def _():
+        for selector in ('rol=edge', 'role=egde'):
+            done = stage._call(['run', 'start', 'survey', '-l', selector, '--yes'])
+            assert done.returncode == 7, 'exit %d: %s' % (done.returncode, done.stderr)
+        assert not stage.ask_json('run', 'list').get('runs'), 'a run was made'
+
+    @bad_day('the first host of the first wave fails: exactly one host was touched')
+    def _():
+        clean = {n: h.settings() for n, h in hosts.items()}
+        hosts['mx1'].run('sh', '-c', 'echo "smtpd_recipient_limit = many" >>/etc/postfix/main.cf')
+        try:
+            done = stage._call(['run', 'start', 'lockdown', '-l', 'role=edge', '--reason', 'test', '--yes'])
+            run = stage.ask_json('run', 'list')['runs'][0]
+            touched = [h['name'] for h in stage.ask_json('run', 'show', run['runId'])['hosts']
+                       if any(s.get('sent') for s in h.get('steps', []))]
+            assert touched == ['mx1'], 'touched: %s, exit %d' % (touched, done.returncode)
+            assert done.returncode in (2, 5), 'exit %d' % done.returncode
+            assert [hosts[n].settings() == clean[n] for n in ('mx2', 'mx3')] == [True, True]
+        finally:
+            hosts['mx1'].run('sed', '-i', '/^smtpd_recipient_limit = many$/d', '/etc/postfix/main.cf')
+
+    @bad_day('an offline host neither blocks nor vanishes: exit 3')
+    def _():
+        assert hosts['mx3'].kill_agent() == 1, 'the agent was not found'
+        stage.wait(lambda: not [h for h in stage.ask_json('host', 'list')['hosts'] if h['name'] == 'mx3'][0].get('online'), 20, 'mx3 to be gone')
+        done = stage._call(['-o', 'json', 'run', 'op', 'queue.survey', '-l', 'role=edge', '--yes'])
+        assert done.returncode == 3, 'exit %d: %s' % (done.returncode, done.stderr)
+        run = stage.ask_json('run', 'list')['runs'][0]
+        outcomes = {h['name']: h['outcome'] for h in stage.ask_json('run', 'show', run['runId'])['hosts']}
+        assert outcomes == {'mx1': 'OUTCOME_SUCCEEDED', 'mx2': 'OUTCOME_SUCCEEDED', 'mx3': 'OUTCOME_UNREACHABLE'}, outcomes
+
+    @bad_day('the controller is gone when a lease ends: sweep and lock are finished, then the service starts')
+    def _():
+        host = hosts['mx2']
+        before = host.messages()
+        done = stage._call(['run', 'op', 'service.stop', '--hosts', 'mx2', '--set', 'lease=10s', '--set', 'sweep.reason=lease', '--yes'])
+        assert done.returncode == 0, done.stderr
+        assert not host.running()
+        pids = subprocess.run(['ip', 'netns', 'pids', stage.lab['names'].netns('core')], stdout=subprocess.PIPE, text=True).stdout.split()
+        for pid in pids:
+            with open('/proc/%s/cmdline' % pid, encoding='utf-8') as file:
+                if 'mailquench-controller' in file.read():
+                    os.kill(int(pid), signal.SIGKILL)
+        stage.wait(host.running, 40, 'the service to start')
+        assert host.run('postconf', '-h', 'smtpd_relay_restrictions').stdout.strip() == 'reject_unauth_destination'
+        assert host.messages() == before, 'messages were lost or doubled'
+        assert not host.run('sh', '-c', 'find /var/spool/postfix/deferred -type f').stdout, 'the queue was not swept'
+
+    @bad_day('a lease ends, but the lock cannot be verified: the host stays stopped and alarms')
+    def _():
+        host = hosts['mx1']
+        code, report = host.do('service.stop', {'lease': '10s'}, state=ENROLLED)
+        assert code == 0, report
+        host.run('sh', '-c', 'echo "smtpd_recipient_limit = many" >>/etc/postfix/main.cf')
+        stage.wait(lambda: host.run('test', '-s', ENROLLED + '/alarm').returncode == 0, 40, 'the alarm')
+        time.sleep(2)
+        assert not host.running(), 'it was started'
+
+
+PARTS = {'kills': on_one_host, 'settings': broken_settings, 'fleet': fleet}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--build', required=True)
+    parser.add_argument('--work', required=True)
+    parser.add_argument('--only', default='kills,settings,fleet')
+    options = parser.parse_args()
+    stage = Stage(options.build, options.work)
+    stage.start_lab(3)
+    attack(stage.lab, 60, 30)
+    time.sleep(3)  # The queue manager's first round.
+    for part in options.only.split(','):
+        PARTS[part](stage)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
