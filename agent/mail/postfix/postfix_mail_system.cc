@@ -1,6 +1,7 @@
 #include "agent/mail/postfix/postfix_mail_system.h"
 
 #include <algorithm>
+#include <future>
 #include <optional>
 #include <set>
 #include <utility>
@@ -38,7 +39,7 @@ constexpr const char* kOperations[] = {"service.status",
                                        "queue.watch",
                                        "contain"};
 // Of one dialogue after a change. Generous: a server without a resolver says its banner after 10 s.
-constexpr absl::Duration kDialogueTimeout = absl::Seconds(20);
+constexpr absl::Duration kDialogueTimeout = absl::Seconds(10);
 
 InstanceNames Names(const google::protobuf::RepeatedPtrField<std::string>& names) {
   return {names.begin(), names.end()};
@@ -80,18 +81,32 @@ class ListenerCheck {
   ListenerCheck(bool verify_closed, const CallContext& context)
       : verify_closed_(verify_closed), context_(context) {}
 
-  // Remembers what works now.
+  // Remembers what does not work now. All are asked at once: a broken listener, or one whose
+  // processes are all taken by an attack, is waited for once and not once an address.
   absl::Status Before(const Instance& instance) {
     MQ_ASSIGN_OR_RETURN(const std::vector<Listener> listeners, FindListeners(instance));
+    using Broken = absl::StatusOr<std::vector<std::string>>;
+    std::vector<std::future<Broken>> asked;
     for (const Listener& listener : listeners) {
       for (const std::string& address : listener.addresses) {
-        for (const char* recipient : {kStranger, kOwn}) {
-          MQ_ASSIGN_OR_RETURN(const DialogueResult said, Ask(listener, address, recipient));
-          if (!Works(said)) broken_.insert(address + recipient);
-        }
+        asked.push_back(std::async(std::launch::async, [this, &listener, address]() -> Broken {
+          MQ_ASSIGN_OR_RETURN(const DialogueResult stranger, Ask(listener, address, kStranger));
+          if (!stranger.answered) return std::vector{address + kStranger, address + kOwn};
+          std::vector<std::string> broken;
+          if (!Works(stranger)) broken.push_back(address + kStranger);
+          MQ_ASSIGN_OR_RETURN(const DialogueResult own, Ask(listener, address, kOwn));
+          if (!Works(own)) broken.push_back(address + kOwn);
+          return broken;
+        }));
       }
     }
-    return absl::OkStatus();
+    absl::Status status;
+    for (std::future<Broken>& one : asked) {
+      const Broken broken = one.get();
+      status.Update(broken.status());
+      if (broken.ok()) broken_.insert(broken->begin(), broken->end());
+    }
+    return status;
   }
 
   absl::Status After(const Instance& instance) const {
