@@ -158,7 +158,7 @@ AgentLink::End AgentLink::RunSession(const KeyPair& pair) {
     std::lock_guard<std::mutex> lock(mu_);
     changed_.notify_all();
   });
-  session->Start(session, callbacks_.hello ? callbacks_.hello() : v1::Hello());
+  session->Start(callbacks_.hello ? callbacks_.hello() : v1::Hello());
   pending_key_.clear();
   reconnect_at_ = absl::InfiniteFuture();
   const absl::Time accept_by = absl::Now() + options_.accept_timeout;
@@ -217,6 +217,9 @@ AgentLink::End AgentLink::RunSession(const KeyPair& pair) {
     lock.lock();
   }
   session_.reset();
+  lock.unlock();
+  session->AwaitEnd();
+  lock.lock();
   const absl::Status status = rpc::FromGrpc(session->status());
   last_end_ = status;
   const bool stopping = stopping_;

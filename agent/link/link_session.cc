@@ -9,9 +9,8 @@ LinkSession::LinkSession(const std::shared_ptr<grpc::Channel>& channel,
                          std::function<void()> wake)
     : stub_(v1::AgentLink::NewStub(channel)), max_pending_(max_pending), wake_(std::move(wake)) {}
 
-void LinkSession::Start(std::shared_ptr<LinkSession> self, const v1::Hello& hello) {
+void LinkSession::Start(const v1::Hello& hello) {
   std::lock_guard<std::mutex> lock(mu_);
-  self_ = std::move(self);
   pending_.emplace_back();
   *pending_.back().mutable_hello() = hello;
   stub_->async()->Connect(&context_, this);
@@ -41,6 +40,10 @@ void LinkSession::CloseLocked() {
 void LinkSession::Close() {
   std::lock_guard<std::mutex> lock(mu_);
   CloseLocked();
+}
+
+void LinkSession::AwaitEnd() {
+  end_->get_future().wait();
 }
 
 bool LinkSession::accepted() {
@@ -113,7 +116,7 @@ void LinkSession::OnWriteDone(bool ok) {
 }
 
 void LinkSession::OnDone(const grpc::Status& status) {
-  const std::shared_ptr<LinkSession> self = std::move(self_);
+  const std::shared_ptr<std::promise<void>> end = end_;
   {
     std::lock_guard<std::mutex> lock(mu_);
     done_ = true;
@@ -121,6 +124,7 @@ void LinkSession::OnDone(const grpc::Status& status) {
     status_ = status;
   }
   wake_();
+  end->set_value();
 }
 
 }  // namespace mailquench::agent

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,21 +16,25 @@
 
 namespace mailquench::agent {
 
-// Thread-safe. One read and one write in flight. It keeps itself alive until gRPC has let go of it;
-// `wake` is called (without a lock held) whenever accepted(), ready() or done() may have changed,
-// and must outlive done().
+// Thread-safe. One read and one write in flight. `wake` is called (without a lock held) whenever
+// accepted(), ready() or done() may have changed. Whoever called Start() keeps the session until
+// AwaitEnd() has returned, and destroys it on a thread of its own: it holds the channel, and gRPC
+// aborts the process where one of its own threads lets go of the last channel (that thread would
+// join itself).
 class LinkSession final : public grpc::ClientBidiReactor<v1::AgentMessage, v1::ControllerMessage> {
  public:
   LinkSession(const std::shared_ptr<grpc::Channel>& channel,
               std::size_t max_pending,
               std::function<void()> wake);
 
-  // Once. The call holds `self` until it is done.
-  void Start(std::shared_ptr<LinkSession> self, const v1::Hello& hello);
+  // Once.
+  void Start(const v1::Hello& hello);
   // False: closed, or the queue is full.
   bool Send(const v1::AgentMessage& message);
   // Ends the call; done() follows.
   void Close();
+  // After Start(), once. Blocks until the call is done and gRPC touches this no more.
+  void AwaitEnd();
 
   bool accepted();  // The controller took the hello.
   bool ready();     // A message waits for Take().
@@ -61,7 +66,8 @@ class LinkSession final : public grpc::ClientBidiReactor<v1::AgentMessage, v1::C
   bool ready_ = false;     // Guarded by mu_.
   bool done_ = false;      // Guarded by mu_.
   grpc::Status status_;    // Guarded by mu_.
-  std::shared_ptr<LinkSession> self_;  // Dropped in OnDone.
+  // Shared, since the waiter may destroy this while OnDone still leaves set_value().
+  const std::shared_ptr<std::promise<void>> end_ = std::make_shared<std::promise<void>>();
 };
 
 }  // namespace mailquench::agent
