@@ -67,6 +67,8 @@ class Worker {
   std::vector<std::thread> threads_;
 };
 
+constexpr absl::Duration kLinkGrace = absl::Seconds(10);
+
 class Service {
  public:
   Service(Agent& agent, const std::string& controller)
@@ -81,9 +83,16 @@ class Service {
   }
   // Each second: leases that end, and what a break-glass command on this host left to report.
   void Tick() {
-    changes_.TryPost([this] {
-      for (const v1::OperationReport& report : agent_.executor->EndDueLeases(Progress()))
-        link_.SendReport(report);
+    // A lease is for the controller that is gone. While it is there, a person decides; a link that
+    // only flaps is given time to come back.
+    const absl::Time now = absl::Now();
+    if (link_.connected()) connected_at_ = now;
+    const bool gone = now - connected_at_ >= kLinkGrace;
+    changes_.TryPost([this, gone] {
+      if (gone) {
+        for (const v1::OperationReport& report : agent_.executor->EndDueLeases(Progress()))
+          link_.SendReport(report);
+      }
       const auto unreported = agent_.journal->Unreported();
       if (!unreported.ok() || !link_.connected()) return;
       for (const v1::OperationReport& report : *unreported) {
@@ -194,6 +203,7 @@ class Service {
   std::mutex mu_;
   std::set<std::string> queued_;  // Guarded by mu_.
   AgentLink link_;
+  absl::Time connected_at_ = absl::InfinitePast();  // Last seen so by Tick().
   Worker observers_{4};
   Worker changes_{1};  // Destroyed before the link that its work uses.
 };

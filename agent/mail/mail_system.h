@@ -49,6 +49,10 @@ struct RestorePlan {
   SettingsChange change;
 };
 
+// Gives the survey that was begun. Called once, on any thread, also while the queues are set aside.
+// At the context's deadline it gives what it has read, marked as partial.
+using Surveyor = std::function<absl::StatusOr<v1::QueueSurveyResult>(const CallContext&)>;
+
 // What a stranger who connects sees, and what the host is made of.
 struct Inventory {
   std::string platform;
@@ -74,6 +78,11 @@ class MailSystem {
 
   virtual absl::StatusOr<v1::QueueSurveyResult> Survey(const InstanceNames& instances,
                                                        const CallContext& context) = 0;
+  // Takes hold of the queues as they are now, so that what stops and moves them need not wait for
+  // the survey's end. Quick. kUnimplemented where a mail system cannot.
+  virtual absl::StatusOr<Surveyor> BeginSurvey(const InstanceNames& /*instances*/) {
+    return absl::UnimplementedError("this mail system is surveyed at rest only");
+  }
   // Messages in all queues; counts files, reads none.
   virtual absl::StatusOr<std::int64_t> CountQueued(const InstanceNames& instances) = 0;
 

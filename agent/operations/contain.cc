@@ -1,11 +1,15 @@
 // The contain unit: stop, sweep, lock, silence, start, ask. It is journaled step by step and is
 // completed alone.
 #include <google/protobuf/util/time_util.h>
+#include <spdlog/spdlog.h>
 
+#include <future>
+#include <optional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "agent/operations/executor.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
@@ -23,6 +27,33 @@ MQ_DEFINE_FAULT_POINT(kStarted, "contain.start.after");
 google::protobuf::Duration ToProtoDuration(absl::Duration duration) {
   return TimeUtil::MicrosecondsToDuration(absl::ToInt64Microseconds(duration));
 }
+
+// Reads what was queued before the first change, beside the work, so that the stop never waits for
+// it.
+class Evidence {
+ public:
+  Evidence(MailSystem& mail, const InstanceNames& instances) {
+    const auto surveyor = mail.BeginSurvey(instances);
+    if (!surveyor.ok()) return;
+    CallContext context;
+    context.deadline = absl::Now() + kEvidenceTime;
+    survey_ = std::async(std::launch::async,
+                         [surveyor = *surveyor, context] { return surveyor(context); });
+  }
+  // Waits for the rest, at most until the time that evidence has is over.
+  void Into(v1::ContainResult& result) {
+    if (!survey_.valid()) return;
+    auto survey = survey_.get();
+    if (survey.ok())
+      *result.mutable_evidence() = *std::move(survey);
+    else
+      spdlog::warn("no evidence of the queue before the contain: {}", survey.status().ToString());
+  }
+
+ private:
+  static constexpr absl::Duration kEvidenceTime = absl::Seconds(10);
+  std::future<absl::StatusOr<v1::QueueSurveyResult>> survey_;
+};
 
 v1::RelayLock LockOf(const v1::Contain& request) {
   v1::RelayLock lock;
@@ -57,6 +88,8 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
     if (instance.running()) was_running.push_back(instance.name());
   }
 
+  std::optional<Evidence> evidence;
+  if (!recorded.has_value()) evidence.emplace(mail_, chosen);
   MQ_FAULT_POINT(kBeforeStop);
   absl::Time step = clock_.Now();
   // Once the start has begun a repeat must not stop the host again: sweep, lock and silence are in
@@ -122,8 +155,9 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
     elsewhere += absl::Microseconds(TimeUtil::DurationToMicroseconds(result.start_time()));
     if (!started.ok()) return started;
   }
+  if (evidence.has_value()) evidence->Into(result);
   *result.mutable_own_time() = ToProtoDuration(clock_.Now() - began - elsewhere);
-  MQ_RETURN_IF_ERROR(journal_.ClearLeases());
+  MQ_RETURN_IF_ERROR(journal_.ClearLeases(chosen));
   ClearAlarm();
   return result;
 }

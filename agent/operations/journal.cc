@@ -2,6 +2,8 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
@@ -208,8 +210,29 @@ absl::Status Journal::RenewLease(const std::string& command_id, absl::Time end) 
   });
 }
 
-absl::Status Journal::ClearLeases() {
-  return db_->Execute("DELETE FROM leases");
+absl::Status Journal::ClearLeases(const std::vector<std::string>& instances) {
+  if (instances.empty()) return db_->Execute("DELETE FROM leases");
+  MQ_ASSIGN_OR_RETURN(std::vector<v1::Lease> leases, Leases());
+  for (v1::Lease& lease : leases) {
+    auto* names = lease.mutable_instances();
+    names->erase(std::remove_if(names->begin(), names->end(),
+                                [&](const std::string& name) {
+                                  return std::find(instances.begin(), instances.end(), name) !=
+                                         instances.end();
+                                }),
+                 names->end());
+    if (names->empty()) {
+      MQ_RETURN_IF_ERROR(
+          db_->Execute("DELETE FROM leases WHERE command_id = ?1", {lease.command_id()}));
+    } else {
+      // Its sweep and lock are theirs alone from now on.
+      if (lease.stop().has_sweep())
+        *lease.mutable_stop()->mutable_sweep()->mutable_instances() = *names;
+      *lease.mutable_stop()->mutable_lock()->mutable_instances() = *names;
+      MQ_RETURN_IF_ERROR(PutLease(lease));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<v1::Lease>> Journal::Leases() {

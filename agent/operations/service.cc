@@ -48,7 +48,8 @@ absl::StatusOr<v1::ServiceStartResult> Executor::DoStart(const v1::ServiceStart&
   MQ_ASSIGN_OR_RETURN(
       v1::ServiceStartResult result,
       mail_.Start({request.instances().begin(), request.instances().end()}, context));
-  MQ_RETURN_IF_ERROR(journal_.ClearLeases());
+  MQ_RETURN_IF_ERROR(
+      journal_.ClearLeases({request.instances().begin(), request.instances().end()}));
   ClearAlarm();
   return result;
 }

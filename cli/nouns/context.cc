@@ -96,7 +96,7 @@ absl::StatusOr<int> DoAdd(Session* session, const Args& args) {
 void AddContext(CLI::App* root, Session* session) {
   CLI::App* noun = AddCommand(
       root, "context", "Which controllers this machine knows",
-      {"mailquench context add prod --address ctl.example.org:8443 --ca ca.pem --cert me.pem "
+      {"mailquench context add prod --address ctl.example.org:7443 --ca ca.pem --cert me.pem "
        "--key me.key",
        "mailquench context use prod"});
   noun->require_subcommand(1);
@@ -109,7 +109,7 @@ void AddContext(CLI::App* root, Session* session) {
   use->add_flag("--dry-run", args->dry_run, "Say what would be done; write nothing");
   use->callback([=] { session->action = [=] { return DoUse(session, *args); }; });
   CLI::App* add = AddCommand(noun, "add", "Add a context, or replace the one of that name",
-                             {"mailquench context add prod --address ctl.example.org:8443 "
+                             {"mailquench context add prod --address ctl.example.org:7443 "
                               "--ca ca.pem --cert me.pem --key me.key"});
   add->add_option("NAME", args->context.name, "Its name")->required()->type_name("NAME");
   add->add_option("--address", args->context.address, "host:port of the controller")

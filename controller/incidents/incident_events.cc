@@ -32,6 +32,20 @@ bool AllContained(const v1::Run& run) {
   return true;
 }
 
+// Every host of the run has this block, so that what it names is shut.
+bool BlockedEverywhere(const v1::Run& run, const v1::Operation& block) {
+  for (const v1::RunHost& host : run.hosts()) {
+    for (const v1::HostStep& step : host.steps()) {
+      const v1::Operation& operation = run.playbook().steps(step.step()).operation();
+      if (operation.SerializeAsString() == block.SerializeAsString() &&
+          !WentWell(step.report().outcome())) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 void MarkContained(absl::Time now, v1::Incident* incident) {
   incident->set_state(v1::INCIDENT_STATE_CONTAINED);
   if (incident->has_contain_time()) return;
@@ -224,6 +238,32 @@ void Incidents::SeeQuarantines(const std::string& host_id,
   }
 }
 
+// What was queued before the first change goes into the timeline, once.
+void Incidents::NoteEvidence(const std::string& incident_id,
+                             const std::string& host_name,
+                             const v1::QueueSurveyResult& evidence) {
+  for (const v1::InstanceSurvey& survey : evidence.instances()) {
+    std::string text = "evidence from " + host_name + ", instance " + survey.instance() +
+                       ", before the first change: " + (survey.partial() ? "at least " : "") +
+                       std::to_string(survey.messages()) + " messages";
+    const auto top = [&text](const char* what, const auto& all) {
+      if (all.size() == 0) return;
+      text += std::string(", most by ") + what + " " + all.Get(0).value() + " (" +
+              std::to_string(all.Get(0).messages()) + ")";
+    };
+    top("sender", survey.picture().senders());
+    top("account", survey.picture().accounts());
+    top("client", survey.picture().clients());
+    Edit(incident_id, [&](v1::Incident* incident) {
+      for (const auto& known : incident->timeline()) {
+        if (known.text() == text) return absl::OkStatus();
+      }
+      Note(incident, "controller", text);
+      return absl::OkStatus();
+    }).IgnoreError();
+  }
+}
+
 void Incidents::Reported(const v1::Run& run,
                          const std::string& host_id,
                          const std::string& host_name,
@@ -249,6 +289,7 @@ void Incidents::Reported(const v1::Run& run,
   }
   Owe(incident_id, host_id, host_name, "contain", lock_part);
   Owe(incident_id, host_id, host_name, "contain", result.contain().silence());
+  if (!incident_id.empty()) NoteEvidence(incident_id, host_name, result.contain().evidence());
   if (result.has_restore()) {
     SettleObligations(host_id, operation == nullptr ? nullptr : &operation->restore(), report);
   }
@@ -264,12 +305,15 @@ void Incidents::Reported(const v1::Run& run,
     const absl::StatusOr<v1::Incident> incident = AddCause(cause, "controller");
     if (!incident.ok()) return;
     for (const v1::Cause& known : incident->causes()) {
-      if (known.kind() != cause.kind() || known.value() != cause.value() || known.resolved())
+      if (known.kind() != cause.kind() || known.value() != cause.value() || known.resolved() ||
+          !BlockedEverywhere(run, *operation)) {
         continue;
+      }
       v1::ResolveCauseRequest resolved;
       resolved.set_incident_id(incident_id);
       resolved.set_cause_id(known.cause_id());
-      resolved.set_how("blocked on " + host_name + " by run " + run.run_id());
+      resolved.set_how("blocked on " + std::to_string(run.hosts_size()) + " hosts by run " +
+                       run.run_id());
       ResolveCause(resolved, "controller").IgnoreError();
     }
   }

@@ -54,6 +54,9 @@ class Incidents {
            const std::string& host_name,
            const std::string& operation,
            const v1::ChangeResult& change);
+  void NoteEvidence(const std::string& incident_id,
+                    const std::string& host_name,
+                    const v1::QueueSurveyResult& evidence);
   void SettleObligations(const std::string& host_id,
                          const v1::Restore* asked,
                          const v1::OperationReport& report);

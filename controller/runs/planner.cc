@@ -46,6 +46,13 @@ absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Pla
     step->set_name(name);
     step->set_timeout_seconds(300);
     *step->mutable_operation() = request.operation();
+    if (request.operation().has_restore()) {
+      // What is open again is watched, so that it can be locked again at once.
+      v1::PlaybookStep* quiet = playbook.add_steps();
+      quiet->set_name("quiet");
+      quiet->set_timeout_seconds(300);
+      quiet->mutable_operation()->mutable_queue_watch();
+    }
   } else {
     const auto found = playbooks.find(request.playbook());
     if (found == playbooks.end()) {

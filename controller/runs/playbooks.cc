@@ -92,6 +92,9 @@ absl::StatusOr<v1::Playbook> Read(const YAML::Node& root, const std::string& fil
     MQ_RETURN_IF_ERROR(ReadStep(step, file, playbook.add_steps()));
   }
   if (root["waves"]) {
+    if (!root["waves"].IsSequence()) {
+      return Fault(file, Line(root["waves"]), "'waves' is a list, like [\"1\", \"100%\"]");
+    }
     for (const YAML::Node& wave : root["waves"]) {
       const std::string wrong = WrongWave(wave.as<std::string>());
       if (!wrong.empty()) return Fault(file, Line(wave), wrong);

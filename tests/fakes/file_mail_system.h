@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "agent/mail/mail_system.h"
 #include "agent/os/files.h"
 #include "common/status/error.h"
@@ -50,6 +51,7 @@ class FileMailSystem final : public MailSystem {
     v1::ServiceStopResult out;
     if (Get("running") == "1") {
       Log("stop");
+      Put("stopped", "1");
       out.add_stopped("-");
     } else {
       out.add_already_stopped("-");
@@ -70,6 +72,17 @@ class FileMailSystem final : public MailSystem {
     v1::QueueSurveyResult out;
     out.add_instances()->set_instance("-");
     return out;
+  }
+  // A survey that is in no hurry: it ends once the service was stopped, or says -1 after 5 s.
+  absl::StatusOr<Surveyor> BeginSurvey(const InstanceNames&) override {
+    const std::int64_t queued = std::stoll(Get("queue"));
+    return [this, queued](const CallContext&) -> absl::StatusOr<v1::QueueSurveyResult> {
+      const absl::Time until = absl::Now() + absl::Seconds(5);
+      while (Get("stopped") != "1" && absl::Now() < until) absl::SleepFor(absl::Milliseconds(1));
+      v1::QueueSurveyResult out;
+      out.add_instances()->set_messages(Get("stopped") == "1" ? queued : -1);
+      return out;
+    };
   }
   absl::StatusOr<std::int64_t> CountQueued(const InstanceNames&) override {
     const std::string text = Get("queue");

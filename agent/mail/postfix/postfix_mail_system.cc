@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -283,6 +284,26 @@ absl::StatusOr<v1::QueueSurveyResult> PostfixMailSystem::Survey(const InstanceNa
     *result.add_instances() = std::move(survey);
   }
   return result;
+}
+
+absl::StatusOr<Surveyor> PostfixMailSystem::BeginSurvey(const InstanceNames& instances) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<Instance> chosen, Find(instances));
+  // Shared, since std::function wants to be copied.
+  const auto held = std::make_shared<std::vector<std::pair<OpenQueues, bool>>>();
+  for (const Instance& instance : chosen) {
+    MQ_ASSIGN_OR_RETURN(OpenQueues open, OpenLiveQueues(instance));
+    MQ_ASSIGN_OR_RETURN(const bool running, IsRunning(instance));
+    held->emplace_back(std::move(open), running);
+  }
+  return [held](const CallContext& context) -> absl::StatusOr<v1::QueueSurveyResult> {
+    v1::QueueSurveyResult result;
+    for (const auto& [open, running] : *held) {
+      MQ_ASSIGN_OR_RETURN(v1::InstanceSurvey survey, SurveyQueue(open, context));
+      survey.set_running(running);
+      *result.add_instances() = std::move(survey);
+    }
+    return result;
+  };
 }
 
 absl::StatusOr<std::int64_t> PostfixMailSystem::CountQueued(const InstanceNames& instances) {

@@ -26,6 +26,7 @@ class PostfixMailSystem final : public MailSystem {
                                                const CallContext& context) override;
   absl::StatusOr<v1::QueueSurveyResult> Survey(const InstanceNames& instances,
                                                const CallContext& context) override;
+  absl::StatusOr<Surveyor> BeginSurvey(const InstanceNames& instances) override;
   absl::StatusOr<std::int64_t> CountQueued(const InstanceNames& instances) override;
   // Of a whole queue: kFailedPrecondition/SERVICE_RUNNING where one of the instances runs; then
   // none is touched.

@@ -217,6 +217,14 @@ absl::Status Walk(int base,
   return WalkFolder(base, queue.c_str(), file, 0, visit);
 }
 
+absl::Status WalkOpen(int folder,
+                      const std::string& queue,
+                      const std::function<absl::Status(const FoundFile&)>& visit) {
+  FoundFile file;
+  file.queue = file.folder = queue;
+  return WalkFolder(folder, ".", file, 0, visit);
+}
+
 LoadedFile Load(const FoundFile& file, uid_t mail_owner) {
   LoadedFile out;
   // Without O_NONBLOCK a planted FIFO would hold us for ever.

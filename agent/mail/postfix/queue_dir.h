@@ -84,6 +84,10 @@ struct FoundFile {
 absl::Status Walk(int base,
                   const std::string& queue,
                   const std::function<absl::Status(const FoundFile&)>& visit);
+// The same for a queue that is open already.
+absl::Status WalkOpen(int folder,
+                      const std::string& queue,
+                      const std::function<absl::Status(const FoundFile&)>& visit);
 
 struct LoadedFile {
   bool vanished = false;  // Postfix moved or delivered it meanwhile.

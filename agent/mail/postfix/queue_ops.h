@@ -7,18 +7,29 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "agent/mail/mail_system.h"
 #include "agent/mail/postfix/instance.h"
+#include "agent/mail/postfix/queue_dir.h"
 #include "mailquench/v1/operations.pb.h"
 
 namespace mailquench::agent::postfix {
 
+// The queues of an instance, held open: they stay the same folders when a swap moves them.
+struct OpenQueues {
+  std::string instance;
+  uid_t mail_owner = 0;
+  std::vector<std::pair<std::string, Fd>> queues;  // Name and folder; without the missing ones.
+};
+absl::StatusOr<OpenQueues> OpenLiveQueues(const Instance& instance);
+
 // All fields but `running`. Counts every file; `messages` and `bytes` are without the corrupt
-// queue. Memory is bounded.
+// queue. Memory is bounded. At the deadline: what was read until then, marked as partial.
+absl::StatusOr<v1::InstanceSurvey> SurveyQueue(const OpenQueues& open, const CallContext& context);
 absl::StatusOr<v1::InstanceSurvey> SurveyQueue(const Instance& instance,
                                                const CallContext& context);
 

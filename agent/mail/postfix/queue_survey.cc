@@ -41,43 +41,64 @@ absl::StatusOr<ScanTotals> Describe(int base,
 
 }  // namespace
 
-absl::StatusOr<v1::InstanceSurvey> SurveyQueue(const Instance& instance,
-                                               const CallContext& context) {
+absl::StatusOr<OpenQueues> OpenLiveQueues(const Instance& instance) {
   MQ_ASSIGN_OR_RETURN(const std::string root, QueueRoot(instance));
-  MQ_ASSIGN_OR_RETURN(const Fd base, OpenDirectory(root));
-  v1::InstanceSurvey survey;
-  survey.set_instance(instance.name);
-  Picture picture;
+  OpenQueues open;
+  open.instance = instance.name;
+  open.mail_owner = instance.mail_owner;
   std::vector<std::string> queues = LiveQueues();
   queues.push_back("corrupt");
-  std::int64_t seen = 0;
   for (const std::string& queue : queues) {
+    absl::StatusOr<Fd> folder = OpenDirectory(root + "/" + queue);
+    if (absl::IsNotFound(folder.status())) continue;
+    if (!folder.ok()) return folder.status();
+    open.queues.emplace_back(queue, *std::move(folder));
+  }
+  return open;
+}
+
+absl::StatusOr<v1::InstanceSurvey> SurveyQueue(const OpenQueues& open, const CallContext& context) {
+  v1::InstanceSurvey survey;
+  survey.set_instance(open.instance);
+  Picture picture;
+  std::int64_t seen = 0;
+  for (const auto& [queue, folder] : open.queues) {
     std::int64_t messages = 0, bytes = 0;
     absl::Time oldest = absl::InfiniteFuture();
-    const absl::Status walked = Walk(base.get(), queue, [&](const FoundFile& file) -> absl::Status {
-      if (++seen % 1024 == 0) MQ_RETURN_IF_ERROR(CheckDeadline(context));
-      const LoadedFile loaded = Load(file, instance.mail_owner);
-      if (loaded.vanished) return absl::OkStatus();
-      ++messages;
-      bytes += loaded.complete ? loaded.facts.bytes : loaded.file_bytes;
-      if (!loaded.complete) return absl::OkStatus();
-      oldest = std::min(oldest, loaded.facts.arrival);
-      picture.Add(loaded.facts);
-      return absl::OkStatus();
-    });
-    MQ_RETURN_IF_ERROR(walked);
+    const absl::Status walked =
+        WalkOpen(folder.get(), queue, [&](const FoundFile& file) -> absl::Status {
+          if (++seen % 1024 == 0) MQ_RETURN_IF_ERROR(CheckDeadline(context));
+          const LoadedFile loaded = Load(file, open.mail_owner);
+          if (loaded.vanished) return absl::OkStatus();
+          ++messages;
+          bytes += loaded.complete ? loaded.facts.bytes : loaded.file_bytes;
+          if (!loaded.complete) return absl::OkStatus();
+          oldest = std::min(oldest, loaded.facts.arrival);
+          picture.Add(loaded.facts);
+          return absl::OkStatus();
+        });
+    survey.set_partial(absl::IsDeadlineExceeded(walked));
+    if (!walked.ok() && !survey.partial()) return walked;
     v1::QueueCount* count = survey.add_queues();
     count->set_queue(queue);
     count->set_messages(messages);
     count->set_bytes(bytes);
     if (oldest != absl::InfiniteFuture())
       count->mutable_oldest_time()->set_seconds(absl::ToUnixSeconds(oldest));
-    if (queue == "corrupt") continue;
-    survey.set_messages(survey.messages() + messages);
-    survey.set_bytes(survey.bytes() + bytes);
+    if (queue != "corrupt") {
+      survey.set_messages(survey.messages() + messages);
+      survey.set_bytes(survey.bytes() + bytes);
+    }
+    if (survey.partial()) break;
   }
   *survey.mutable_picture() = picture.Build();
   return survey;
+}
+
+absl::StatusOr<v1::InstanceSurvey> SurveyQueue(const Instance& instance,
+                                               const CallContext& context) {
+  MQ_ASSIGN_OR_RETURN(const OpenQueues open, OpenLiveQueues(instance));
+  return SurveyQueue(open, context);
 }
 
 absl::StatusOr<std::int64_t> CountQueue(const Instance& instance) {

@@ -387,6 +387,39 @@ TEST_F(CoreTest, ARefillAfterRestoreLocksThatHostAgain) {
   EXPECT_TRUE(link_.Commands("a").empty());
 }
 
+TEST_F(CoreTest, ARestoreIsFollowedByAWatchHoweverItWasAskedFor) {
+  v1::Operation restore;
+  restore.mutable_restore();
+  const auto run = StartOne(restore, "", "name=mx-a");
+  ASSERT_TRUE(run.ok()) << run.status();
+  ASSERT_EQ(run->playbook().steps_size(), 2);
+  EXPECT_TRUE(run->playbook().steps(1).operation().has_queue_watch());
+}
+
+TEST_F(CoreTest, EvidenceOfAContainIsInTheTimelineOnce) {
+  v1::Operation contain;
+  contain.mutable_contain();
+  const auto run = StartOne(contain, "", "name=mx-a");
+  ASSERT_TRUE(run.ok()) << run.status();
+  v1::OperationReport report;
+  report.set_command_id(link_.Commands("a").back().command_id());
+  report.set_outcome(v1::OUTCOME_SUCCEEDED);
+  auto* survey = report.mutable_result()->mutable_contain()->mutable_evidence()->add_instances();
+  survey->set_instance("-");
+  survey->set_messages(20200);
+  auto* top = survey->mutable_picture()->add_accounts();
+  top->set_value("alice");
+  top->set_messages(20000);
+  core_->events().OnReport("a", report);
+  core_->events().OnReport("a", report);
+  int found = 0;
+  const v1::Incident incident = GetIncident(run->incident_id());
+  for (const auto& entry : incident.timeline())
+    found +=
+        entry.text().find("20200 messages, most by account alice (20000)") != std::string::npos;
+  EXPECT_EQ(found, 1);
+}
+
 TEST_F(CoreTest, AChangeMadeOnTheHostItselfIsOwedAndAudited) {
   v1::OperationReport report;
   report.set_command_id("local-1");

@@ -44,7 +44,7 @@ TEST(Playbooks, TheBuiltInOnesLoad) {
   ASSERT_EQ(playbooks->size(), 4u);
   const v1::Playbook& contain = playbooks->at("contain");
   EXPECT_EQ(contain.waves(0), "1");
-  EXPECT_EQ(contain.steps(3).operation().queue_watch().interval().seconds(), 2);
+  EXPECT_EQ(contain.steps(2).operation().queue_watch().interval().seconds(), 2);
   EXPECT_EQ(playbooks->at("lockdown").steps(0).operation().relay_lock().mode(),
             v1::RELAY_MODE_CLOSED);
 }
@@ -53,6 +53,7 @@ TEST(Playbooks, BadYamlIsRefusedWithFileAndLine) {
   const std::string head = "name: x\nsteps:\n";
   for (const auto& [text, expected] : std::map<std::string, std::string>{
            {"name: x\nsteps: [\n", "f.yaml:"},
+           {head + "  - op: queue.survey\nwaves: 1\n", "f.yaml:4: 'waves' is a list"},
            {"name: x\nbogus: 1\n", "f.yaml:2: unknown key 'bogus'"},
            {head + "  - op: queue.burn\n", "f.yaml:3: there is no operation 'queue.burn'"},
            {head + "  - op: queue.watch\n    with: {sample: 5}\n",
@@ -72,8 +73,8 @@ TEST(Parameters, TheyReachTheStepsThatHaveSuchAField) {
   v1::Playbook playbook = LoadPlaybooks("")->at("contain");
   ASSERT_TRUE(
       ApplyParameters({{"mode", "listed"}, {"clients", "10.0.0.1,10.0.0.2"}}, &playbook).ok());
-  EXPECT_EQ(playbook.steps(1).operation().contain().mode(), v1::RELAY_MODE_LISTED);
-  EXPECT_EQ(playbook.steps(1).operation().contain().clients_size(), 2);
+  EXPECT_EQ(playbook.steps(0).operation().contain().mode(), v1::RELAY_MODE_LISTED);
+  EXPECT_EQ(playbook.steps(0).operation().contain().clients_size(), 2);
   EXPECT_EQ(ReasonOf(ApplyParameters({{"mood", "x"}}, &playbook)), "UNKNOWN_PARAMETER");
   v1::Playbook restore = LoadPlaybooks("")->at("restore");
   const std::string decisions =

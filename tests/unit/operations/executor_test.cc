@@ -137,6 +137,14 @@ TEST(Contain, StopsSweepsLocksSilencesStarts) {
   EXPECT_EQ(rig.executor->Alarm(), "");
 }
 
+TEST(Contain, TakesEvidenceOfTheQueueBeforeTheFirstChangeAndTheStopDoesNotWaitForIt) {
+  Rig rig;
+  const auto report = rig.Do("c", "contain");
+  ASSERT_EQ(report.outcome(), v1::OUTCOME_SUCCEEDED) << report.DebugString();
+  ASSERT_EQ(report.result().contain().evidence().instances_size(), 1);
+  EXPECT_EQ(report.result().contain().evidence().instances(0).messages(), 20000);
+}
+
 TEST(Contain, DoesNotStartWhatDidNotRun) {
   Rig rig;
   rig.mail->Put("running", "0");

@@ -122,6 +122,27 @@ TEST_F(Queue, SurveyCountsEachQueueAndNamesTheSender) {
   EXPECT_EQ(survey->queues(2).messages(), 2);
 }
 
+TEST_F(Queue, ASurveyThatWasBegunSeesWhatASwapMovesAwayMeanwhile) {
+  const auto open = OpenLiveQueues(instance_);
+  ASSERT_TRUE(open.ok()) << open.status();
+  ASSERT_TRUE(Swap().ok());
+  const auto survey = SurveyQueue(*open, context_);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_EQ(survey->messages(), 7);
+  EXPECT_FALSE(survey->partial());
+  EXPECT_EQ(*CountQueue(instance_), 0);
+}
+
+TEST_F(Queue, ASurveyAtItsDeadlineTellsWhatItHasReadAndSaysSo) {
+  for (int i = 0; i < 1500; ++i) Add(absl::StrCat("incoming/C", i), "spam@x.test");
+  context_.deadline = absl::Now();
+  const auto survey = SurveyQueue(instance_, context_);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_TRUE(survey->partial());
+  EXPECT_GT(survey->messages(), 500);
+  EXPECT_LT(survey->messages(), 1500);
+}
+
 TEST_F(Queue, HostileEntriesAreCountedAndNeverFollowed) {
   fs::create_symlink("/etc/passwd", root_ + "/incoming/LINK");
   ASSERT_EQ(mkfifo((root_ + "/incoming/FIFO").c_str(), 0700), 0);
