@@ -87,6 +87,10 @@ class Service {
     // only flaps is given time to come back.
     const absl::Time now = absl::Now();
     if (link_.connected()) connected_at_ = now;
+    if (now - drift_looked_ >= agent_.config.heartbeat) {
+      drift_looked_ = now;
+      changes_.TryPost([this] { LookForDrift(); });  // There: no change is half done.
+    }
     const bool gone = now - connected_at_ >= kLinkGrace;
     changes_.TryPost([this, gone] {
       if (gone) {
@@ -127,6 +131,8 @@ class Service {
       beat.set_queued_messages(queued.ok() ? *queued : -1);
       beat.set_alarm_text(agent_.executor->Alarm());
       beat.set_alarm(!beat.alarm_text().empty());
+      const std::lock_guard<std::mutex> lock(mu_);
+      for (const std::string& one : drifted_) beat.add_drifted(one);
       return beat;
     };
     callbacks.on_command = [this](const v1::Command& command) { Take(command); };
@@ -179,6 +185,15 @@ class Service {
                       "the agent's work queue is full; nothing was done, try again later"));
     link_.SendReport(report);
   }
+  void LookForDrift() {
+    const auto drifted = agent_.executor->Drift();
+    if (!drifted.ok()) return spdlog::warn("no look at drift: {}", drifted.status().ToString());
+    const std::lock_guard<std::mutex> lock(mu_);
+    if (drifted_ == *drifted) return;
+    for (const std::string& one : *drifted)
+      spdlog::warn("drift: {} is not what the recorded change set", one);
+    drifted_ = *drifted;
+  }
   void Done(const std::string& id) {
     const std::lock_guard<std::mutex> lock(mu_);
     queued_.erase(id);
@@ -201,9 +216,11 @@ class Service {
 
   Agent& agent_;
   std::mutex mu_;
-  std::set<std::string> queued_;  // Guarded by mu_.
+  std::set<std::string> queued_;      // Guarded by mu_.
+  std::vector<std::string> drifted_;  // Guarded by mu_.
   AgentLink link_;
   absl::Time connected_at_ = absl::InfinitePast();  // Last seen so by Tick().
+  absl::Time drift_looked_ = absl::InfinitePast();
   Worker observers_{4};
   Worker changes_{1};  // Destroyed before the link that its work uses.
 };

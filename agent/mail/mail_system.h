@@ -112,6 +112,12 @@ class MailSystem {
   virtual absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,
                                                   const std::vector<v1::RestoreDecision>& decisions,
                                                   const std::vector<v1::Setting>& staying) = 0;
+  // Those of the recorded settings whose value of now is not what was last recorded as set. Only
+  // reads, and is quick.
+  virtual absl::StatusOr<std::vector<v1::Setting>> Drifted(
+      const std::vector<v1::Setting>& /*recorded, oldest first*/) {
+    return std::vector<v1::Setting>();
+  }
   // Writes the files (each whole and atomically; a file that is neither `before` nor `after` is
   // kAborted and nothing is overwritten), and, where the service runs, makes it take them and asks
   // every listener in a real dialogue. Where that fails the files are put back as they were and the

@@ -92,6 +92,22 @@ absl::StatusOr<v1::ChangeResult> Executor::DoChange(
   return change.result;
 }
 
+absl::StatusOr<std::vector<std::string>> Executor::Drift() {
+  MQ_ASSIGN_OR_RETURN(const auto outstanding, journal_.Outstanding());
+  std::vector<v1::Setting> recorded;
+  for (const Journal::Change& change : outstanding) {
+    if (change.change.has_restore() || !change.applied) continue;
+    recorded.insert(recorded.end(), change.snapshot.settings().begin(),
+                    change.snapshot.settings().end());
+  }
+  std::vector<std::string> out;
+  if (recorded.empty()) return out;
+  MQ_ASSIGN_OR_RETURN(const auto drifted, mail_.Drifted(recorded));
+  for (const v1::Setting& setting : drifted)
+    out.push_back(absl::StrCat(setting.instance(), " ", setting.key()));
+  return out;
+}
+
 absl::Status Executor::RollBack(const std::string& snapshot_id, const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const auto known, journal_.FindChange(snapshot_id));
   if (!known.has_value()) return absl::OkStatus();

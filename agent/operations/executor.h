@@ -52,6 +52,10 @@ class Executor {
   // did.
   std::vector<v1::OperationReport> EndDueLeases(const ProgressFn& progress);
 
+  // Settings of outstanding changes that somebody changed since, as "INSTANCE KEY"; not while a
+  // change is going on.
+  absl::StatusOr<std::vector<std::string>> Drift();
+
   // A cancelled command is refused where it has not begun.
   void Cancel(const std::string& command_id);
 

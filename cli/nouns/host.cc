@@ -36,6 +36,7 @@ std::string State(const v1::Host& host) {
     return EnumWord(v1::HostState_Name(host.state()), "HOST_STATE_");
   }
   if (host.online() && host.heartbeat().alarm()) return "ALARM";
+  if (host.online() && host.heartbeat().drifted_size() > 0) return "drift";
   return host.online() ? "online" : "offline";
 }
 
@@ -58,6 +59,8 @@ Table HostTable(const v1::Host& host) {
       table.rows.push_back({"cannot", absl::StrCat(one.operation(), ": ", one.reason())});
     }
   }
+  for (const std::string& one : host.heartbeat().drifted())
+    table.rows.push_back({"drift", absl::StrCat(one, " was changed since it was locked")});
   if (host.heartbeat().alarm()) table.rows.push_back({"alarm", host.heartbeat().alarm_text()});
   return table;
 }

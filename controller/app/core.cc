@@ -257,6 +257,9 @@ class CoreImpl final : public Core, public RunListener {
     incidents_.Reported(run, host_id, NameOf(host_id), operation, report);
   }
   void OnRunEnded(const v1::Run& run) override;
+  void OnDrift(const std::string& host_id, const std::vector<std::string>& drifted) override {
+    incidents_.Drifted(host_id, NameOf(host_id), drifted);
+  }
 
   const CoreOptions options_;
   const std::unique_ptr<Store> store_;

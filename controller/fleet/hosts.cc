@@ -194,12 +194,16 @@ void Hosts::Disconnected(const std::string& host_id) {
   store_->PutHost(found->second).IgnoreError();
 }
 
-void Hosts::Beat(const std::string& host_id, const v1::Heartbeat& heartbeat) {
+bool Hosts::Beat(const std::string& host_id, const v1::Heartbeat& heartbeat) {
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
-  if (found == hosts_.end()) return;
+  if (found == hosts_.end()) return false;
+  const auto& before = found->second.host.heartbeat().drifted();
+  const bool changed = !std::equal(before.begin(), before.end(), heartbeat.drifted().begin(),
+                                   heartbeat.drifted().end());
   *found->second.host.mutable_heartbeat() = heartbeat;  // In memory only: there are many.
   Stamp(clock_->Now(), found->second.host.mutable_last_seen_time());
+  return changed;
 }
 
 }  // namespace mailquench::controller

@@ -41,7 +41,8 @@ class Hosts {
 
   void Connected(const std::string& host_id, const v1::Hello& hello);
   void Disconnected(const std::string& host_id);
-  void Beat(const std::string& host_id, const v1::Heartbeat& heartbeat);
+  // True: what has drifted is not what the heartbeat before said.
+  bool Beat(const std::string& host_id, const v1::Heartbeat& heartbeat);
 
  private:
   Hosts(Store* store, FleetLink* link, Clock* clock) : store_(store), link_(link), clock_(clock) {}

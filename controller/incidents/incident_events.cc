@@ -1,5 +1,6 @@
 // What runs and reports mean for an incident.
 #include <algorithm>
+#include <set>
 
 #include "common/status/error.h"
 #include "controller/incidents/incidents.h"
@@ -235,6 +236,31 @@ void Incidents::SeeQuarantines(const std::string& host_id,
   }
   if (result.has_quarantine_discard()) {
     left(result.quarantine_discard().quarantine_id(), result.quarantine_discard().left());
+  }
+}
+
+void Incidents::Drifted(const std::string& host_id,
+                        const std::string& host_name,
+                        const std::vector<std::string>& drifted) {
+  const std::lock_guard<std::recursive_mutex> lock(mu_);
+  const absl::StatusOr<std::vector<v1::Obligation>> all = store_->ObligationsOfHost(host_id);
+  if (!all.ok()) return;
+  std::set<std::string> concerned;
+  for (const v1::Obligation& obligation : *all) {
+    std::string owner;
+    if (obligation.state() == v1::Obligation::STATE_OUTSTANDING &&
+        store_->FindObligation(obligation.obligation_id(), &owner).ok())
+      concerned.insert(owner);
+  }
+  std::string text = "drift on " + host_name + ": ";
+  if (drifted.empty()) text += "none any more";
+  for (std::size_t i = 0; i < drifted.size(); ++i) text += (i == 0 ? "" : ", ") + drifted[i];
+  if (!drifted.empty()) text += " was changed since it was locked";
+  for (const std::string& id : concerned) {
+    Edit(id, [&](v1::Incident* incident) {
+      Note(incident, "controller", text);
+      return absl::OkStatus();
+    }).IgnoreError();
   }
 }
 

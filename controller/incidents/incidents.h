@@ -5,6 +5,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "common/clock/clock.h"
 #include "controller/store/store.h"
@@ -44,6 +45,10 @@ class Incidents {
                 const std::string& host_name,
                 const v1::Operation* operation,
                 const v1::OperationReport& report);
+  // Into the timeline of every incident that this host owes settings to.
+  void Drifted(const std::string& host_id,
+               const std::string& host_name,
+               const std::vector<std::string>& drifted);
 
  private:
   using Change = std::function<absl::Status(v1::Incident*)>;

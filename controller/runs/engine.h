@@ -33,6 +33,8 @@ class RunListener {
                             const v1::Operation* operation,
                             const v1::OperationReport& report) = 0;
   virtual void OnRunEnded(const v1::Run& run) = 0;
+  // The host's settings drifted otherwise than it said before; empty: not any more.
+  virtual void OnDrift(const std::string& host_id, const std::vector<std::string>& drifted) = 0;
 };
 
 struct EngineOptions {

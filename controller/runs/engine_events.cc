@@ -112,7 +112,8 @@ void RunEngine::OnProgress(const std::string& host_id, const v1::Progress& progr
 }
 
 void RunEngine::OnHeartbeat(const std::string& host_id, const v1::Heartbeat& heartbeat) {
-  hosts_->Beat(host_id, heartbeat);
+  if (!hosts_->Beat(host_id, heartbeat)) return;
+  listener_->OnDrift(host_id, {heartbeat.drifted().begin(), heartbeat.drifted().end()});
 }
 
 // What was sent and not answered is unknown from now on.

@@ -238,6 +238,21 @@ def fleet(stage):
         finally:
             hosts['mx1'].run('sed', '-i', '/^smtpd_recipient_limit = many$/d', '/etc/postfix/main.cf')
 
+    @bad_day('a locked setting that somebody changes: the host says drift, and no more once it is right again')
+    def _():
+        def state():
+            return [h for h in stage.ask_json('host', 'list')['hosts'] if h['name'] == 'mx2'][0].get('heartbeat', {}).get('drifted', [])
+        host = hosts['mx2']
+        assert host.do('relay.lock', {'mode': 'RELAY_MODE_CLOSED'}, state=ENROLLED)[0] == 0
+        locked = host.run('postconf', '-h', 'smtpd_relay_restrictions').stdout.strip()
+        host.run('postconf', '-e', 'smtpd_relay_restrictions=permit_mynetworks, reject')
+        stage.wait(lambda: state() == ['- main.cf:smtpd_relay_restrictions'], 60, 'the drift to be told')
+        host.run('postconf', '-e', 'smtpd_relay_restrictions=' + locked)
+        stage.wait(lambda: not state(), 60, 'the drift to be over')
+        code, report = host.do('restore', {'decisions': [dict(instance='-', key='main.cf:smtpd_relay_restrictions',
+                                                              choice='RESTORE_CHOICE_PUT_BACK', reason='test')]}, state=ENROLLED)
+        assert code == 0, report
+
     @bad_day('an offline host neither blocks nor vanishes: exit 3')
     def _():
         assert hosts['mx3'].kill_agent() == 1, 'the agent was not found'

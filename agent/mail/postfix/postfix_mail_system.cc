@@ -418,6 +418,12 @@ absl::StatusOr<RestorePlan> PostfixMailSystem::PlanRestore(
   return postfix::PlanRestore(all, settings, decisions, staying);
 }
 
+absl::StatusOr<std::vector<v1::Setting>> PostfixMailSystem::Drifted(
+    const std::vector<v1::Setting>& recorded) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<Instance> all, Find({}));
+  return postfix::Drifted(all, recorded);
+}
+
 absl::Status PostfixMailSystem::Apply(const SettingsChange& change, const CallContext& context) {
   if (change.files.empty()) return absl::OkStatus();
   MQ_ASSIGN_OR_RETURN(const std::vector<Instance> all, Find({}));

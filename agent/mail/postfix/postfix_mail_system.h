@@ -49,6 +49,8 @@ class PostfixMailSystem final : public MailSystem {
   absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,
                                           const std::vector<v1::RestoreDecision>& decisions,
                                           const std::vector<v1::Setting>& staying) override;
+  absl::StatusOr<std::vector<v1::Setting>> Drifted(
+      const std::vector<v1::Setting>& recorded) override;
   absl::Status Apply(const SettingsChange& change, const CallContext& context) override;
   absl::Status VerifyLocked(const v1::RelayLock& request) override;
   // Without targets: every listener at every address of its own, from inside, the re-injection

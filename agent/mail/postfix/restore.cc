@@ -160,6 +160,21 @@ absl::Status RestoreInstance(const Instance& instance,
 }
 }  // namespace
 
+absl::StatusOr<std::vector<v1::Setting>> Drifted(const std::vector<Instance>& instances,
+                                                 const std::vector<v1::Setting>& recorded) {
+  std::vector<v1::Setting> drifted;
+  const std::vector<v1::Setting> merged = Merge(recorded);
+  for (const Instance& instance : instances) {
+    MQ_ASSIGN_OR_RETURN(SettingsDraft draft, SettingsDraft::Load(instance));
+    for (const v1::Setting& setting : merged) {
+      if (setting.instance() != instance.name) continue;
+      MQ_ASSIGN_OR_RETURN(const Raw current, draft.Current(setting.key()));
+      if (current != After(setting)) drifted.push_back(setting);
+    }
+  }
+  return drifted;
+}
+
 absl::StatusOr<RestorePlan> PlanRestore(const std::vector<Instance>& instances,
                                         const std::vector<v1::Setting>& settings,
                                         const std::vector<v1::RestoreDecision>& decisions,

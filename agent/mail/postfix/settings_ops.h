@@ -43,6 +43,9 @@ absl::StatusOr<SettingsChange> PlanSenderUnblock(const std::vector<Instance>& in
 // `settings`: what the outstanding snapshots recorded, the oldest first. Of several records of one
 // setting the oldest `before` is put back, and the newest `after` is what must be found now.
 // Errors: kInvalidArgument/NO_REASON (a decision without one), kNotFound/UNKNOWN_INSTANCE.
+// See MailSystem::Drifted().
+absl::StatusOr<std::vector<v1::Setting>> Drifted(const std::vector<Instance>& instances,
+                                                 const std::vector<v1::Setting>& recorded);
 absl::StatusOr<RestorePlan> PlanRestore(const std::vector<Instance>& instances,
                                         const std::vector<v1::Setting>& settings,
                                         const std::vector<v1::RestoreDecision>& decisions,

@@ -396,6 +396,21 @@ TEST_F(CoreTest, ARestoreIsFollowedByAWatchHoweverItWasAskedFor) {
   EXPECT_TRUE(run->playbook().steps(1).operation().has_queue_watch());
 }
 
+TEST_F(CoreTest, DriftIsNotedInTheIncidentThatTheSettingIsOwedToWhenItChanges) {
+  const auto run = Start("contain", "", {"mx-a"});
+  ASSERT_TRUE(run.ok()) << run.status();
+  AnswerAll();
+  v1::Heartbeat beat;
+  beat.add_drifted("- main.cf:mynetworks");
+  core_->events().OnHeartbeat("a", beat);
+  core_->events().OnHeartbeat("a", beat);
+  const v1::Incident incident = GetIncident(run->incident_id());
+  int found = 0;
+  for (const auto& entry : incident.timeline())
+    found += entry.text() == "drift on mx-a: - main.cf:mynetworks was changed since it was locked";
+  EXPECT_EQ(found, 1);
+}
+
 TEST_F(CoreTest, EvidenceOfAContainIsInTheTimelineOnce) {
   v1::Operation contain;
   contain.mutable_contain();
