@@ -4,7 +4,7 @@ import sys
 import time
 
 from benchlib import note, report, require
-from labhost import LOCAL, NAME, lab_host
+from labhost import NAME, lab_host
 
 BAR = 25 * 1024
 ENROLLED = '/var/lib/mailquench/agent'
@@ -39,10 +39,11 @@ def run(work, full):
         stage.wait(lambda: any(h.get('online') for h in stage.ask_json('host', 'list').get('hosts', [])), 30, 'the agent')
         time.sleep(5)
         pid = pid_of_agent(host)
+        note('agent-size: idle: %d KB own memory, %d KB mapped files' % (memory(host, pid, 'RssAnon'), memory(host, pid, 'RssFile')))
         size('`run`, idle and connected', memory(host, pid, 'VmRSS'))
         host.fill(count)
         note('agent-size: %d files are there' % count)
-        result, took, peak = host.do('queue.survey')
+        result, _, peak = host.do('queue.survey')
         seen = sum(int(q.get('messages', 0)) for i in result['instances'] for q in i.get('queues', []))
         require(seen == count, 'the survey saw %d of %d messages' % (seen, count))
         size('`do queue.survey` of %d files, peak' % count, peak)
@@ -52,5 +53,7 @@ def run(work, full):
         for operation in ('queue.survey', 'contain'):
             stage.ask('run', 'op', operation, '--hosts', NAME, '--yes')
             note('agent-size: %s through the controller is done' % operation)
+        note('agent-size: of the running agent %d KB are its own memory, %d KB are mapped files (programs and libraries)' % (
+            memory(host, pid, 'RssAnon'), memory(host, pid, 'RssFile')))
         size('`run`, after survey and contain of %d files' % count, memory(host, pid, 'VmRSS'))
         size('`run`, its peak with %d files' % count, memory(host, pid, 'VmHWM'))

@@ -6,7 +6,7 @@ from benchlib import count_files, median, note, report, require
 from labhost import lab_host
 
 MESSAGES = 20000
-ROUNDS = 7
+ROUNDS = 5
 
 
 def seconds(text):
