@@ -34,10 +34,10 @@ std::vector<std::string> AllPoints();
 #define MQ_DEFINE_FAULT_POINT(id, name) \
   constexpr const char* id = name;      \
   const ::mailquench::fault::Registration id##_registration(name)
-#define MQ_FAULT_POINT(id)                                        \
-  do {                                                            \
-    const absl::Status mq_fault_ = ::mailquench::fault::Pass(id); \
-    if (!mq_fault_.ok()) return mq_fault_;                        \
+#define MQ_FAULT_POINT(id)                                  \
+  do {                                                      \
+    absl::Status mq_fault_ = ::mailquench::fault::Pass(id); \
+    if (!mq_fault_.ok()) return mq_fault_;                  \
   } while (false)
 #else
 #define MQ_DEFINE_FAULT_POINT(id, name) [[maybe_unused]] constexpr const char* id = name

@@ -35,18 +35,20 @@ absl::Status SystemError(int error, absl::string_view what);
 
 }  // namespace mailquench
 
-#define MQ_RETURN_IF_ERROR(expr)             \
-  do {                                       \
-    const absl::Status mq_status_ = (expr);  \
-    if (!mq_status_.ok()) return mq_status_; \
-  } while (false)
+// Each use has a variable of its own name, so that one may stand in a lambda inside another.
 #define MQ_CONCAT_INNER(a, b) a##b
 #define MQ_CONCAT(a, b) MQ_CONCAT_INNER(a, b)
+#define MQ_RETURN_IF_ERROR_IMPL(tmp, expr) \
+  do {                                     \
+    absl::Status tmp = (expr);             \
+    if (!tmp.ok()) return tmp;             \
+  } while (false)
+#define MQ_RETURN_IF_ERROR(expr) MQ_RETURN_IF_ERROR_IMPL(MQ_CONCAT(mq_status_, __COUNTER__), expr)
 #define MQ_ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr) \
   auto tmp = (expr);                             \
   if (!tmp.ok()) return tmp.status();            \
   lhs = *std::move(tmp)
 #define MQ_ASSIGN_OR_RETURN(lhs, expr) \
-  MQ_ASSIGN_OR_RETURN_IMPL(MQ_CONCAT(mq_statusor_, __LINE__), lhs, expr)
+  MQ_ASSIGN_OR_RETURN_IMPL(MQ_CONCAT(mq_statusor_, __COUNTER__), lhs, expr)
 
 #endif  // MAILQUENCH_COMMON_STATUS_ERROR_H_
