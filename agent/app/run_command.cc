@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -85,24 +86,14 @@ class Service {
   void Tick() {
     // A lease is for the controller that is gone. While it is there, a person decides; a link that
     // only flaps is given time to come back.
-    const absl::Time now = absl::Now();
-    if (link_.connected()) connected_at_ = now;
-    if (now - drift_looked_ >= agent_.config.heartbeat) {
-      drift_looked_ = now;
-      changes_.TryPost([this] { LookForDrift(); });  // There: no change is half done.
-    }
-    const bool gone = now - connected_at_ >= kLinkGrace;
-    changes_.TryPost([this, gone] {
-      if (gone) {
-        for (const v1::OperationReport& report : agent_.executor->EndDueLeases(Progress()))
-          link_.SendReport(report);
-      }
-      const auto unreported = agent_.journal->Unreported();
-      if (!unreported.ok() || !link_.connected()) return;
-      for (const v1::OperationReport& report : *unreported) {
-        if (report.local()) link_.SendReport(report);
-      }
+    if (link_.connected()) connected_at_ = absl::ToUnixMillis(absl::Now());
+    // One at a time: while a change goes on, the queue stays free for commands.
+    if (ticking_.exchange(true)) return;
+    const bool posted = changes_.TryPost([this] {
+      DoTick();
+      ticking_ = false;
     });
+    if (!posted) ticking_ = false;
   }
   void Stop() { link_.Stop(); }
 
@@ -185,6 +176,22 @@ class Service {
                       "the agent's work queue is full; nothing was done, try again later"));
     link_.SendReport(report);
   }
+  void DoTick() {
+    const absl::Time now = absl::Now();
+    if (now - drift_looked_ >= agent_.config.heartbeat) {
+      drift_looked_ = now;
+      LookForDrift();  // Here no change is half done.
+    }
+    if (now - absl::FromUnixMillis(connected_at_) >= kLinkGrace) {
+      for (const v1::OperationReport& report : agent_.executor->EndDueLeases(Progress()))
+        link_.SendReport(report);
+    }
+    const auto unreported = agent_.journal->Unreported();
+    if (!unreported.ok() || !link_.connected()) return;
+    for (const v1::OperationReport& report : *unreported) {
+      if (report.local()) link_.SendReport(report);
+    }
+  }
   void LookForDrift() {
     const auto drifted = agent_.executor->Drift();
     if (!drifted.ok()) return spdlog::warn("no look at drift: {}", drifted.status().ToString());
@@ -219,8 +226,10 @@ class Service {
   std::set<std::string> queued_;      // Guarded by mu_.
   std::vector<std::string> drifted_;  // Guarded by mu_.
   AgentLink link_;
-  absl::Time connected_at_ = absl::InfinitePast();  // Last seen so by Tick().
-  absl::Time drift_looked_ = absl::InfinitePast();
+  // Last seen so by Tick(); a start gets the grace too.
+  std::atomic<std::int64_t> connected_at_ = absl::ToUnixMillis(absl::Now());  // ms
+  std::atomic<bool> ticking_ = false;
+  absl::Time drift_looked_ = absl::InfinitePast();  // Of the worker of the changes.
   Worker observers_{4};
   Worker changes_{1};  // Destroyed before the link that its work uses.
 };

@@ -132,8 +132,11 @@ absl::StatusOr<RestorePlan> Executor::PlanRestoreOf(const v1::Restore& request,
       return wanted.count(c.snapshot.snapshot_id()) == 0;
     });
   }
-  // A restore that a crash cut short is no change to be put back itself.
-  std::erase_if(outstanding, [](const Journal::Change& c) { return c.change.has_restore(); });
+  // A restore that a crash cut short is no change to be put back itself; nor is an unblock, which
+  // puts back what a block did.
+  std::erase_if(outstanding, [&](const Journal::Change& c) {
+    return c.change.has_restore() || (wanted.empty() && c.snapshot.operation() == "sender.unblock");
+  });
   for (const v1::RestoreDecision& decision : request.decisions()) {
     if (decision.reason().empty())
       return Error(
@@ -183,7 +186,12 @@ absl::StatusOr<v1::RestoreResult> Executor::DoRestore(const v1::Command& command
     known->change = recorded;
   } else {
     MQ_ASSIGN_OR_RETURN(outstanding, journal_.Outstanding());
-    std::erase_if(outstanding, [](const Journal::Change& c) { return c.change.has_restore(); });
+    const auto& named = command.operation().restore().snapshot_ids();
+    std::erase_if(outstanding, [&](const Journal::Change& c) {
+      return c.change.has_restore() ||
+             (!named.empty() &&
+              std::find(named.begin(), named.end(), c.snapshot.snapshot_id()) == named.end());
+    });
   }
   const SettingsChange change = FromRecord(known->change);
   if (!known->applied && !change.files.empty()) {

@@ -109,6 +109,9 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
   const auto stays_stopped = [&](const absl::Status& status, absl::string_view what) {
     const absl::Status out = Prepend(status, absl::StrCat(what, "; the service stays stopped"));
     RaiseAlarm(std::string(out.message()));
+    // No lease may start what a contain has found unfit to run.
+    const absl::Status cleared = journal_.ClearLeases(chosen);
+    if (!cleared.ok()) spdlog::error("a lease could not be ended: {}", cleared.ToString());
     return out;
   };
   context.progress("setting the queues aside");
@@ -213,6 +216,10 @@ absl::Status Executor::StartAndVerify(const v1::Command& command,
                                     stopped.ok() ? "stays stopped" : "could NOT be stopped",
                                     ", the queues stay set aside"));
   RaiseAlarm(std::string(out.message()));
+  // No lease may start what a dialogue has found unfit to run.
+  const absl::Status cleared =
+      journal_.ClearLeases({request.instances().begin(), request.instances().end()});
+  if (!cleared.ok()) spdlog::error("a lease could not be ended: {}", cleared.ToString());
   return out;
 }
 

@@ -210,6 +210,10 @@ absl::Status Journal::RenewLease(const std::string& command_id, absl::Time end) 
   });
 }
 
+absl::Status Journal::DropLease(const std::string& command_id) {
+  return db_->Execute("DELETE FROM leases WHERE command_id=?", {command_id});
+}
+
 absl::Status Journal::ClearLeases(const std::vector<std::string>& instances) {
   if (instances.empty()) return db_->Execute("DELETE FROM leases");
   MQ_ASSIGN_OR_RETURN(std::vector<v1::Lease> leases, Leases());
@@ -222,8 +226,7 @@ absl::Status Journal::ClearLeases(const std::vector<std::string>& instances) {
                                 }),
                  names->end());
     if (names->empty()) {
-      MQ_RETURN_IF_ERROR(
-          db_->Execute("DELETE FROM leases WHERE command_id = ?1", {lease.command_id()}));
+      MQ_RETURN_IF_ERROR(DropLease(lease.command_id()));
     } else {
       // Its sweep and lock are theirs alone from now on.
       if (lease.stop().has_sweep())

@@ -60,6 +60,7 @@ class Journal {
 
   absl::Status PutLease(const v1::Lease& lease);
   absl::Status RenewLease(const std::string& command_id, absl::Time end);
+  absl::Status DropLease(const std::string& command_id);
   // Of these instances; empty: all. A lease that has others left goes on for those.
   absl::Status ClearLeases(const std::vector<std::string>& instances = {});
   absl::StatusOr<std::vector<v1::Lease>> Leases();

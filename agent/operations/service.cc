@@ -3,6 +3,9 @@
 #include <google/protobuf/util/time_util.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "agent/operations/executor.h"
 #include "common/fault/fault_point.h"
@@ -26,20 +29,32 @@ absl::StatusOr<v1::ServiceStopResult> Executor::DoStop(const v1::Command& comman
                               "; nothing was stopped"));
   const InstanceNames chosen(request.instances().begin(), request.instances().end());
   MQ_ASSIGN_OR_RETURN(const v1::ServiceStatusResult before, mail_.Status(chosen));
+  // A repeat after a crash finds instances stopped already; the lease of the first try names them
+  // all and stays.
+  MQ_ASSIGN_OR_RETURN(const std::vector<v1::Lease> leases, journal_.Leases());
+  const auto first = std::find_if(leases.begin(), leases.end(), [&](const v1::Lease& one) {
+    return one.command_id() == command.command_id();
+  });
   v1::Lease lease;
-  lease.set_command_id(command.command_id());
-  for (const auto& instance : before.instances()) {
-    if (instance.running()) lease.add_instances(instance.name());
+  if (first != leases.end()) {
+    lease = *first;
+  } else {
+    lease.set_command_id(command.command_id());
+    for (const auto& instance : before.instances()) {
+      if (instance.running()) lease.add_instances(instance.name());
+    }
+    *lease.mutable_stop() = request;
+    // Its end is the business of what was stopped, and of no other instance.
+    *lease.mutable_stop()->mutable_lock()->mutable_instances() = lease.instances();
+    if (request.has_sweep())
+      *lease.mutable_stop()->mutable_sweep()->mutable_instances() = lease.instances();
+    *lease.mutable_end_time() =
+        TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now() + length));
+    if (lease.instances_size() > 0) MQ_RETURN_IF_ERROR(journal_.PutLease(lease));
   }
-  *lease.mutable_stop() = request;
-  *lease.mutable_end_time() =
-      TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now() + length));
-  // A repeat after a crash finds the instances stopped already; the lease of the first try names
-  // them and stays.
-  if (lease.instances_size() > 0) MQ_RETURN_IF_ERROR(journal_.PutLease(lease));
   MQ_FAULT_POINT(kLeased);
   MQ_ASSIGN_OR_RETURN(v1::ServiceStopResult result, mail_.Stop(chosen, context));
-  *result.mutable_lease_end_time() = lease.end_time();
+  if (lease.instances_size() > 0) *result.mutable_lease_end_time() = lease.end_time();
   return result;
 }
 
@@ -119,7 +134,7 @@ v1::OperationReport Executor::EndLease(const v1::Lease& lease, const ProgressFn&
   // The alarm first: a crash after it tries once more, and says the same.
   const auto give_up = [&](const std::string& why) {
     RaiseAlarm(why);
-    const absl::Status cleared = journal_.ClearLeases();
+    const absl::Status cleared = journal_.DropLease(lease.command_id());
     if (!cleared.ok()) spdlog::error("a lease could not be ended: {}", cleared.ToString());
   };
   v1::RelayLock lock = lease.stop().lock();

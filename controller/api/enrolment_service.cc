@@ -1,7 +1,10 @@
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <mutex>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/identity/certificate.h"
 #include "common/rpc/status_map.h"
@@ -28,17 +31,22 @@ class EnrolmentService final : public v1::Enrolment::Service {
     const absl::Status enrolled = Exchange(*request, response);
     if (!enrolled.ok()) {
       response->Clear();
-      spdlog::warn("enrolment of '{}' from {} refused: {}", request->hostname(), context->peer(),
-                   std::string(enrolled.message()));
+      spdlog::warn("enrolment of '{}' from {} refused: {}", absl::CHexEscape(request->hostname()),
+                   context->peer(), std::string(enrolled.message()));
     }
     return rpc::ToGrpc(enrolled);
   }
 
  private:
   absl::Status Exchange(const v1::EnrolRequest& request, v1::EnrolResponse* response) {
-    if (request.hostname().empty() || request.hostname().size() > 253) {
+    const bool plain = std::all_of(
+        request.hostname().begin(), request.hostname().end(),
+        [](unsigned char c) { return absl::ascii_isalnum(c) || c == '.' || c == '-' || c == '_'; });
+    if (request.hostname().empty() || request.hostname().size() > 253 || !plain) {
+      // It is shown on terminals and written into logs.
       return Error(absl::StatusCode::kInvalidArgument, "BAD_HOSTNAME",
-                   "a host enrols under a name of 1 to 253 characters; the token is not spent");
+                   "a host enrols under a name of 1 to 253 letters, digits, '.', '-' and '_'; the "
+                   "token is not spent");
     }
     // Looked at before the token is spent; UpsertEnrolledHost() decides.
     const absl::StatusOr<v1::Host> namesake = core_->FindHost(request.hostname());

@@ -155,6 +155,12 @@ class CoreImpl final : public Core, public RunListener {
   absl::StatusOr<v1::Host> EvictHost(const v1::EvictHostRequest& r,
                                      const std::string& actor) override {
     MQ_ASSIGN_OR_RETURN(const v1::Host host, hosts_->Find(r.host()));
+    if (host.state() == v1::HOST_STATE_BANNED) {
+      return Error(absl::StatusCode::kFailedPrecondition, "HOST_BANNED",
+                   host.name() +
+                       " is banned, and an eviction would let it enrol again; nothing "
+                       "was changed");
+    }
     MQ_RETURN_IF_ERROR(SetHostState(host.host_id(), v1::HOST_STATE_EVICTED, r.reason(), actor));
     return hosts_->Find(host.host_id());
   }

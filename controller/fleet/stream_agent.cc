@@ -22,13 +22,16 @@ void AgentStream::ReadNext() {
 void AgentStream::Accept() {
   std::lock_guard<std::mutex> lock(mu_);
   if (closing_) return;
+  accepted_ = true;
   context_->AddInitialMetadata("mailquench-accepted", "1");
   StartSendInitialMetadata();
 }
 
 bool AgentStream::Send(const v1::ControllerMessage& message) {
   std::lock_guard<std::mutex> lock(mu_);
-  if (closing_ || pending_.size() >= max_pending_) return false;
+  // A write before the metadata would send them by itself, and gRPC aborts the process at the
+  // second time.
+  if (!accepted_ || closing_ || pending_.size() >= max_pending_) return false;
   pending_.push_back(message);
   if (pending_.size() == 1) StartWrite(&pending_.front());
   return true;
@@ -52,6 +55,11 @@ void AgentStream::Close(const grpc::Status& status) {
 bool AgentStream::closed() {
   std::lock_guard<std::mutex> lock(mu_);
   return closing_;
+}
+
+bool AgentStream::open() {
+  std::lock_guard<std::mutex> lock(mu_);
+  return accepted_ && !closing_;
 }
 
 void AgentStream::OnReadDone(bool ok) {

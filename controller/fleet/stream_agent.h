@@ -36,6 +36,7 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
   // hearing the reason.
   void Close(const grpc::Status& status);
   bool closed();
+  bool open();  // Accepted and not closed: Send() may work.
 
   // Touched on the host's strand only.
   bool hello_seen = false;
@@ -54,6 +55,7 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
 
   std::mutex mu_;
   std::deque<v1::ControllerMessage> pending_;  // Guarded by mu_. The front one is being written.
+  bool accepted_ = false;                      // Guarded by mu_.
   bool closing_ = false;                       // Guarded by mu_.
   bool finished_ = false;                      // Guarded by mu_.
   grpc::Status status_;                        // Guarded by mu_.

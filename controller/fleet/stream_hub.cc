@@ -189,7 +189,7 @@ bool StreamHub::IsOnline(const std::string& host_id) {
   const auto found = live_.find(host_id);
   if (found == live_.end()) return false;
   const std::shared_ptr<AgentStream> stream = found->second.lock();
-  return stream != nullptr && !stream->closed();
+  return stream != nullptr && stream->open();
 }
 
 bool StreamHub::Send(const std::string& host_id, const v1::ControllerMessage& message) {

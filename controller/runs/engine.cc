@@ -35,6 +35,10 @@ v1::Outcome WorstOutcome(const v1::RunHost& host) {
       if (step.report().outcome() == outcome) return outcome;
     }
   }
+  for (const v1::HostStep& step : host.steps()) {
+    // An outcome that this build does not know is no success.
+    if (step.report().outcome() != v1::OUTCOME_UNCHANGED) return v1::OUTCOME_FAILED;
+  }
   return v1::OUTCOME_UNCHANGED;
 }
 
@@ -211,16 +215,23 @@ void RunEngine::Advance(Active* a, Outbox* out) {
     if (!done) return Publish(a, out);
     if (wave == last_wave || failures <= a->run.playbook().max_failures()) continue;
     if (a->run.cancel_requested()) continue;
-    a->run.set_stop_reason(std::to_string(failures) + " failed by the end of wave " +
-                           std::to_string(wave) + ", at most " +
-                           std::to_string(a->run.playbook().max_failures()) +
-                           " may; the hosts after it were not touched");
+    // A failure may come late, when hosts after it have begun: what they do is waited for and told.
+    bool begun = false, waiting = false;
     for (v1::RunHost& host : *a->run.mutable_hosts()) {
       if (host.wave() <= wave) continue;
       for (v1::HostStep& step : *host.mutable_steps()) {
-        Settle(a, &host, &step, v1::OUTCOME_CANCELLED);
+        begun |= step.sent();
+        if (Final(*a, step)) continue;
+        waiting |= step.sent();
+        if (!step.sent()) Settle(a, &host, &step, v1::OUTCOME_CANCELLED);
       }
     }
+    a->run.set_stop_reason(std::to_string(failures) + " failed by the end of wave " +
+                           std::to_string(wave) + ", at most " +
+                           std::to_string(a->run.playbook().max_failures()) + " may; " +
+                           (begun ? "nothing more was begun on the hosts after it"
+                                  : "the hosts after it were not touched"));
+    if (waiting) return Publish(a, out);
     break;
   }
   Conclude(a, out);

@@ -6,6 +6,27 @@
 
 namespace mailquench::controller {
 
+namespace {
+
+// What an agent may say of its own work. Anything else would leave the step open for ever, or pass
+// for a success.
+v1::OperationReport Sane(v1::OperationReport report) {
+  switch (report.outcome()) {
+    case v1::OUTCOME_SUCCEEDED:
+    case v1::OUTCOME_UNCHANGED:
+    case v1::OUTCOME_FAILED:
+    case v1::OUTCOME_REFUSED:
+    case v1::OUTCOME_TIMED_OUT:
+    case v1::OUTCOME_CANCELLED:
+      break;
+    default:
+      report.set_outcome(v1::OUTCOME_FAILED);
+  }
+  return report;
+}
+
+}  // namespace
+
 absl::Status RunEngine::Apply(Active* a,
                               CommandRow row,
                               const v1::OperationReport& report,
@@ -88,7 +109,7 @@ void RunEngine::OnReport(const std::string& host_id, const v1::OperationReport& 
   Outbox out;
   {
     const std::lock_guard<std::mutex> lock(mu_);
-    Answer(host_id, report, &out);
+    Answer(host_id, Sane(report), &out);
   }
   Dispatch(std::move(out));
 }
@@ -177,7 +198,7 @@ void RunEngine::OnKnown(const std::string& host_id, const v1::KnownCommands& kno
   Outbox out;
   {
     const std::lock_guard<std::mutex> lock(mu_);
-    for (const v1::OperationReport& report : known.reports()) Answer(host_id, report, &out);
+    for (const v1::OperationReport& report : known.reports()) Answer(host_id, Sane(report), &out);
     for (const std::string& id : known.running()) {
       for (auto& [run_id, a] : active_) {
         const auto open = a->open.find(id);

@@ -161,6 +161,37 @@ TEST_F(CoreTest, FirstHostOfTheFirstWaveFailsAndExactlyOneHostIsTouched) {
   EXPECT_EQ(ended.hosts(2).outcome(), v1::OUTCOME_CANCELLED);
 }
 
+TEST_F(CoreTest, AFailureThatComesLateStopsWhatHasNotBegunAndNothingElse) {
+  const auto run = Start("lockdown");
+  ASSERT_TRUE(run.ok()) << run.status();
+  const v1::Command canary = link_.Commands("a")[0];
+  clock_.Sleep(absl::Minutes(30));  // The first host does not answer in time: unknown.
+  core_->Tick();
+  ASSERT_EQ(link_.Commands("b").size(), 1u);
+  ASSERT_EQ(link_.Commands("c").size(), 1u);
+  core_->events().OnReport("b", Report(link_.Commands("b")[0], v1::OUTCOME_SUCCEEDED));
+  ASSERT_EQ(link_.Commands("b").size(), 2u);
+  core_->events().OnReport("a", Report(canary, v1::OUTCOME_FAILED));
+  EXPECT_EQ(Get(run->run_id()).state(), v1::RUN_STATE_RUNNING);
+  core_->events().OnReport("b", Report(link_.Commands("b")[1], v1::OUTCOME_SUCCEEDED));
+  core_->events().OnReport("c", Report(link_.Commands("c")[0], v1::OUTCOME_SUCCEEDED));
+  const v1::Run ended = Get(run->run_id());
+  EXPECT_EQ(ended.state(), v1::RUN_STATE_STOPPED);
+  EXPECT_EQ(ended.hosts(1).steps(0).report().outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(ended.hosts(1).steps(1).report().outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(ended.hosts(1).steps(2).report().outcome(), v1::OUTCOME_CANCELLED);
+  EXPECT_EQ(ended.hosts(2).steps(0).report().outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(link_.Commands("c").size(), 1u);
+  EXPECT_THAT(ended.stop_reason(), ::testing::HasSubstr("nothing more was begun"));
+}
+
+TEST_F(CoreTest, AnOutcomeThatNoAgentMaySayIsAFailureAndEndsTheStep) {
+  const auto run = StartOne(Status(), "", "name=mx-a");
+  ASSERT_TRUE(run.ok()) << run.status();
+  core_->events().OnReport("a", Report(link_.Commands("a")[0], v1::OUTCOME_UNKNOWN));
+  EXPECT_EQ(Get(run->run_id()).state(), v1::RUN_STATE_FAILED);
+}
+
 TEST_F(CoreTest, AnOfflineHostNeitherBlocksNorVanishes) {
   Cut("b");
   const auto run = StartOne(Status());

@@ -241,6 +241,49 @@ TEST(Lease, NeverStartsAHostWhoseLockIsNotVerified) {
   EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());  // A person decides now.
 }
 
+TEST(Lease, NeverStartsWhatAContainHasFoundStillOpen) {
+  Rig rig;
+  ASSERT_EQ(rig.Do("s", "service.stop", R"({"lease": "60s"})").outcome(), v1::OUTCOME_SUCCEEDED);
+  rig.mail->Put("running", "1");
+  rig.mail->dialogue_fails = true;
+  ASSERT_EQ(rig.Do("c", "contain").outcome(), v1::OUTCOME_FAILED);
+  rig.clock.Sleep(absl::Minutes(2));
+  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
+  EXPECT_EQ(rig.mail->Get("running"), "0");
+  EXPECT_NE(rig.executor->Alarm(), "");
+}
+
+TEST(Lease, IsNeitherShortenedNorMovedByARepeatOfItsStop) {
+  Rig rig;
+  v1::Lease lease;
+  lease.set_command_id("s");
+  lease.add_instances("-");
+  lease.add_instances("postfix-out");
+  lease.mutable_end_time()->set_seconds(1'900'000'000);
+  ASSERT_TRUE(rig.journal->PutLease(lease).ok());
+  const auto report = rig.Do("s", "service.stop", R"({"lease": "60s"})");
+  ASSERT_EQ(report.outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(report.result().service_stop().lease_end_time().seconds(), 1'900'000'000);
+  ASSERT_EQ(rig.journal->Leases()->size(), 1u);
+  EXPECT_EQ(rig.journal->Leases()->front().instances_size(), 2);
+}
+
+TEST(Lease, OfOtherInstancesOutlivesAStart) {
+  Rig rig;
+  v1::Lease lease;
+  lease.set_command_id("s");
+  lease.add_instances("-");
+  lease.add_instances("postfix-out");
+  ASSERT_TRUE(rig.journal->PutLease(lease).ok());
+  ASSERT_TRUE(rig.journal->ClearLeases({"-"}).ok());
+  ASSERT_EQ(rig.journal->Leases()->size(), 1u);
+  EXPECT_THAT(rig.journal->Leases()->front().instances(), ::testing::ElementsAre("postfix-out"));
+  EXPECT_THAT(rig.journal->Leases()->front().stop().lock().instances(),
+              ::testing::ElementsAre("postfix-out"));
+  ASSERT_TRUE(rig.journal->ClearLeases({"postfix-out"}).ok());
+  EXPECT_TRUE(rig.journal->Leases()->empty());
+}
+
 TEST(Lease, EndsWithAnOrdinaryStart) {
   Rig rig;
   rig.Do("c1", "service.stop", R"({"lease":"60s"})");
