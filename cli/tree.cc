@@ -18,7 +18,7 @@ class ExamplesFirst : public CLI::Formatter {
   std::string make_help(const CLI::App* app,
                         std::string name,
                         CLI::AppFormatMode mode) const override {
-    const std::string rest = CLI::Formatter::make_help(app, name, mode);
+    std::string rest = CLI::Formatter::make_help(app, name, mode);
     if (mode != CLI::AppFormatMode::Normal || app->get_footer().empty()) return rest;
     return absl::StrCat("Examples:\n", app->get_footer(), "\n", rest);
   }

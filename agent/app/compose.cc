@@ -95,7 +95,7 @@ absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& 
 absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& state_dir) {
   AgentConfig config;
   const std::string path = absl::StrCat(state_dir, "/agent.yaml");
-  const auto text = ReadFile(path, 1024 * 1024);
+  const auto text = ReadFile(path, std::size_t{1024} * 1024);
   if (absl::IsNotFound(text.status())) return config;
   MQ_RETURN_IF_ERROR(text.status());
   try {

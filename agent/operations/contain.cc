@@ -107,7 +107,7 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
   // From here on the host stays stopped whenever a step fails: a host that is not swept and locked
   // must not send.
   const auto stays_stopped = [&](const absl::Status& status, absl::string_view what) {
-    const absl::Status out = Prepend(status, absl::StrCat(what, "; the service stays stopped"));
+    absl::Status out = Prepend(status, absl::StrCat(what, "; the service stays stopped"));
     RaiseAlarm(std::string(out.message()));
     // No lease may start what a contain has found unfit to run.
     const absl::Status cleared = journal_.ClearLeases(chosen);
@@ -209,7 +209,7 @@ absl::Status Executor::StartAndVerify(const v1::Command& command,
   const absl::Status stopped = mail_.Stop(was_running, context).status();
   absl::Status back = RollBack(absl::StrCat(command.command_id(), ".silence"), context);
   back.Update(RollBack(absl::StrCat(command.command_id(), ".lock"), context));
-  const absl::Status out =
+  absl::Status out =
       Prepend(verdict, absl::StrCat("the start could not be verified; the settings were ",
                                     back.ok() ? "put back as they were" : "NOT all put back",
                                     ", the service ",

@@ -133,7 +133,7 @@ v1::OperationReport Executor::Run(const v1::Command& command,
   };
   bool changed = true;
   auto result = Perform(command, context, changed);
-  if (result.ok()) *report.mutable_result() = *std::move(result);
+  if (result.ok()) *report.mutable_result() = std::move(*result);
   finish(result.status(), true, changed);
   const absl::Status written = journal_.Finish(report);
   if (!written.ok()) {
@@ -248,7 +248,7 @@ v1::OperationPlanned Executor::Plan(const v1::Command& command) {
   absl::Status status = Admit(command);
   if (status.ok()) {
     auto plan = MakePlan(command.operation());
-    if (plan.ok()) *planned.mutable_plan() = *std::move(plan);
+    if (plan.ok()) *planned.mutable_plan() = std::move(*plan);
     status = plan.status();
   }
   if (!status.ok()) {

@@ -142,7 +142,7 @@ v1::OperationReport Executor::EndLease(const v1::Lease& lease, const ProgressFn&
   if (lease.stop().has_sweep()) {
     v1::Operation sweep;
     *sweep.mutable_queue_quarantine() = lease.stop().sweep();
-    const v1::OperationReport report = run("sweep", sweep);
+    v1::OperationReport report = run("sweep", sweep);
     if (!good(report)) {
       give_up(absl::StrCat("a lease ended, the sweep failed, the service stays stopped: ",
                            report.error().message()));

@@ -13,7 +13,7 @@ namespace mailquench::agent {
 // Whole content, at most `max_bytes`. Does not follow a link in the last component.
 // Errors: kNotFound, kPermissionDenied, kOutOfRange (larger), kInternal.
 absl::StatusOr<std::string> ReadFile(const std::string& path,
-                                     std::size_t max_bytes = 64 * 1024 * 1024);
+                                     std::size_t max_bytes = std::size_t{64} * 1024 * 1024);
 
 // Replaces a file whole: a temporary beside it, fsync, rename, fsync of the folder. Keeps the owner
 // and mode of the file that it replaces; a new one gets `mode` and the folder's owner. Either the

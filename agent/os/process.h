@@ -18,10 +18,11 @@ struct ProcessResult {
 
 struct ProcessOptions {
   absl::Duration timeout = absl::Seconds(60);
-  std::string input;                          // Given on standard input, then end of file.
-  std::vector<std::string> environment;       // "NAME=value", beside a minimal PATH; nothing is
-                                              // inherited but LD_PRELOAD-free basics.
-  std::size_t max_output = 16 * 1024 * 1024;  // Of each stream; more is read and thrown away.
+  std::string input;                     // Given on standard input, then end of file.
+  std::vector<std::string> environment;  // "NAME=value", beside a minimal PATH; nothing is
+                                         // inherited but LD_PRELOAD-free basics.
+  // Of each stream; more is read and thrown away.
+  std::size_t max_output = std::size_t{16} * 1024 * 1024;
   bool capture =
       true;  // false: output to /dev/null. For commands whose daemons would keep a pipe open.
 };

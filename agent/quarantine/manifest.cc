@@ -52,7 +52,7 @@ T Get(const Json& json, const char* key, T fallback) {
 }  // namespace
 
 absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
-  MQ_ASSIGN_OR_RETURN(const std::string text, ReadFile(Path(folder), 1024 * 1024));
+  MQ_ASSIGN_OR_RETURN(const std::string text, ReadFile(Path(folder), std::size_t{1024} * 1024));
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || Get<std::int64_t>(json, "format", 0) != kFormat) {
     return Error(absl::StatusCode::kDataLoss, "BAD_MANIFEST",

@@ -12,7 +12,7 @@ namespace mailquench::cli {
 
 std::string Session::ConfigPath() const {
   if (!flags.config.empty()) return flags.config;
-  if (const std::string path = env.getenv("MAILQUENCH_CONFIG"); !path.empty()) return path;
+  if (std::string path = env.getenv("MAILQUENCH_CONFIG"); !path.empty()) return path;
   if (const std::string xdg = env.getenv("XDG_CONFIG_HOME"); !xdg.empty()) {
     return absl::StrCat(xdg, "/mailquench/config.yaml");
   }

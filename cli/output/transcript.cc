@@ -17,7 +17,7 @@ std::string StepName(const v1::Run& run, const v1::HostStep& step) {
   if (step.step() >= 0 && step.step() < run.playbook().steps_size()) {
     const auto& planned = run.playbook().steps(step.step());
     if (!planned.name().empty()) return planned.name();
-    if (const std::string name = NameOf(planned.operation()); !name.empty()) return name;
+    if (std::string name = NameOf(planned.operation()); !name.empty()) return name;
   }
   return step.report().operation().empty() ? absl::StrCat("step ", step.step() + 1)
                                            : step.report().operation();

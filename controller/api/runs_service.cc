@@ -94,7 +94,7 @@ class RunsService final : public v1::Runs::Service {
       return rpc::ToGrpc(Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS",
                                "too many calls watch runs already; ask for the run with GetRun"));
     }
-    const grpc::Status status = Watch(context, request->run_id(), writer);
+    grpc::Status status = Watch(context, request->run_id(), writer);
     watchers_.fetch_sub(1);
     return status;
   }

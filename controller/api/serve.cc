@@ -13,7 +13,7 @@ absl::StatusOr<rpc::Peer> Authorize(const grpc::ServerContextBase& context,
                                     Core* core) {
   absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(context);
   if (!peer.ok()) return peer.status();
-  const absl::Status access = CheckAccess(peer->id, method);
+  absl::Status access = CheckAccess(peer->id, method);
   if (access.ok()) return peer;
   spdlog::warn("denied: {}", std::string(access.message()));
   const nlohmann::json detail = {{"method", method}, {"caller", peer->id.ToUri()}};

@@ -44,8 +44,7 @@ absl::StatusOr<TokenRecord> CoreTokenStore::Find(const std::string& id) {
 absl::StatusOr<TokenRecord> CoreTokenStore::MarkUsed(const std::string& id,
                                                      const TokenUse& use,
                                                      const std::string&) {
-  const absl::Status marked =
-      core_->MarkTokenUsed(id, use.key_sha256, use.certificate_pem, use.host_id);
+  absl::Status marked = core_->MarkTokenUsed(id, use.key_sha256, use.certificate_pem, use.host_id);
   // Whoever lost the race reads what the winner wrote; a token that was revoked or ran out
   // meanwhile is refused.
   if (!marked.ok() && ReasonOf(marked) != "TOKEN_USED") return marked;

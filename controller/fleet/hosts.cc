@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "common/status/error.h"
 #include "controller/fleet/selectors.h"
 
@@ -147,12 +148,13 @@ absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
   MQ_ASSIGN_OR_RETURN(const v1::Host host, Find(request.host()));
   for (const auto& [key, value] : request.labels()) {
     // What a selector could not name again is refused here.
-    const absl::StatusOr<Selector> parsed = Selector::Parse(key + "=" + value);
+    const std::string label = absl::StrCat(key, "=", value);
+    const absl::StatusOr<Selector> parsed = Selector::Parse(label);
     if (!parsed.ok() || parsed->Keys().size() != 1 || parsed->Keys()[0] != key) {
       return Error(absl::StatusCode::kInvalidArgument, "BAD_LABEL",
-                   "'" + key + "=" + value +
-                       "' is no label: key and value are letters, digits, '.', '-', '_' and '/'; "
-                       "nothing was changed");
+                   absl::StrCat("'", label,
+                                "' is no label: key and value are letters, digits, '.', '-', '_' "
+                                "and '/'; nothing was changed"));
     }
   }
   const std::lock_guard<std::mutex> lock(mu_);

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "common/status/error.h"
@@ -166,8 +167,8 @@ absl::Status FillFromYaml(const YAML::Node& map, const std::string& file, Messag
     const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(key);
     if (field == nullptr) {
       return Error(absl::StatusCode::kInvalidArgument, "UNKNOWN_KEY",
-                   where + ": there is no '" + key + "' in " + message->GetDescriptor()->name() +
-                       "; nothing was done");
+                   absl::StrCat(where, ": there is no '", key, "' in ",
+                                message->GetDescriptor()->name(), "; nothing was done"));
     }
     const YAML::Node& value = entry.second;
     if (value.IsSequence() != field->is_repeated()) {

@@ -17,7 +17,7 @@ namespace mailquench::controller {
 namespace {
 
 // The largest playbook that makes sense is far below this; YAML aliases cannot grow past it.
-constexpr std::size_t kMostBytes = 256 * 1024;
+constexpr std::size_t kMostBytes = std::size_t{256} * 1024;
 
 absl::Status Fault(const std::string& file, int line, const std::string& what) {
   return Error(absl::StatusCode::kInvalidArgument, "BAD_PLAYBOOK",

@@ -37,7 +37,7 @@ absl::Status Store::Migrate(const std::string& path) {
                        "; nothing was changed; install the newer controller");
     }
     for (std::size_t i = static_cast<std::size_t>(version); i < migrations.size(); ++i) {
-      const absl::Status applied = Transaction([&]() -> absl::Status {
+      absl::Status applied = Transaction([&]() -> absl::Status {
         const std::string& script = migrations[i];
         for (std::size_t from = 0, to; (to = script.find(';', from)) != std::string::npos;
              from = to + 1) {

@@ -55,7 +55,7 @@ absl::StatusOr<v1::Run> Store::FindRun(const std::string& run_id) {
   }
   std::map<std::string, v1::RunHost*> hosts;
   for (v1::RunHost& host : *run.mutable_hosts()) hosts[host.host_id()] = &host;
-  const absl::Status read = Guard("read a run", [&]() -> absl::Status {
+  absl::Status read = Guard("read a run", [&]() -> absl::Status {
     std::string host_id;
     soci::blob blob(*sql_);
     soci::statement statement =
@@ -137,7 +137,7 @@ absl::StatusOr<std::vector<CommandRow>> ReadCommands(soci::session& sql,
 
 absl::StatusOr<CommandRow> Store::FindCommand(const std::string& command_id) {
   std::vector<CommandRow> rows;
-  const absl::Status read = Guard("read a command", [&]() -> absl::Status {
+  absl::Status read = Guard("read a command", [&]() -> absl::Status {
     MQ_ASSIGN_OR_RETURN(rows, ReadCommands(*sql_, "command_id = :k", command_id));
     return absl::OkStatus();
   });
@@ -148,7 +148,7 @@ absl::StatusOr<CommandRow> Store::FindCommand(const std::string& command_id) {
 
 absl::StatusOr<std::vector<CommandRow>> Store::CommandsOfRun(const std::string& run_id) {
   std::vector<CommandRow> rows;
-  const absl::Status read = Guard("read a run's commands", [&]() -> absl::Status {
+  absl::Status read = Guard("read a run's commands", [&]() -> absl::Status {
     MQ_ASSIGN_OR_RETURN(rows, ReadCommands(*sql_, "run_id = :k", run_id));
     return absl::OkStatus();
   });
@@ -158,7 +158,7 @@ absl::StatusOr<std::vector<CommandRow>> Store::CommandsOfRun(const std::string& 
 
 absl::StatusOr<std::vector<CommandRow>> Store::OutstandingCommands(const std::string& sent_to) {
   std::vector<CommandRow> rows;
-  const absl::Status read = Guard("read a host's commands", [&]() -> absl::Status {
+  absl::Status read = Guard("read a host's commands", [&]() -> absl::Status {
     MQ_ASSIGN_OR_RETURN(rows,
                         ReadCommands(*sql_, "sent_to = :k AND sent = 1 AND answered = 0", sent_to));
     return absl::OkStatus();

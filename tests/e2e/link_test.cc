@@ -172,7 +172,7 @@ class LinkTest : public ::testing::Test {
                        const std::string& uuid,
                        const CertificateAuthority& issuer,
                        absl::Duration life = absl::Hours(1)) {
-    const std::string dir = dir_ + "/" + name;
+    std::string dir = dir_ + "/" + name;
     std::filesystem::create_directory(dir);
     const std::string key = *identity::NewKeyPem();
     const std::string pem = *issuer.IssueAgent(*identity::MakeCsrDer(key), uuid, life);

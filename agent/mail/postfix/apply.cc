@@ -110,7 +110,7 @@ class Application {
       MQ_ASSIGN_OR_RETURN(const Content current, ReadIfThere(file->path));
       if (current == After(*file)) continue;
       if (current != Before(*file)) {
-        const absl::Status undone = PutBack();
+        absl::Status undone = PutBack();
         if (!undone.ok()) return undone;
         return ChangedMeanwhile(*file,
                                 "it was not overwritten and the other files are as they were");

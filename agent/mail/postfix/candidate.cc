@@ -174,7 +174,7 @@ absl::Status Check(const Instance& instance, const Overlay& overlay) {
 }  // namespace
 
 absl::Status CheckCandidate(const Instance& instance, const Overlay& overlay) {
-  const absl::Status status = Check(instance, overlay);
+  absl::Status status = Check(instance, overlay);
   if (!absl::IsDeadlineExceeded(status)) return status;
   // smtpd waits for something. Where it does so with the settings of now as well, that says nothing
   // about the candidate, and an attack is no time to wait: the dialogue decides.

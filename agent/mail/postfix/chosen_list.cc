@@ -64,7 +64,7 @@ absl::Status ChosenList::WriteOnce(int base,
                static_cast<long long>(totals->matching_bytes),
                static_cast<long long>(totals->unreadable));
   if (std::fflush(file.get()) != 0 || std::ferror(file.get()) != 0 || fsync(fd) != 0) {
-    const absl::Status failed = SystemError(errno, absl::StrCat("write ", temporary));
+    absl::Status failed = SystemError(errno, absl::StrCat("write ", temporary));
     unlink(temporary.c_str());
     return failed;
   }

@@ -48,7 +48,7 @@ FlatLine Flatten(const std::string& raw) {
   return flat;
 }
 
-LogicalFile::LogicalFile(const std::string& text, KeyOf key_of) {
+LogicalFile::LogicalFile(const std::string& text, const KeyOf& key_of) {
   no_final_newline_ = !text.empty() && text.back() != '\n';
   std::vector<std::string> lines = Lines(no_final_newline_ ? text + "\n" : text);
   if (!lines.empty() && absl::EndsWith(lines[0], "\r\n")) line_end_ = "\r\n";

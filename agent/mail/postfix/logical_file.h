@@ -26,7 +26,7 @@ class LogicalFile {
   // Names a logical line; "" where it is none of ours.
   using KeyOf = std::function<std::string(const FlatLine&)>;
 
-  LogicalFile(const std::string& text, KeyOf key_of);
+  LogicalFile(const std::string& text, const KeyOf& key_of);
 
   // Raw bytes of the last entry with that key: the one that counts.
   std::optional<std::string> Get(const std::string& key) const;

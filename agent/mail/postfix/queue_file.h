@@ -22,7 +22,7 @@ class ByteSource {
 // not suffice, and never more than `kMostBytes` of one file. Pointer records are followed a limited
 // number of times. Error: kDataLoss/BAD_QUEUE_FILE where the envelope does not end as one
 // (truncated or no queue file at all).
-inline constexpr std::int64_t kMostBytes = 4 * 1024 * 1024;
+inline constexpr std::int64_t kMostBytes = std::int64_t{4} * 1024 * 1024;
 absl::StatusOr<MessageFacts> ParseQueueFile(ByteSource& source);
 
 }  // namespace mailquench::agent::postfix

@@ -13,7 +13,7 @@
 
 namespace mailquench::agent::postfix {
 namespace {
-constexpr std::size_t kLogTail = 8 * 1024 * 1024;
+constexpr std::size_t kLogTail = std::size_t{8} * 1024 * 1024;
 
 // The re-injection listener keeps the relaying that it needs, for loopback alone: nobody else
 // reaches its address.

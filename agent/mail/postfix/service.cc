@@ -104,7 +104,7 @@ std::string UnitProperty(const std::string& unit, const std::string& property) {
 // there.
 std::string Unit(const Instance& instance) {
   if (!HasSystemd()) return "";
-  const std::string unit = absl::StrCat("postfix@", instance.name, ".service");
+  std::string unit = absl::StrCat("postfix@", instance.name, ".service");
   if (UnitProperty(unit, "LoadState") == "loaded") return unit;
   const std::string plain = "postfix.service";
   const bool real = instance.name == "-" && UnitProperty(plain, "LoadState") == "loaded" &&
@@ -166,7 +166,8 @@ std::vector<std::string> Hosts(const std::string& interfaces, bool ipv6_only) {
   for (auto word : absl::StrSplit(interfaces, absl::ByAnyChar(", \t"), absl::SkipEmpty())) {
     std::string host(word);
     if (host == "all" || host == "loopback-only" || host == "localhost") host = loopback;
-    if (host.find(':') != std::string::npos && host.front() != '[') host = "[" + host + "]";
+    if (host.find(':') != std::string::npos && host.front() != '[')
+      host = absl::StrCat("[", host, "]");
     hosts.push_back(host);
   }
   return hosts;

@@ -83,8 +83,7 @@ class MtlsTest : public testing::Test {
               const std::string& key,
               const std::string& certificate,
               const std::string& ca) {
-    const Files files{folder_.At(name + ".key"), folder_.At(name + ".pem"),
-                      folder_.At(name + ".ca.pem")};
+    Files files{folder_.At(name + ".key"), folder_.At(name + ".pem"), folder_.At(name + ".ca.pem")};
     EXPECT_TRUE(identity::WriteSecretFile(files.key, key).ok());
     EXPECT_TRUE(identity::WritePublicFile(files.certificate, certificate).ok());
     EXPECT_TRUE(identity::WritePublicFile(files.ca, ca).ok());

@@ -95,7 +95,7 @@ PrivatePostfix::PrivatePostfix(const std::vector<std::string>& settings) : port_
   for (const char* folder : {"/etc", "/queue", "/data"}) fs::create_directory(root_ + folder);
   const passwd* owner = getpwnam("postfix");
   (void)!chown((root_ + "/data").c_str(), owner->pw_uid, owner->pw_gid);
-  std::ofstream(root_ + "/log");
+  std::ofstream(root_ + "/log").close();  // Made empty.
   (void)!chown((root_ + "/log").c_str(), owner->pw_uid, owner->pw_gid);
   std::ofstream main(config() + "/main.cf");
   main
