@@ -5,7 +5,7 @@ mailquench_library(cli
        nouns/context.cc nouns/host.cc nouns/incident.cc nouns/quarantine.cc nouns/restore.cc nouns/run.cc
        nouns/sender.cc nouns/small.cc nouns/token.cc
        completion.cc man.cc tree.cc
-  DEPS mailquench::proto_grpc mailquench::status absl::status absl::statusor absl::strings
+  DEPS mailquench::proto_grpc mailquench::operation mailquench::status absl::status absl::statusor absl::strings
   PRIVATE_DEPS yaml-cpp nlohmann_json::nlohmann_json)
 
 # The program needs common/rpc for its TLS; the library and its tests do not.

@@ -24,6 +24,13 @@ struct CallContext {
   std::string command_id;  // Names what the call leaves behind; the same after a crash.
   absl::Time deadline = absl::InfiniteFuture();
   std::function<void(const std::string&)> progress = [](const std::string&) {};
+  // Around a restart that a change needs: recorded before the stop and after the start, so that a
+  // repeat knows an instance that a crash in between has left stopped.
+  std::function<absl::Status(const std::string& instance, bool begins)> restart =
+      [](const std::string&, bool) { return absl::OkStatus(); };
+  std::function<bool(const std::string& instance)> restart_cut_short = [](const std::string&) {
+    return false;
+  };
 };
 
 // A change of settings that has been computed and validated, not yet written. Goes into the journal

@@ -46,10 +46,13 @@ SettingsChange FromRecord(const v1::RecordedChange& recorded, bool backwards = f
   return out;
 }
 
-// Nothing of the change is left on the host when Apply ends with one of these.
-bool NothingLeft(const absl::Status& status) {
+// Nothing of the change is left on the host when Apply ends so. A change that was begun before a
+// crash may have been written and edited by somebody since: then the record of the old values
+// stays.
+bool NothingLeft(const absl::Status& status, bool resumed) {
   const std::string reason = ReasonOf(status);
-  return reason == "ROLLED_BACK" || reason == "CANDIDATE_REFUSED" || reason == "CHANGED_MEANWHILE";
+  return reason == "ROLLED_BACK" || reason == "CANDIDATE_REFUSED" ||
+         (reason == "CHANGED_MEANWHILE" && !resumed);
 }
 
 v1::Snapshot MakeSnapshot(const v1::Command& command, const std::string& step, Clock& clock) {
@@ -70,7 +73,8 @@ absl::StatusOr<v1::ChangeResult> Executor::DoChange(
     const CallContext& context) {
   v1::Snapshot snapshot = MakeSnapshot(command, step, clock_);
   MQ_ASSIGN_OR_RETURN(auto known, journal_.FindChange(snapshot.snapshot_id()));
-  if (!known.has_value()) {
+  const bool resumed = known.has_value();
+  if (!resumed) {
     MQ_ASSIGN_OR_RETURN(SettingsChange change, plan());
     if (change.files.empty()) return change.result;
     change.result.set_snapshot_id(snapshot.snapshot_id());
@@ -84,7 +88,8 @@ absl::StatusOr<v1::ChangeResult> Executor::DoChange(
   if (!known->applied) {
     const absl::Status applied = mail_.Apply(change, context);
     if (!applied.ok()) {
-      if (NothingLeft(applied)) MQ_RETURN_IF_ERROR(journal_.ForgetChange(snapshot.snapshot_id()));
+      if (NothingLeft(applied, resumed))
+        MQ_RETURN_IF_ERROR(journal_.ForgetChange(snapshot.snapshot_id()));
       return applied;
     }
     MQ_RETURN_IF_ERROR(journal_.ChangeApplied(snapshot.snapshot_id()));
@@ -176,7 +181,8 @@ absl::StatusOr<v1::RestoreResult> Executor::DoRestore(const v1::Command& command
   std::vector<Journal::Change> outstanding;
   v1::Snapshot marker = MakeSnapshot(command, "restore", clock_);
   MQ_ASSIGN_OR_RETURN(auto known, journal_.FindChange(marker.snapshot_id()));
-  if (!known.has_value()) {
+  const bool resumed = known.has_value();
+  if (!resumed) {
     MQ_ASSIGN_OR_RETURN(RestorePlan plan,
                         PlanRestoreOf(command.operation().restore(), outstanding));
     v1::RecordedChange recorded = Record(plan.change);
@@ -197,7 +203,8 @@ absl::StatusOr<v1::RestoreResult> Executor::DoRestore(const v1::Command& command
   if (!known->applied && !change.files.empty()) {
     const absl::Status applied = mail_.Apply(change, context);
     if (!applied.ok()) {
-      if (NothingLeft(applied)) MQ_RETURN_IF_ERROR(journal_.ForgetChange(marker.snapshot_id()));
+      if (NothingLeft(applied, resumed))
+        MQ_RETURN_IF_ERROR(journal_.ForgetChange(marker.snapshot_id()));
       return applied;
     }
   }

@@ -3,9 +3,11 @@
 #include <google/protobuf/util/time_util.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <future>
 #include <optional>
 #include <set>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -37,8 +39,12 @@ class Evidence {
     if (!surveyor.ok()) return;
     CallContext context;
     context.deadline = absl::Now() + kEvidenceTime;
-    survey_ = std::async(std::launch::async,
-                         [surveyor = *surveyor, context] { return surveyor(context); });
+    try {
+      survey_ = std::async(std::launch::async,
+                           [surveyor = *surveyor, context] { return surveyor(context); });
+    } catch (const std::system_error& error) {  // No thread to be had; the contain goes on.
+      spdlog::warn("no evidence of the queue before the contain: {}", error.what());
+    }
   }
   // Waits for the rest, at most until the time that evidence has is over.
   void Into(v1::ContainResult& result) {
@@ -65,13 +71,13 @@ v1::RelayLock LockOf(const v1::Contain& request) {
 }
 }  // namespace
 
-absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command,
-                                                      const CallContext& context) {
+absl::Status Executor::DoContain(const v1::Command& command,
+                                 const CallContext& context,
+                                 v1::ContainResult& result) {
   const v1::Contain& request = command.operation().contain();
   const std::string& id = command.command_id();
   const InstanceNames chosen(request.instances().begin(), request.instances().end());
   const absl::Time began = clock_.Now();
-  v1::ContainResult result;
 
   // Which instances ran is written down before the first is stopped: only those are started again.
   MQ_ASSIGN_OR_RETURN(auto recorded, journal_.Step(id, "was_running"));
@@ -97,8 +103,18 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
   MQ_ASSIGN_OR_RETURN(const auto starting, journal_.Step(id, "starting"));
   if (!starting.has_value()) {
     context.progress("stopping");
-    MQ_RETURN_IF_ERROR(Prepend(mail_.Stop(chosen, context).status(),
-                               "the stop failed; queues and settings were left as they were"));
+    const absl::Status stopped = mail_.Stop(chosen, context).status();
+    if (!stopped.ok()) {
+      absl::Status out =
+          Prepend(stopped, "the stop failed; queues and settings were left as they were");
+      const auto now = mail_.Status(chosen);
+      const auto runs = [](const v1::ServiceStatusResult::Instance& one) { return one.running(); };
+      // Some may have ended, or may still end, and nobody starts them again by himself.
+      if (!now.ok() || std::count_if(now->instances().begin(), now->instances().end(), runs) !=
+                           static_cast<std::ptrdiff_t>(was_running.size()))
+        RaiseAlarm(std::string(out.message()));
+      return out;
+    }
   }
   *result.mutable_stop_time() = ToProtoDuration(clock_.Now() - step);
   absl::Duration elsewhere = clock_.Now() - step;
@@ -109,9 +125,7 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
   const auto stays_stopped = [&](const absl::Status& status, absl::string_view what) {
     absl::Status out = Prepend(status, absl::StrCat(what, "; the service stays stopped"));
     RaiseAlarm(std::string(out.message()));
-    // No lease may start what a contain has found unfit to run.
-    const absl::Status cleared = journal_.ClearLeases(chosen);
-    if (!cleared.ok()) spdlog::error("a lease could not be ended: {}", cleared.ToString());
+    EndLeasesOf(chosen);
     return out;
   };
   context.progress("setting the queues aside");
@@ -122,12 +136,13 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
   MQ_ASSIGN_OR_RETURN(const auto swept_before, journal_.Step(id, "swept"));
   if (swept_before.has_value()) {
     if (!result.mutable_quarantine()->ParseFromString(*swept_before))
-      return absl::DataLossError("the journal's step swept cannot be read");
+      return stays_stopped(absl::DataLossError("its step swept cannot be read"), "the journal");
   } else {
     const auto swept = mail_.Quarantine(sweep, context);
     if (!swept.ok()) return stays_stopped(swept.status(), "the queues could not be set aside");
     *result.mutable_quarantine() = *swept;
-    MQ_RETURN_IF_ERROR(journal_.RecordStep(id, "swept", swept->SerializeAsString()));
+    const absl::Status written = journal_.RecordStep(id, "swept", swept->SerializeAsString());
+    if (!written.ok()) return stays_stopped(written, "the sweep could not be journaled");
   }
   MQ_FAULT_POINT(kSwept);
 
@@ -150,11 +165,16 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
   }
   MQ_FAULT_POINT(kSilenced);
   const absl::Status verified = mail_.VerifyLocked(lock);
-  if (!verified.ok()) return stays_stopped(verified, "the lock could not be verified");
+  if (!verified.ok()) {
+    // A repeat may find that it had been started.
+    if (starting.has_value()) mail_.Stop(chosen, context).status().IgnoreError();
+    return stays_stopped(verified, "the lock could not be verified");
+  }
 
   if (!request.leave_stopped() && !was_running.empty()) {
-    MQ_RETURN_IF_ERROR(journal_.RecordStep(id, "starting", ""));
-    const absl::Status started = StartAndVerify(command, request, was_running, result, context);
+    const absl::Status written = journal_.RecordStep(id, "starting", "");
+    if (!written.ok()) return stays_stopped(written, "the start could not be journaled");
+    absl::Status started = StartAndVerify(command, request, was_running, result, context);
     elsewhere += absl::Microseconds(TimeUtil::DurationToMicroseconds(result.start_time()));
     if (!started.ok()) return started;
   }
@@ -162,7 +182,37 @@ absl::StatusOr<v1::ContainResult> Executor::DoContain(const v1::Command& command
   *result.mutable_own_time() = ToProtoDuration(clock_.Now() - began - elsewhere);
   MQ_RETURN_IF_ERROR(journal_.ClearLeases(chosen));
   ClearAlarm();
-  return result;
+  return absl::OkStatus();
+}
+
+absl::Status Executor::AskListeners(const InstanceNames& instances,
+                                    v1::RelayMode mode,
+                                    const v1::ChangeResult& lock,
+                                    const CallContext& context,
+                                    v1::RelayProbeResult& probe) {
+  v1::RelayProbe request;
+  request.mutable_instances()->Assign(instances.begin(), instances.end());
+  MQ_ASSIGN_OR_RETURN(probe, mail_.Probe(request, context));
+  const std::set<std::string> exempt(lock.exempt_listeners().begin(),
+                                     lock.exempt_listeners().end());
+  int answered = 0;
+  std::vector<std::string> open;
+  for (const v1::ListenerProbe& listener : probe.listeners()) {
+    if (exempt.count(listener.target()) != 0) continue;
+    answered += listener.verdict() != v1::RELAY_VERDICT_UNKNOWN ? 1 : 0;
+    // Under LISTED this host itself may be one of the listed clients, so that an inside answer
+    // proves nothing.
+    if (listener.verdict() == v1::RELAY_VERDICT_OPEN && mode != v1::RELAY_MODE_LISTED)
+      open.push_back(listener.target());
+  }
+  if (!open.empty())
+    return Error(absl::StatusCode::kFailedPrecondition, "STILL_OPEN",
+                 absl::StrCat("after the lock a dialogue could still relay through ",
+                              absl::StrJoin(open, ", ")));
+  if (answered == 0 && probe.listeners_size() > 0)
+    return Error(absl::StatusCode::kFailedPrecondition, "NO_LISTENER_ANSWERS",
+                 "after the lock no listener answered an SMTP dialogue");
+  return absl::OkStatus();
 }
 
 absl::Status Executor::StartAndVerify(const v1::Command& command,
@@ -178,37 +228,18 @@ absl::Status Executor::StartAndVerify(const v1::Command& command,
   absl::Status verdict = started.status();
   if (verdict.ok()) {
     context.progress("asking every listener");
-    const auto probe = mail_.Probe(v1::RelayProbe(), context);
-    verdict = probe.status();
-    if (probe.ok()) {
-      *result.mutable_probe() = *probe;
-      const std::set<std::string> exempt(result.lock().exempt_listeners().begin(),
-                                         result.lock().exempt_listeners().end());
-      int answered = 0;
-      std::vector<std::string> open;
-      for (const v1::ListenerProbe& listener : probe->listeners()) {
-        if (exempt.count(listener.target()) != 0) continue;
-        answered += listener.verdict() != v1::RELAY_VERDICT_UNKNOWN ? 1 : 0;
-        // Under LISTED this host itself may be one of the listed clients, so that an inside answer
-        // proves nothing.
-        if (listener.verdict() == v1::RELAY_VERDICT_OPEN && request.mode() != v1::RELAY_MODE_LISTED)
-          open.push_back(listener.target());
-      }
-      if (!open.empty())
-        verdict = Error(absl::StatusCode::kFailedPrecondition, "STILL_OPEN",
-                        absl::StrCat("after the lock a dialogue could still relay through ",
-                                     absl::StrJoin(open, ", ")));
-      else if (answered == 0 && probe->listeners_size() > 0)
-        verdict = Error(absl::StatusCode::kFailedPrecondition, "NO_LISTENER_ANSWERS",
-                        "after the lock no listener answered an SMTP dialogue");
-    }
+    verdict =
+        AskListeners(was_running, request.mode(), result.lock(), context, *result.mutable_probe());
   }
   if (verdict.ok()) return absl::OkStatus();
   // Neither open nor dead: the settings go back to what they were and the host stays stopped, with
   // its queues set aside.
   const absl::Status stopped = mail_.Stop(was_running, context).status();
   absl::Status back = RollBack(absl::StrCat(command.command_id(), ".silence"), context);
-  back.Update(RollBack(absl::StrCat(command.command_id(), ".lock"), context));
+  if (back.ok()) result.clear_silence();  // Nothing of it is owed any more.
+  const absl::Status unlocked = RollBack(absl::StrCat(command.command_id(), ".lock"), context);
+  if (unlocked.ok()) result.clear_lock();
+  back.Update(unlocked);
   absl::Status out =
       Prepend(verdict, absl::StrCat("the start could not be verified; the settings were ",
                                     back.ok() ? "put back as they were" : "NOT all put back",
@@ -216,10 +247,7 @@ absl::Status Executor::StartAndVerify(const v1::Command& command,
                                     stopped.ok() ? "stays stopped" : "could NOT be stopped",
                                     ", the queues stay set aside"));
   RaiseAlarm(std::string(out.message()));
-  // No lease may start what a dialogue has found unfit to run.
-  const absl::Status cleared =
-      journal_.ClearLeases({request.instances().begin(), request.instances().end()});
-  if (!cleared.ok()) spdlog::error("a lease could not be ended: {}", cleared.ToString());
+  EndLeasesOf({request.instances().begin(), request.instances().end()});
   return out;
 }
 

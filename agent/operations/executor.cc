@@ -131,10 +131,23 @@ v1::OperationReport Executor::Run(const v1::Command& command,
     spdlog::info("{}: {}", command.command_id(), text);
     if (progress) progress(command.command_id(), text);
   };
+  const auto restart_step = [](const std::string& instance) {
+    return absl::StrCat("restart/", instance);
+  };
+  context.restart = [&](const std::string& instance, bool begins) {
+    return journal_.RecordStep(command.command_id(), restart_step(instance), begins ? "1" : "");
+  };
+  context.restart_cut_short = [&](const std::string& instance) {
+    const auto begun = journal_.Step(command.command_id(), restart_step(instance));
+    return begun.ok() && begun->has_value() && !(*begun)->empty();
+  };
   bool changed = true;
-  auto result = Perform(command, context, changed);
-  if (result.ok()) *report.mutable_result() = std::move(*result);
-  finish(result.status(), true, changed);
+  v1::OperationResult result;
+  const absl::Status performed = Perform(command, context, changed, result);
+  // Also beside an error: what was done until then is owed all the same.
+  if (result.kind_case() != v1::OperationResult::KIND_NOT_SET)
+    *report.mutable_result() = std::move(result);
+  finish(performed, true, changed);
   const absl::Status written = journal_.Finish(report);
   if (!written.ok()) {
     spdlog::error("{}: the outcome could not be written: {}", command.command_id(),
@@ -150,11 +163,11 @@ v1::OperationReport Executor::Run(const v1::Command& command,
   return report;
 }
 
-absl::StatusOr<v1::OperationResult> Executor::Perform(const v1::Command& command,
-                                                      const CallContext& context,
-                                                      bool& changed) {
+absl::Status Executor::Perform(const v1::Command& command,
+                               const CallContext& context,
+                               bool& changed,
+                               v1::OperationResult& out) {
   const v1::Operation& operation = command.operation();
-  v1::OperationResult out;
   // Each arm: call, move the result into its field, and say whether anything changed.
 #define MQ_RESULT(field, expr)                  \
   {                                             \
@@ -233,13 +246,12 @@ absl::StatusOr<v1::OperationResult> Executor::Perform(const v1::Command& command
       MQ_RESULT(queue_watch, DoWatch(operation.queue_watch(), context));
       break;
     case v1::Operation::kContain:
-      MQ_RESULT(contain, DoContain(command, context));
-      break;
+      return DoContain(command, context, *out.mutable_contain());
     case v1::Operation::KIND_NOT_SET:
       return absl::InternalError("admitted without an operation");
   }
 #undef MQ_RESULT
-  return out;
+  return absl::OkStatus();
 }
 
 v1::OperationPlanned Executor::Plan(const v1::Command& command) {

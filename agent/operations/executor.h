@@ -65,13 +65,25 @@ class Executor {
  private:
   v1::OperationReport Run(const v1::Command& command, bool local, const ProgressFn& progress);
   absl::Status Admit(const v1::Command& command);
-  absl::StatusOr<v1::OperationResult> Perform(const v1::Command& command,
-                                              const CallContext& context,
-                                              bool& changed);
+  // `out` may be set beside an error: what was done until then.
+  absl::Status Perform(const v1::Command& command,
+                       const CallContext& context,
+                       bool& changed,
+                       v1::OperationResult& out);
 
   // contain.cc
-  absl::StatusOr<v1::ContainResult> DoContain(const v1::Command& command,
-                                              const CallContext& context);
+  absl::Status DoContain(const v1::Command& command,
+                         const CallContext& context,
+                         v1::ContainResult& result);
+  // A dialogue with every listener of these instances: kFailedPrecondition/STILL_OPEN,
+  // /NO_LISTENER_ANSWERS.
+  absl::Status AskListeners(const InstanceNames& instances,
+                            v1::RelayMode mode,
+                            const v1::ChangeResult& lock,
+                            const CallContext& context,
+                            v1::RelayProbeResult& probe);
+  // No lease may start what a contain has found unfit to run.
+  void EndLeasesOf(const std::vector<std::string>& instances);
   absl::Status StartAndVerify(const v1::Command& command,
                               const v1::Contain& request,
                               const InstanceNames& was_running,

@@ -3,6 +3,8 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "common/fault/fault_point.h"
@@ -191,6 +193,13 @@ absl::Status Journal::CloseChange(const std::string& snapshot_id, const std::str
   return db_->Execute("UPDATE changes SET closed=? WHERE snapshot_id=?", {reason, snapshot_id});
 }
 
+void SetInstances(const std::vector<std::string>& instances, v1::Lease* lease) {
+  const auto set = [&](auto* into) { into->Assign(instances.begin(), instances.end()); };
+  set(lease->mutable_instances());
+  set(lease->mutable_stop()->mutable_lock()->mutable_instances());
+  if (lease->stop().has_sweep()) set(lease->mutable_stop()->mutable_sweep()->mutable_instances());
+}
+
 absl::Status Journal::PutLease(const v1::Lease& lease) {
   return db_->Execute("INSERT OR REPLACE INTO leases(command_id, lease) VALUES(?,?)",
                       {lease.command_id(), Blob{lease.SerializeAsString()}});
@@ -216,26 +225,22 @@ absl::Status Journal::DropLease(const std::string& command_id) {
 
 absl::Status Journal::ClearLeases(const std::vector<std::string>& instances) {
   if (instances.empty()) return db_->Execute("DELETE FROM leases");
-  MQ_ASSIGN_OR_RETURN(std::vector<v1::Lease> leases, Leases());
-  for (v1::Lease& lease : leases) {
-    auto* names = lease.mutable_instances();
-    names->erase(std::remove_if(names->begin(), names->end(),
-                                [&](const std::string& name) {
-                                  return std::find(instances.begin(), instances.end(), name) !=
-                                         instances.end();
-                                }),
-                 names->end());
-    if (names->empty()) {
-      MQ_RETURN_IF_ERROR(DropLease(lease.command_id()));
-    } else {
-      // Its sweep and lock are theirs alone from now on.
-      if (lease.stop().has_sweep())
-        *lease.mutable_stop()->mutable_sweep()->mutable_instances() = *names;
-      *lease.mutable_stop()->mutable_lock()->mutable_instances() = *names;
+  const std::set<std::string> ended(instances.begin(), instances.end());
+  return db_->Transaction([&]() -> absl::Status {
+    MQ_ASSIGN_OR_RETURN(const std::vector<v1::Lease> leases, Leases());
+    for (v1::Lease lease : leases) {
+      std::vector<std::string> left;
+      std::copy_if(lease.instances().begin(), lease.instances().end(), std::back_inserter(left),
+                   [&](const std::string& name) { return ended.count(name) == 0; });
+      if (left.empty()) {
+        MQ_RETURN_IF_ERROR(DropLease(lease.command_id()));
+        continue;
+      }
+      SetInstances(left, &lease);
       MQ_RETURN_IF_ERROR(PutLease(lease));
     }
-  }
-  return absl::OkStatus();
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<std::vector<v1::Lease>> Journal::Leases() {

@@ -18,6 +18,9 @@
 namespace mailquench::agent {
 
 // Thread-safe, and safe against a second process on the same file.
+// Its end is the business of these instances and of no other: so are its sweep and its lock.
+void SetInstances(const std::vector<std::string>& instances, v1::Lease* lease);
+
 class Journal {
  public:
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);

@@ -40,14 +40,12 @@ absl::StatusOr<v1::ServiceStopResult> Executor::DoStop(const v1::Command& comman
     lease = *first;
   } else {
     lease.set_command_id(command.command_id());
+    InstanceNames running;
     for (const auto& instance : before.instances()) {
-      if (instance.running()) lease.add_instances(instance.name());
+      if (instance.running()) running.push_back(instance.name());
     }
     *lease.mutable_stop() = request;
-    // Its end is the business of what was stopped, and of no other instance.
-    *lease.mutable_stop()->mutable_lock()->mutable_instances() = lease.instances();
-    if (request.has_sweep())
-      *lease.mutable_stop()->mutable_sweep()->mutable_instances() = lease.instances();
+    SetInstances(running, &lease);
     *lease.mutable_end_time() =
         TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now() + length));
     if (lease.instances_size() > 0) MQ_RETURN_IF_ERROR(journal_.PutLease(lease));
@@ -100,6 +98,11 @@ absl::StatusOr<v1::QueueQuarantineResult> Executor::DoQuarantine(const v1::Comma
       return Prepend(started, "the queues were set aside, but the service did not start");
   }
   return result;
+}
+
+void Executor::EndLeasesOf(const std::vector<std::string>& instances) {
+  const absl::Status ended = journal_.ClearLeases(instances);
+  if (!ended.ok()) spdlog::error("a lease could not be ended: {}", ended.ToString());
 }
 
 std::vector<v1::OperationReport> Executor::EndDueLeases(const ProgressFn& progress) {
@@ -161,10 +164,25 @@ v1::OperationReport Executor::EndLease(const v1::Lease& lease, const ProgressFn&
   }
   operation.Clear();
   *operation.mutable_service_start()->mutable_instances() = lease.instances();
+  const v1::ChangeResult locked = report.result().relay_lock();
   report = run("start", operation);
-  if (!good(report))
+  if (!good(report)) {
     give_up(absl::StrCat("a lease ended, the host is locked, but the service did not start: ",
                          report.error().message()));
+    return report;
+  }
+  const InstanceNames names(lease.instances().begin(), lease.instances().end());
+  CallContext context;
+  context.deadline = absl::Now() + absl::Minutes(5);
+  v1::RelayProbeResult probe;
+  const absl::Status asked = AskListeners(names, lock.mode(), locked, context, probe);
+  if (asked.ok()) return report;
+  const absl::Status stopped = mail_.Stop(names, context).status();
+  give_up(absl::StrCat("a lease ended and the host was locked and started, but ", asked.message(),
+                       "; the service ",
+                       stopped.ok() ? "was stopped again" : "could NOT be stopped"));
+  report.set_outcome(v1::OUTCOME_FAILED);
+  *report.mutable_error() = ToProto(asked);
   return report;
 }
 

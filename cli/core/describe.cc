@@ -5,6 +5,7 @@
 #include "cli/core/duration.h"
 #include "cli/core/operation_text.h"
 #include "cli/output/printer.h"
+#include "common/operation/picture.h"
 
 namespace mailquench::cli {
 namespace {
@@ -45,21 +46,6 @@ std::string Probe(const v1::RelayProbeResult& probe) {
   return out.empty() ? "no listener asked" : out;
 }
 
-// Who stands out, in one line.
-std::string Who(const v1::TrafficPicture& picture) {
-  std::string out;
-  const auto top = [&out](const char* what, const auto& all) {
-    if (all.size() == 0 || all.Get(0).value().empty()) return;
-    absl::StrAppend(&out, out.empty() ? ": most by " : ", ", what, " ", all.Get(0).value(), " (",
-                    all.Get(0).messages(), ")");
-  };
-  top("sender", picture.senders());
-  top("account", picture.accounts());
-  top("client", picture.clients());
-  top("subject", picture.subjects());
-  return out;
-}
-
 std::string Survey(const v1::QueueSurveyResult& survey) {
   std::int64_t messages = 0;
   std::string top;
@@ -67,10 +53,7 @@ std::string Survey(const v1::QueueSurveyResult& survey) {
   for (const auto& one : survey.instances()) {
     partial |= one.partial();
     messages += one.messages();
-    if (top.empty() && one.picture().senders_size() > 0) {
-      top = absl::StrCat(", most from ", one.picture().senders(0).value(), " (",
-                         one.picture().senders(0).messages(), ")");
-    }
+    if (top.empty()) top = WhoStandsOut(one.picture());
   }
   return absl::StrCat(partial ? "at least " : "", Messages(messages), " queued", top);
 }
@@ -101,7 +84,7 @@ std::string DescribeResult(const v1::OperationResult& result) {
       return absl::StrCat(result.quarantine_list().quarantines_size(), " quarantines");
     case v1::OperationResult::kQuarantineAnalyse:
       return absl::StrCat(Messages(result.quarantine_analyse().matching()), " match",
-                          Who(result.quarantine_analyse().picture()));
+                          WhoStandsOut(result.quarantine_analyse().picture()));
     case v1::OperationResult::kQuarantineRelease:
       return absl::StrCat(Messages(result.quarantine_release().released()), " released, ",
                           result.quarantine_release().left(), " left");
@@ -126,14 +109,19 @@ std::string DescribeResult(const v1::OperationResult& result) {
       return absl::StrCat(
           EnumWord(v1::WatchVerdict_Name(result.queue_watch().verdict()), "WATCH_VERDICT_"), " (",
           result.queue_watch().slope_per_minute(), " messages a minute)",
-          result.queue_watch().behind_size() > 0 ? Who(result.queue_watch().behind(0).picture())
-                                                 : "");
+          result.queue_watch().behind_size() > 0
+              ? WhoStandsOut(result.queue_watch().behind(0).picture())
+              : "");
     case v1::OperationResult::kContain: {
       const auto& contain = result.contain();
       const std::string before =
           contain.has_evidence() ? absl::StrCat("before: ", Survey(contain.evidence()), "; ") : "";
-      return absl::StrCat(before, SetAside(contain.quarantine()), "; ",
-                          Change(contain.lock(), "relay locked"), "; ", Probe(contain.probe()));
+      // Beside an error some parts may be missing.
+      std::string out = before;
+      if (contain.has_quarantine()) absl::StrAppend(&out, SetAside(contain.quarantine()), "; ");
+      if (contain.has_lock()) absl::StrAppend(&out, Change(contain.lock(), "relay locked"), "; ");
+      if (contain.has_probe()) absl::StrAppend(&out, Probe(contain.probe()));
+      return out;
     }
     default:
       return "";

@@ -253,14 +253,14 @@ class CoreImpl final : public Core, public RunListener {
   }
   absl::Status CheckRestore(const v1::Plan& plan, std::string* incident, const std::string& actor);
   void OnRunStarted(const v1::Run& run) override { incidents_.RunStarted(run); }
-  void OnStepReport(const v1::Run& run,
-                    const std::string& host_id,
-                    const v1::Operation* operation,
-                    const v1::OperationReport& report) override {
+  absl::Status OnStepReport(const v1::Run& run,
+                            const std::string& host_id,
+                            const v1::Operation* operation,
+                            const v1::OperationReport& report) override {
     if (operation == nullptr) {
-      Audit(NameOf(host_id), "host.local-operation", Json(report)).IgnoreError();
+      MQ_RETURN_IF_ERROR(Audit(NameOf(host_id), "host.local-operation", Json(report)));
     }
-    incidents_.Reported(run, host_id, NameOf(host_id), operation, report);
+    return incidents_.Reported(run, host_id, NameOf(host_id), operation, report);
   }
   void OnRunEnded(const v1::Run& run) override;
   void OnDrift(const std::string& host_id, const std::vector<std::string>& drifted) override {

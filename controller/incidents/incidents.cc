@@ -141,6 +141,13 @@ absl::StatusOr<v1::Incident> Incidents::Close(const v1::CloseIncidentRequest& re
                    "these settings are still as the incident changed them: " + outstanding +
                        "; the incident stays open; restore them, or waive each with a reason");
     }
+    MQ_ASSIGN_OR_RETURN(const std::string changing, StillChanging(incident->incident_id()));
+    if (!changing.empty()) {
+      return Error(absl::StatusCode::kFailedPrecondition, "STILL_CHANGING",
+                   "settings may still be changing: " + changing +
+                       "; the incident stays open; wait for the report, or evict a host that is "
+                       "gone for good");
+    }
     incident->set_state(v1::INCIDENT_STATE_CLOSED);
     Stamp(clock_->Now(), incident->mutable_close_time());
     Note(incident, actor, "closed: " + request.summary());

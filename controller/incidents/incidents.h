@@ -40,11 +40,12 @@ class Incidents {
   // From runs. Reports may come twice.
   void RunStarted(const v1::Run& run);
   void RunEnded(const v1::Run& run);
-  void Reported(const v1::Run& run,
-                const std::string& host_id,
-                const std::string& host_name,
-                const v1::Operation* operation,
-                const v1::OperationReport& report);
+  // All of it or nothing: an error means that the report has to come again.
+  absl::Status Reported(const v1::Run& run,
+                        const std::string& host_id,
+                        const std::string& host_name,
+                        const v1::Operation* operation,
+                        const v1::OperationReport& report);
   // Into the timeline of every incident that this host owes settings to.
   void Drifted(const std::string& host_id,
                const std::string& host_name,
@@ -54,21 +55,34 @@ class Incidents {
   using Change = std::function<absl::Status(v1::Incident*)>;
   absl::StatusOr<v1::Incident> Edit(const std::string& id, const Change& change);
   void Note(v1::Incident* incident, const std::string& actor, const std::string& text);
-  void Owe(const std::string& incident_id,
-           const std::string& host_id,
-           const std::string& host_name,
-           const std::string& operation,
-           const v1::ChangeResult& change);
-  void NoteEvidence(const std::string& incident_id,
+  absl::Status Keep(const v1::Run& run,
+                    const std::string& host_id,
                     const std::string& host_name,
-                    const v1::QueueSurveyResult& evidence);
-  void SettleObligations(const std::string& host_id,
-                         const v1::Restore* asked,
-                         const v1::OperationReport& report);
-  std::string IncidentOfLocal(const std::string& host_name, const v1::OperationReport& report);
-  void SeeQuarantines(const std::string& host_id,
-                      const std::string& host_name,
-                      const v1::OperationReport& report);
+                    const v1::Operation* operation,
+                    const v1::OperationReport& report);
+  // What is still being made, or may have been made, by the incident's runs; "": nothing.
+  absl::StatusOr<std::string> StillChanging(const std::string& incident_id);
+  // An incident that owes something is not closed, whoever closed it before he could know.
+  absl::Status Reopen(const std::string& incident_id, const std::string& why);
+  absl::Status Owe(const std::string& incident_id,
+                   const std::string& host_id,
+                   const std::string& host_name,
+                   const std::string& operation,
+                   const v1::ChangeResult& change);
+  absl::Status Blocked(const v1::Run& run,
+                       const std::string& incident_id,
+                       const v1::Operation& operation);
+  absl::Status NoteEvidence(const std::string& incident_id,
+                            const std::string& host_name,
+                            const v1::QueueSurveyResult& evidence);
+  absl::Status SettleObligations(const std::string& host_id,
+                                 const v1::Restore* asked,
+                                 const v1::OperationReport& report);
+  absl::StatusOr<std::string> IncidentOfLocal(const std::string& host_name,
+                                              const v1::OperationReport& report);
+  absl::Status SeeQuarantines(const std::string& host_id,
+                              const std::string& host_name,
+                              const v1::OperationReport& report);
 
   Store* const store_;
   Clock* const clock_;

@@ -21,17 +21,18 @@
 
 namespace mailquench::controller {
 
-// What a run tells those that draw conclusions. Never called under the engine's lock; OnReport may
-// come again for a report that was handled, and must not act twice.
+// What a run tells those that draw conclusions. Never called under the engine's lock; OnStepReport
+// may come again for a report that was handled, and must not act twice.
 class RunListener {
  public:
   virtual ~RunListener() = default;
   virtual void OnRunStarted(const v1::Run& run) = 0;
   // `operation` is null for a command that no run gave (break-glass on the host).
-  virtual void OnStepReport(const v1::Run& run,
-                            const std::string& host_id,
-                            const v1::Operation* operation,
-                            const v1::OperationReport& report) = 0;
+  // An error: nothing of it was kept, and the host must send it again.
+  virtual absl::Status OnStepReport(const v1::Run& run,
+                                    const std::string& host_id,
+                                    const v1::Operation* operation,
+                                    const v1::OperationReport& report) = 0;
   virtual void OnRunEnded(const v1::Run& run) = 0;
   // The host's settings drifted otherwise than it said before; empty: not any more.
   virtual void OnDrift(const std::string& host_id, const std::vector<std::string>& drifted) = 0;
@@ -123,6 +124,7 @@ class RunEngine final : public AgentEvents {
   void Advance(Active* a, Outbox* out);
   void Conclude(Active* a, Outbox* out);
   void Publish(Active* a, Outbox* out);
+  void AskAgain(const std::string& host_id);
   void Answer(const std::string& from, const v1::OperationReport& report, Outbox* out);
   absl::Status Apply(Active* a, CommandRow row, const v1::OperationReport& report, Outbox* out);
   bool AskOutside(Active* a, const v1::RunHost& host, const v1::HostStep& step, Outbox* out);

@@ -58,13 +58,23 @@ absl::Status RunEngine::Apply(Active* a,
   return Save(a, row.host_id, *step);
 }
 
+// Not durable, so the agent must keep its report: without a stream no acknowledgement reaches it.
+void RunEngine::AskAgain(const std::string& host_id) {
+  link_->Disconnect(host_id, "the controller could not store a report; it is asked for again");
+}
+
 void RunEngine::Answer(const std::string& from, const v1::OperationReport& report, Outbox* out) {
   const absl::StatusOr<CommandRow> row = store_->FindCommand(report.command_id());
+  if (!row.ok() && !absl::IsNotFound(row.status())) {
+    out->calls.push_back([this, from] { AskAgain(from); });
+    return;
+  }
   if (!row.ok() || row->sent_to != from) {
     // Nobody here asked for it: it was done on the host itself. An agent that names a command of
     // another host ends here too, and cannot speak for that one.
-    out->calls.push_back(
-        [this, from, report] { listener_->OnStepReport(v1::Run(), from, nullptr, report); });
+    out->calls.push_back([this, from, report] {
+      if (!listener_->OnStepReport(v1::Run(), from, nullptr, report).ok()) AskAgain(from);
+    });
     return;
   }
   std::unique_ptr<Active> loaded;
@@ -84,18 +94,17 @@ void RunEngine::Answer(const std::string& from, const v1::OperationReport& repor
   if (!repeat) {
     const absl::Status kept = Apply(a, *row, report, out);
     if (!kept.ok()) {
-      // Not durable, so the agent must keep it: without a stream no acknowledgement reaches it.
-      out->calls.push_back([this, from] {
-        link_->Disconnect(from, "the controller could not store a report; it is asked for again");
-      });
+      out->calls.push_back([this, from] { AskAgain(from); });
       return;
     }
   }
   // Also for a repeat: the process may have ended between the step's commit and this.
   if (!row->outside) {
     out->calls.push_back([this, run = a->run, host = row->host_id,
-                          operation = a->run.playbook().steps(row->step).operation(),
-                          report] { listener_->OnStepReport(run, host, &operation, report); });
+                          operation = a->run.playbook().steps(row->step).operation(), report,
+                          from] {
+      if (!listener_->OnStepReport(run, host, &operation, report).ok()) AskAgain(from);
+    });
   }
   if (repeat) return;
   if (a->ended) {

@@ -93,7 +93,7 @@ def template():
     envelope = (record(b'T', b'%d 0' % now) + record(b'A', b'log_client_address=192.0.2.7') + record(b'A', b'sasl_username=alice') +
                 record(b'S', b'spam0000@evil.test').replace(b'0000', b'%04d') +
                 record(b'R', b'victim00000000@example.org').replace(b'00000000', b'%08d') + record(b'M', b''))
-    # The placeholders are as long as what comes in their place (%04d: 4; %08d is 4 shorter than its 8 digits).
+    # '%04d' is as long as the number that comes in its place, '%08d' 4 shorter.
     envelope_size, body_size = len(envelope) + 4, len(body)
     data_offset = 97 + envelope_size
     size = record(b'C', b'%15d %15d %15d %15d %15d %15d' % (body_size, data_offset, 1, 0, body_size, 0))

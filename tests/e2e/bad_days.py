@@ -82,6 +82,14 @@ class Host:
         return len(pids)
 
 
+HOLD_A_SESSION = """
+import socket, time
+held = socket.create_connection(('127.0.0.1', 25), 20)
+print(held.recv(200).decode(), flush=True)
+time.sleep(60)
+"""
+
+
 def kept(report):
     return report.get('result', {}).get('restore', {})
 
@@ -202,6 +210,23 @@ def broken_settings(stage):
             finally:
                 host.run('sh', '-c', 'cat >/etc/postfix/main.cf <<"EOF"\n%sEOF' % clean)
                 host.run('postfix', 'reload')
+
+    @bad_day('killed while a session that a change ends keeps Postfix stopped: the repeat starts it')
+    def _():
+        held = subprocess.Popen(world.enter(stage.lab, 'mx2') + ['python3', '-c', HOLD_A_SESSION], stdout=subprocess.PIPE, text=True)
+        try:
+            assert held.stdout.readline().startswith('220'), 'no session'
+            command = 'k-' + uuid.uuid4().hex
+            code, _ = host.do('relay.lock', {'mode': 'RELAY_MODE_CLOSED'}, command=command, fault='settings.apply.restart')
+            assert code in (137, -9), 'the restart was not on the way: %d' % code
+            assert not host.running(), 'it was to be killed while Postfix is stopped'
+            code, report = host.do('relay.lock', {'mode': 'RELAY_MODE_CLOSED'}, command=command)
+            assert code == 0, report
+            assert host.running(), 'Postfix was left stopped'
+        finally:
+            held.kill()
+            held.wait()
+        give_back(host)
 
     @bad_day('restore of a setting that somebody changed since: nothing overwritten')
     def _():

@@ -24,6 +24,7 @@ class FileMailSystem final : public MailSystem {
   // Levers of a test.
   bool dialogue_fails = false;  // Every Probe answers OPEN.
   bool verify_fails = false;
+  bool silence_fails = false;
 
   void Put(const std::string& name, const std::string& text) {
     std::ofstream(dir_ + "/" + name) << text;
@@ -130,6 +131,7 @@ class FileMailSystem final : public MailSystem {
     return PlanFile("relay", "locked\n", true);
   }
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence&) override {
+    if (silence_fails) return absl::InternalError("no room");
     return PlanFile("ndr", "silent\n", false);
   }
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override {

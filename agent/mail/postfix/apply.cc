@@ -47,8 +47,13 @@ class Application {
 
   absl::Status Run(const std::vector<Instance>& instances) {
     MQ_RETURN_IF_ERROR(Prepare(instances));
-    MQ_ASSIGN_OR_RETURN(const bool pending, AnyPending());
-    if (pending) MQ_RETURN_IF_ERROR(Validate());
+    const absl::StatusOr<bool> pending = AnyPending();
+    absl::Status ready = pending.status();
+    if (pending.ok() && *pending) ready = Validate();
+    if (!ready.ok()) {  // A crash may have left some of our files written.
+      const absl::Status undone = PutBack();
+      return undone.ok() ? ready : undone;
+    }
     absl::Status status = WriteAll();
     const std::string reason = ReasonOf(status);
     if (reason == "CHANGED_MEANWHILE" || reason == "ROLLBACK_FAILED") return status;
@@ -72,14 +77,20 @@ class Application {
                               "', which is not here; nothing was written"));
   }
 
-  absl::StatusOr<bool> AnyPending() const {
+  absl::StatusOr<bool> AnyPending() {
     bool pending = false;
+    const File* foreign = nullptr;
     for (const File* file : files_) {
       MQ_ASSIGN_OR_RETURN(const Content current, ReadIfThere(file->path));
-      if (current == After(*file)) continue;
-      if (current != Before(*file)) return ChangedMeanwhile(*file, "nothing was overwritten");
-      pending = true;
+      if (current == After(*file)) {
+        ours_.insert(file);
+      } else if (current == Before(*file)) {
+        pending = true;
+      } else {
+        foreign = file;
+      }
     }
+    if (foreign != nullptr) return ChangedMeanwhile(*foreign, "nothing was overwritten");
     return pending;
   }
 
@@ -116,6 +127,7 @@ class Application {
                                 "it was not overwritten and the other files are as they were");
       }
       MQ_FAULT_POINT(kWrite);
+      ours_.insert(file);
       MQ_RETURN_IF_ERROR(Put(file->path, After(*file)));
     }
     return absl::OkStatus();
@@ -134,14 +146,18 @@ class Application {
     return absl::OkStatus();
   }
 
-  // Every file that has our content gets its old one; one that somebody changed since is left to
-  // him.
+  // Every file of ours gets its old content. One that somebody changed since is left to him, and is
+  // not as it was: our values may still be in it.
   absl::Status PutBack() const {
     std::vector<std::string> failures;
     for (auto it = files_.rbegin(); it != files_.rend(); ++it) {
+      if (ours_.count(*it) == 0) continue;
       const absl::StatusOr<Content> current = ReadIfThere((*it)->path);
       absl::Status status = current.status();
-      if (status.ok() && *current == After(**it)) status = Put((*it)->path, Before(**it));
+      if (status.ok() && *current == After(**it))
+        status = Put((*it)->path, Before(**it));
+      else if (status.ok() && *current != Before(**it))
+        status = absl::AbortedError("somebody changed it after this change had written it");
       if (!status.ok()) failures.push_back(absl::StrCat((*it)->path, " (", status.message(), ")"));
     }
     if (failures.empty()) return absl::OkStatus();
@@ -174,6 +190,7 @@ class Application {
   const ServiceHooks& hooks_;
   const CallContext& context_;
   std::vector<const File*> files_;
+  std::set<const File*> ours_;  // Written by this change, now or before a crash.
   std::vector<Instance> affected_;
   std::vector<Instance> running_;
 };

@@ -18,10 +18,12 @@
 #include "agent/mail/postfix/service.h"
 #include "agent/mail/postfix/settings_ops.h"
 #include "agent/mail/smtp/probe.h"
+#include "common/fault/fault_point.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {
 namespace {
+MQ_DEFINE_FAULT_POINT(kRestart, "settings.apply.restart");
 constexpr const char* kOperations[] = {"service.status",
                                        "service.stop",
                                        "service.start",
@@ -437,19 +439,27 @@ absl::Status PostfixMailSystem::Apply(const SettingsChange& change, const CallCo
     if (running) MQ_RETURN_IF_ERROR(check.Before(instance));
   }
   ServiceHooks hooks;
-  hooks.is_running = [](const Instance& instance) { return IsRunning(instance); };
+  hooks.is_running = [&](const Instance& instance) -> absl::StatusOr<bool> {
+    if (context.restart_cut_short(instance.name)) return true;
+    return IsRunning(instance);
+  };
   hooks.reload = [&](const Instance& instance) -> absl::Status {
     MQ_ASSIGN_OR_RETURN(const bool running, IsRunning(instance));
-    if (!running)
-      return StartInstance(instance, context);  // It did not start with what is rolled back.
+    if (!running) {  // A crash cut its restart short, or it did not start with what is rolled back.
+      MQ_RETURN_IF_ERROR(StartInstance(instance, context));
+      return context.restart(instance.name, false);
+    }
     bool sessions_left = false;
     MQ_RETURN_IF_ERROR(ReloadInstance(instance, context, &sessions_left));
     if (!sessions_left) return absl::OkStatus();
     // Whoever has a session open would go on under the old settings: a spammer, above all.
     context.progress(absl::StrCat("Postfix instance '", instance.name,
                                   "' is restarted to end sessions that began before the change"));
+    MQ_RETURN_IF_ERROR(context.restart(instance.name, true));
     MQ_RETURN_IF_ERROR(StopInstance(instance, context));
-    return StartInstance(instance, context);
+    MQ_FAULT_POINT(kRestart);
+    MQ_RETURN_IF_ERROR(StartInstance(instance, context));
+    return context.restart(instance.name, false);
   };
   hooks.dialogue = [&](const Instance& instance) { return check.After(instance); };
   return postfix::Apply(change, all, hooks, context);
@@ -464,9 +474,9 @@ absl::StatusOr<v1::RelayProbeResult> PostfixMailSystem::Probe(const v1::RelayPro
                                                               const CallContext& context) {
   if (!request.targets().empty()) return ProbeTargets(request, context);
   MQ_ASSIGN_OR_RETURN(const DialogueRequest dialogue, ProbeDialogue(request));
-  MQ_ASSIGN_OR_RETURN(const std::vector<Instance> all, Find({}));
+  MQ_ASSIGN_OR_RETURN(const std::vector<Instance> chosen, Find(Names(request.instances())));
   v1::RelayProbeResult result;
-  for (const Instance& instance : all) {
+  for (const Instance& instance : chosen) {
     MQ_ASSIGN_OR_RETURN(const std::vector<Listener> listeners, FindListeners(instance));
     for (const Listener& listener : listeners) {
       if (listener.exempt) continue;

@@ -45,12 +45,6 @@ absl::StatusOr<OpenQuarantine> OpenById(const Instance& instance,
   MQ_ASSIGN_OR_RETURN(out.queue, OpenDirectory(out.root));
   MQ_ASSIGN_OR_RETURN(out.folder, OpenDirectory(out.path));
   MQ_ASSIGN_OR_RETURN(out.manifest, ReadManifest(out.path));
-  if (!out.manifest.complete) {
-    return Error(absl::StatusCode::kFailedPrecondition, "QUARANTINE_INCOMPLETE",
-                 absl::StrCat("the quarantine ", quarantine_id,
-                              " was begun and is not finished; nothing was "
-                              "touched, repeat the operation that makes it first"));
-  }
   return out;
 }
 

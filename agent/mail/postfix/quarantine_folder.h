@@ -22,7 +22,8 @@ const std::vector<std::string>& QuarantinedQueues();
 // Queues whose messages count as queued mail.
 const std::vector<std::string>& LiveQueues();
 
-// An existing quarantine, open.
+// An existing quarantine, open. One that was never finished (a full disk, a deadline) is as good:
+// what is in it is in it.
 struct OpenQuarantine {
   std::string root;  // Of the queue.
   std::string path;
@@ -30,8 +31,7 @@ struct OpenQuarantine {
   Fd folder;
   Manifest manifest;
 };
-// Errors: kNotFound/UNKNOWN_QUARANTINE, kFailedPrecondition/QUARANTINE_INCOMPLETE, those of
-// ReadManifest().
+// Errors: kNotFound/UNKNOWN_QUARANTINE, those of ReadManifest().
 absl::StatusOr<OpenQuarantine> OpenById(const Instance& instance, const std::string& quarantine_id);
 
 // Makes the folder of a quarantine and the one above it, each of root alone.

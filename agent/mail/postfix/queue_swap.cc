@@ -75,10 +75,9 @@ absl::Status Hold(const Instance& instance, const ChosenList& list, const CallCo
                                    options));
     MQ_FAULT_POINT(kSelectHold);
     if (ran.exit_code == 0) return absl::OkStatus();
-    return Error(
-        absl::StatusCode::kInternal, "POSTSUPER_FAILED",
-        absl::StrCat("postsuper -h ended with ", ran.exit_code, " (", ran.err.substr(0, 300),
-                     "); messages that it had put on hold are still there, repeat the quarantine"));
+    return Error(absl::StatusCode::kInternal, "POSTSUPER_FAILED",
+                 absl::StrCat("postsuper -h ended with ", ran.exit_code, " (",
+                              ran.err.substr(0, 300), "); repeat the quarantine"));
   };
   MQ_RETURN_IF_ERROR(list.ForEach([&](const Chosen& chosen) -> absl::Status {
     if (chosen.Queue() == "hold" || chosen.Queue() == "maildrop") return absl::OkStatus();
@@ -161,7 +160,9 @@ absl::StatusOr<v1::QuarantineInfo> MoveMatching(const Instance& instance,
   MQ_RETURN_IF_ERROR(
       list.WriteOnce(queue_fd.get(), LiveQueues(), filter, instance.mail_owner, context));
   MQ_FAULT_POINT(kSelectList);
-  if (running) MQ_RETURN_IF_ERROR(Hold(instance, list, context));
+  // What is on hold by now is taken even where the rest could not be held: left on hold it would
+  // wait there for ever.
+  absl::Status held = running ? Hold(instance, list, context) : absl::OkStatus();
 
   const Layout layout = ReadLayout(instance);
   FolderCache queue(queue_fd.get());
@@ -187,9 +188,12 @@ absl::StatusOr<v1::QuarantineInfo> MoveMatching(const Instance& instance,
   MQ_RETURN_IF_ERROR(queue.Sync());
   manifest.messages = messages;
   manifest.bytes = bytes;
-  manifest.complete = true;
+  manifest.complete = held.ok();
   MQ_FAULT_POINT(kSelectComplete);
   MQ_RETURN_IF_ERROR(WriteManifest(path, manifest));
+  if (!held.ok())
+    return Prepend(held, absl::StrCat(messages, " messages are set aside in ",
+                                      manifest.quarantine_id, ", the others are where they were"));
   return InfoOf(manifest, path);
 }
 

@@ -145,6 +145,25 @@ TEST(Contain, TakesEvidenceOfTheQueueBeforeTheFirstChangeAndTheStopDoesNotWaitFo
   EXPECT_EQ(report.result().contain().evidence().instances(0).messages(), 20000);
 }
 
+TEST(Contain, SaysWhatItHasDoneBesideTheErrorThatStoppedIt) {
+  Rig rig;
+  rig.mail->silence_fails = true;
+  const auto report = rig.Do("c", "contain");
+  ASSERT_EQ(report.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(report.result().contain().quarantine().quarantines_size(), 1);
+  EXPECT_EQ(report.result().contain().lock().snapshot_id(), "c.lock");
+}
+
+TEST(Contain, OwesNoLockThatItHasTakenBack) {
+  Rig rig;
+  rig.mail->dialogue_fails = true;
+  const auto report = rig.Do("c", "contain");
+  ASSERT_EQ(report.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_FALSE(report.result().contain().has_lock());
+  EXPECT_EQ(report.result().contain().quarantine().quarantines_size(), 1);
+  EXPECT_TRUE(rig.journal->Outstanding()->empty());
+}
+
 TEST(Contain, DoesNotStartWhatDidNotRun) {
   Rig rig;
   rig.mail->Put("running", "0");
@@ -196,6 +215,15 @@ TEST(Restore, LeavesASettingThatSomebodyChangedSinceAndKeepsItsSnapshotOutstandi
   EXPECT_EQ((*rig.journal->Outstanding())[0].snapshot.snapshot_id(), "c1.lock");
 }
 
+TEST(Restore, DoesNotBlockAgainWhomSomebodyHasUnblocked) {
+  Rig rig;
+  rig.Do("c1", "sender.block", R"({"account":"alice"})");
+  rig.Do("c2", "sender.unblock", R"({"account":"alice"})");
+  ASSERT_EQ(rig.mail->Get("blocks"), "");
+  EXPECT_EQ(rig.Do("c3", "restore").outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(rig.mail->Get("blocks"), "");
+}
+
 TEST(Restore, KeepsABlockUnlessItsSnapshotIsNamed) {
   Rig rig;
   rig.Do("c1", "sender.block", R"({"account":"alice"})");
@@ -239,6 +267,18 @@ TEST(Lease, NeverStartsAHostWhoseLockIsNotVerified) {
   EXPECT_EQ(rig.mail->Get("running"), "0");
   EXPECT_NE(rig.executor->Alarm(), "");
   EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());  // A person decides now.
+}
+
+TEST(Lease, StopsAgainWhatADialogueFindsOpenAtItsEnd) {
+  Rig rig;
+  ASSERT_EQ(rig.Do("s", "service.stop", R"({"lease": "60s"})").outcome(), v1::OUTCOME_SUCCEEDED);
+  rig.mail->dialogue_fails = true;
+  rig.clock.Sleep(absl::Minutes(2));
+  const auto reports = rig.executor->EndDueLeases(nullptr);
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(rig.mail->Get("running"), "0");
+  EXPECT_THAT(rig.executor->Alarm(), ::testing::HasSubstr("stopped again"));
 }
 
 TEST(Lease, NeverStartsWhatAContainHasFoundStillOpen) {
@@ -349,6 +389,26 @@ TEST(Cancel, RefusesACommandThatHasNotBegun) {
 }
 
 #ifdef MAILQUENCH_FAULT_POINTS
+TEST(BadDays, ARestoreOfNamedSnapshotsTakenUpAfterACrashClosesNoOther) {
+  Rig rig;
+  rig.Do("c1", "sender.block", R"({"account":"alice"})");
+  rig.Do("c2", "sender.block", R"({"account":"bob"})");  // The same setting once more.
+  const pid_t pid = fork();
+  if (pid == 0) {
+    setenv("MAILQUENCH_FAULT", "journal.change.intended=kill", 1);
+    rig.Do("r", "restore", R"({"snapshotIds":["c2.block"]})");
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  rig.Open();
+  rig.executor->ResumeUnfinished(nullptr);
+  EXPECT_EQ(rig.mail->Get("blocks"), "alice\n");
+  ASSERT_EQ(rig.journal->Outstanding()->size(), 1u);
+  EXPECT_EQ(rig.journal->Outstanding()->front().snapshot.snapshot_id(), "c1.block");
+}
+
 // kill -9 at every point that this room has, found from the code: after the restart the unit is
 // complete, each act was done once, nothing is lost.
 TEST(BadDays, KilledAtEveryPointOfContainItIsCompletedOnceAfterTheRestart) {

@@ -95,6 +95,30 @@ TEST_F(ApplyTest, AFileThatSomebodyChangedMeanwhileIsNotOverwritten) {
   EXPECT_EQ(reloads_, 0);
 }
 
+TEST_F(ApplyTest, AFileThatSomebodyEditsBetweenOurWriteAndTheRollbackIsNotCalledPutBack) {
+  ServiceHooks hooks = Running();
+  hooks.dialogue = [&](const Instance&) {
+    Spill(Main(), Slurp(Main()) + "# by hand\n");
+    return absl::UnavailableError("no banner");
+  };
+  const absl::Status status = Apply(change_, All(), hooks, CallContext());
+  EXPECT_EQ(ReasonOf(status), "ROLLBACK_FAILED") << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(Main()));
+  EXPECT_THAT(Slurp(Main()), HasSubstr("# by hand"));
+}
+
+TEST_F(ApplyTest, AChangeCutShortThatIsRefusedOnItsRepeatIsTakenBack) {
+  // One file was written before the crash; then somebody edits the other.
+  const std::string main = Slurp(Main()), master = Slurp(Master());
+  ASSERT_TRUE(DieAt("settings.apply.reload"));
+  ASSERT_EQ(Everything(), after_);
+  Spill(Master(), master + "# by hand\n");
+  const absl::Status status = ApplyRunning();
+  EXPECT_EQ(ReasonOf(status), "CHANGED_MEANWHILE") << status;
+  EXPECT_EQ(Slurp(Main()), main) << "ours is taken back";
+  EXPECT_THAT(Slurp(Master()), HasSubstr("# by hand")) << "his is left to him";
+}
+
 TEST_F(ApplyTest, ACandidateThatSmtpdRefusesIsNotWritten) {
   for (SettingsChange::File& file : change_.files) {
     if (file.path != Main()) continue;

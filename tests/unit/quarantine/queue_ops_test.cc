@@ -86,6 +86,18 @@ class Queue : public ::testing::Test {
     waitpid(child, &status, 0);
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   }
+  // Runs `act` in a child in which the fault point fails. True: it ended well all the same.
+  template <typename Act>
+  bool ErrorAt(const std::string& point, Act act) {
+    const pid_t child = fork();
+    if (child == 0) {
+      setenv("MAILQUENCH_FAULT", (point + "=error").c_str(), 1);
+      _exit(act().ok() ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
   absl::StatusOr<v1::QuarantineInfo> Swap() { return SwapQueue(instance_, {}, context_, &took_); }
   absl::StatusOr<v1::QuarantineInfo> Select(bool running) {
     v1::QueueQuarantine request;
@@ -141,6 +153,43 @@ TEST_F(Queue, ASurveyAtItsDeadlineTellsWhatItHasReadAndSaysSo) {
   EXPECT_TRUE(survey->partial());
   EXPECT_GT(survey->messages(), 500);
   EXPECT_LT(survey->messages(), 1500);
+}
+
+TEST_F(Queue, WhatAnUnfinishedSwapHasSetAsideCanBeReadAndReleased) {
+  // The disk is full after the exchanges: the manifest never says complete, and nobody repeats it.
+  ASSERT_FALSE(ErrorAt("quarantine.swap.complete", [&] { return Swap().status(); }));
+  const auto all = ListQuarantines(instance_);
+  ASSERT_EQ(all->size(), 1u);
+  const std::string id = all->front().quarantine_id();
+  v1::QuarantineAnalyse request;
+  request.set_quarantine_id(id);
+  EXPECT_EQ(Analyse(instance_, request, context_)->matching(), 6);
+  const auto released = ReleaseAs("r", id);
+  ASSERT_TRUE(released.ok()) << released.status();
+  EXPECT_EQ(released->released(), 6);
+  EXPECT_EQ(Everywhere(), all_);
+  EXPECT_TRUE(Has("incoming/A1"));
+}
+
+TEST_F(Queue, WhatASelectiveQuarantineHasPutOnHoldIsTakenEvenIfTheRestCouldNotBe) {
+  // The postsuper of this fixture works, and then ends badly.
+  std::string script;
+  {
+    std::ifstream in(root_ + "/bin/postsuper");
+    script.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  script.replace(script.rfind("exit 0"), 6, "exit 1");
+  std::ofstream(root_ + "/bin/postsuper") << script;
+  const auto info = Select(/*running=*/true);
+  ASSERT_FALSE(info.ok());
+  EXPECT_EQ(ReasonOf(info.status()), "POSTSUPER_FAILED");
+  EXPECT_FALSE(Has("hold/A1"));
+  EXPECT_FALSE(Has("hold/A3"));
+  EXPECT_EQ(Everywhere(), all_);
+  const auto released = ReleaseAs("r", ListQuarantines(instance_)->front().quarantine_id());
+  ASSERT_TRUE(released.ok()) << released.status();
+  EXPECT_TRUE(Has("incoming/A1"));
+  EXPECT_TRUE(Has("incoming/A3"));
 }
 
 TEST_F(Queue, HostileEntriesAreCountedAndNeverFollowed) {
