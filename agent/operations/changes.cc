@@ -165,11 +165,18 @@ absl::StatusOr<RestorePlan> Executor::PlanRestoreOf(const v1::Restore& request,
                         staying));
   for (const auto& change : outstanding) {
     if (!stays(change)) continue;
-    for (const v1::Setting& setting : change.snapshot.settings()) {
+    const auto& blocked = change.snapshot.settings();
+    MQ_ASSIGN_OR_RETURN(const auto other, mail_.Drifted({blocked.begin(), blocked.end()}));
+    for (const v1::Setting& setting : blocked) {
+      const bool same = std::none_of(other.begin(), other.end(), [&](const v1::Setting& one) {
+        return one.instance() == setting.instance() && one.key() == setting.key();
+      });
       v1::RestoredSetting* kept = plan.result.add_settings();
       *kept->mutable_setting() = setting;
       kept->set_state(v1::RestoredSetting::STATE_KEPT_AS_FIX);
-      kept->set_why("blocks a cause of the incident; sender.unblock lifts it");
+      kept->set_why(same ? "blocks a cause of the incident; sender.unblock lifts it"
+                         : "blocked a cause of the incident; another block or sender.unblock has "
+                           "changed it since, and it stays as that left it");
       plan.result.set_kept_as_fix(plan.result.kept_as_fix() + 1);
     }
   }

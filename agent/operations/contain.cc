@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <future>
 #include <optional>
-#include <set>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -112,7 +111,7 @@ absl::Status Executor::DoContain(const v1::Command& command,
       // Some may have ended, or may still end, and nobody starts them again by himself.
       if (!now.ok() || std::count_if(now->instances().begin(), now->instances().end(), runs) !=
                            static_cast<std::ptrdiff_t>(was_running.size()))
-        RaiseAlarm(std::string(out.message()));
+        RaiseAlarm(chosen, std::string(out.message()));
       return out;
     }
   }
@@ -124,7 +123,7 @@ absl::Status Executor::DoContain(const v1::Command& command,
   // must not send.
   const auto stays_stopped = [&](const absl::Status& status, absl::string_view what) {
     absl::Status out = Prepend(status, absl::StrCat(what, "; the service stays stopped"));
-    RaiseAlarm(std::string(out.message()));
+    RaiseAlarm(chosen, std::string(out.message()));
     EndLeasesOf(chosen);
     return out;
   };
@@ -181,24 +180,20 @@ absl::Status Executor::DoContain(const v1::Command& command,
   if (evidence.has_value()) evidence->Into(result);
   *result.mutable_own_time() = ToProtoDuration(clock_.Now() - began - elsewhere);
   MQ_RETURN_IF_ERROR(journal_.ClearLeases(chosen));
-  ClearAlarm();
+  alarms_.Clear(chosen);
   return absl::OkStatus();
 }
 
 absl::Status Executor::AskListeners(const InstanceNames& instances,
                                     v1::RelayMode mode,
-                                    const v1::ChangeResult& lock,
                                     const CallContext& context,
                                     v1::RelayProbeResult& probe) {
   v1::RelayProbe request;
   request.mutable_instances()->Assign(instances.begin(), instances.end());
   MQ_ASSIGN_OR_RETURN(probe, mail_.Probe(request, context));
-  const std::set<std::string> exempt(lock.exempt_listeners().begin(),
-                                     lock.exempt_listeners().end());
   int answered = 0;
   std::vector<std::string> open;
   for (const v1::ListenerProbe& listener : probe.listeners()) {
-    if (exempt.count(listener.target()) != 0) continue;
     answered += listener.verdict() != v1::RELAY_VERDICT_UNKNOWN ? 1 : 0;
     // Under LISTED this host itself may be one of the listed clients, so that an inside answer
     // proves nothing.
@@ -228,8 +223,7 @@ absl::Status Executor::StartAndVerify(const v1::Command& command,
   absl::Status verdict = started.status();
   if (verdict.ok()) {
     context.progress("asking every listener");
-    verdict =
-        AskListeners(was_running, request.mode(), result.lock(), context, *result.mutable_probe());
+    verdict = AskListeners(was_running, request.mode(), context, *result.mutable_probe());
   }
   if (verdict.ok()) return absl::OkStatus();
   // Neither open nor dead: the settings go back to what they were and the host stays stopped, with
@@ -246,8 +240,9 @@ absl::Status Executor::StartAndVerify(const v1::Command& command,
                                     ", the service ",
                                     stopped.ok() ? "stays stopped" : "could NOT be stopped",
                                     ", the queues stay set aside"));
-  RaiseAlarm(std::string(out.message()));
-  EndLeasesOf({request.instances().begin(), request.instances().end()});
+  const InstanceNames chosen(request.instances().begin(), request.instances().end());
+  RaiseAlarm(chosen, std::string(out.message()));
+  EndLeasesOf(chosen);
   return out;
 }
 

@@ -5,7 +5,6 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "agent/os/files.h"
 #include "agent/os/lock.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
@@ -39,7 +38,11 @@ v1::Outcome OutcomeOf(const absl::Status& status, bool admitted, bool changed) {
 }  // namespace
 
 Executor::Executor(MailSystem& mail, Journal& journal, Clock& clock, ExecutorOptions options)
-    : mail_(mail), journal_(journal), clock_(clock), options_(std::move(options)) {}
+    : mail_(mail),
+      journal_(journal),
+      clock_(clock),
+      options_(std::move(options)),
+      alarms_(absl::StrCat(options_.state_dir, "/alarm")) {}
 
 absl::Status Executor::Admit(const v1::Command& command) {
   if (command.command_id().empty() || command.command_id().size() > 200)
@@ -66,7 +69,8 @@ absl::Status Executor::Admit(const v1::Command& command) {
 
 v1::OperationReport Executor::Execute(const v1::Command& command,
                                       bool local,
-                                      const ProgressFn& progress) {
+                                      const ProgressFn& progress,
+                                      const std::function<absl::Status()>& still_wanted) {
   {
     const std::lock_guard<std::mutex> lock(mu_);
     running_.insert(command.command_id());
@@ -75,12 +79,13 @@ v1::OperationReport Executor::Execute(const v1::Command& command,
     const std::lock_guard<std::mutex> lock(mu_);
     running_.erase(command.command_id());
   };
-  return Run(command, local, progress);
+  return Run(command, local, progress, still_wanted);
 }
 
 v1::OperationReport Executor::Run(const v1::Command& command,
                                   bool local,
-                                  const ProgressFn& progress) {
+                                  const ProgressFn& progress,
+                                  const std::function<absl::Status()>& still_wanted) {
   v1::OperationReport report;
   report.set_command_id(command.command_id());
   report.set_operation(OperationName(command.operation()));
@@ -110,6 +115,13 @@ v1::OperationReport Executor::Run(const v1::Command& command,
       return report;
     }
     host = *std::move(lock);
+  }
+  if (still_wanted) {
+    const absl::Status wanted = still_wanted();
+    if (!wanted.ok()) {
+      finish(wanted, true, false);
+      return report;
+    }
   }
   v1::OperationReport recorded;
   const auto known = journal_.Begin(command, local, &recorded);
@@ -156,7 +168,9 @@ v1::OperationReport Executor::Run(const v1::Command& command,
     // completed then.
     report.set_outcome(v1::OUTCOME_FAILED);
     *report.mutable_error() = ToProto(Prepend(
-        written, "done, but the journal could not take the outcome; it will be completed again"));
+        written, absl::StrCat(performed.ok() ? "done" : performed.message(),
+                              ", but the journal could not take the outcome; it will be completed "
+                              "again when the agent starts")));
   }
   spdlog::info("{} {}: {} {}", report.command_id(), report.operation(),
                OutcomeName(report.outcome()), report.error().message());
@@ -184,7 +198,7 @@ absl::Status Executor::Perform(const v1::Command& command,
       changed = out.service_stop().stopped_size() > 0;
       break;
     case v1::Operation::kServiceStart:
-      MQ_RESULT(service_start, DoStart(operation.service_start(), context));
+      MQ_RESULT(service_start, DoStart(command, context));
       changed = out.service_start().started_size() > 0;
       break;
     case v1::Operation::kQueueSurvey:
@@ -335,21 +349,14 @@ void Executor::Cancel(const std::string& command_id) {
   cancelled_.insert(command_id);
 }
 
-void Executor::RaiseAlarm(const std::string& text) {
-  spdlog::critical("ALARM: {}", text);
-  const absl::Status written =
-      WriteFileAtomically(absl::StrCat(options_.state_dir, "/alarm"), text + "\n");
-  if (!written.ok())
-    spdlog::critical("the alarm file could not be written: {}", written.ToString());
-}
-
-void Executor::ClearAlarm() {
-  RemoveFile(absl::StrCat(options_.state_dir, "/alarm")).IgnoreError();
-}
-
-std::string Executor::Alarm() {
-  const auto text = ReadFile(absl::StrCat(options_.state_dir, "/alarm"), 65536);
-  return text.ok() ? *text : "";
+void Executor::RaiseAlarm(InstanceNames instances, const std::string& text) {
+  if (instances.empty()) {
+    const auto all = mail_.Status({});
+    if (all.ok()) {
+      for (const auto& instance : all->instances()) instances.push_back(instance.name());
+    }
+  }
+  alarms_.Raise(instances, text);
 }
 
 }  // namespace mailquench::agent

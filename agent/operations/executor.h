@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/mail/mail_system.h"
+#include "agent/operations/alarms.h"
 #include "agent/operations/journal.h"
 #include "common/clock/clock.h"
 #include "mailquench/v1/agent_link.pb.h"
@@ -37,7 +38,12 @@ class Executor {
   // Blocks until the operation has ended. A command id that was finished before gets the recorded
   // report; one that a crash left half done is completed. The report is in the journal before this
   // returns.
-  v1::OperationReport Execute(const v1::Command& command, bool local, const ProgressFn& progress);
+  // `still_wanted` is asked when no other change goes on any more; its error ends the command,
+  // which then was never begun.
+  v1::OperationReport Execute(const v1::Command& command,
+                              bool local,
+                              const ProgressFn& progress,
+                              const std::function<absl::Status()>& still_wanted = nullptr);
 
   // The dry run. Touches nothing, records nothing.
   v1::OperationPlanned Plan(const v1::Command& command);
@@ -60,10 +66,13 @@ class Executor {
   void Cancel(const std::string& command_id);
 
   // Why a person must look at this host; "" when nobody need. Also in STATE_DIR/alarm.
-  std::string Alarm();
+  std::string Alarm() const { return alarms_.Text(); }
 
  private:
-  v1::OperationReport Run(const v1::Command& command, bool local, const ProgressFn& progress);
+  v1::OperationReport Run(const v1::Command& command,
+                          bool local,
+                          const ProgressFn& progress,
+                          const std::function<absl::Status()>& still_wanted);
   absl::Status Admit(const v1::Command& command);
   // `out` may be set beside an error: what was done until then.
   absl::Status Perform(const v1::Command& command,
@@ -79,7 +88,6 @@ class Executor {
   // /NO_LISTENER_ANSWERS.
   absl::Status AskListeners(const InstanceNames& instances,
                             v1::RelayMode mode,
-                            const v1::ChangeResult& lock,
                             const CallContext& context,
                             v1::RelayProbeResult& probe);
   // No lease may start what a contain has found unfit to run.
@@ -103,10 +111,14 @@ class Executor {
   // service.cc
   absl::StatusOr<v1::ServiceStopResult> DoStop(const v1::Command& command,
                                                const CallContext& context);
-  absl::StatusOr<v1::ServiceStartResult> DoStart(const v1::ServiceStart& request,
+  absl::StatusOr<v1::ServiceStartResult> DoStart(const v1::Command& command,
                                                  const CallContext& context);
+  absl::Status Recheck(const v1::Command& command,
+                       const InstanceNames& chosen,
+                       const CallContext& context);
   absl::StatusOr<v1::QueueQuarantineResult> DoQuarantine(const v1::Command& command,
                                                          const CallContext& context);
+  absl::Status StillLeased(const v1::Lease& lease);
   v1::OperationReport EndLease(const v1::Lease& lease, const ProgressFn& progress);
   // watch.cc
   absl::StatusOr<v1::QueueWatchResult> DoWatch(const v1::QueueWatch& request,
@@ -114,13 +126,14 @@ class Executor {
   // plan.cc
   absl::StatusOr<v1::OperationPlan> MakePlan(const v1::Operation& operation);
 
-  void RaiseAlarm(const std::string& text);
-  void ClearAlarm();
+  // For all instances of the host where none is named.
+  void RaiseAlarm(InstanceNames instances, const std::string& text);
 
   MailSystem& mail_;
   Journal& journal_;
   Clock& clock_;
   const ExecutorOptions options_;
+  Alarms alarms_;
   std::mutex mu_;  // Guards the two sets.
   std::set<std::string> running_;
   std::set<std::string> cancelled_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agent/operations/executor.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
@@ -15,6 +16,7 @@ namespace mailquench::agent {
 namespace {
 using google::protobuf::util::TimeUtil;
 MQ_DEFINE_FAULT_POINT(kLeased, "service.stop.leased");
+MQ_DEFINE_FAULT_POINT(kStarted, "service.start.after");
 }  // namespace
 
 absl::StatusOr<v1::ServiceStopResult> Executor::DoStop(const v1::Command& command,
@@ -56,15 +58,59 @@ absl::StatusOr<v1::ServiceStopResult> Executor::DoStop(const v1::Command& comman
   return result;
 }
 
-absl::StatusOr<v1::ServiceStartResult> Executor::DoStart(const v1::ServiceStart& request,
+absl::StatusOr<v1::ServiceStartResult> Executor::DoStart(const v1::Command& command,
                                                          const CallContext& context) {
-  MQ_ASSIGN_OR_RETURN(
-      v1::ServiceStartResult result,
-      mail_.Start({request.instances().begin(), request.instances().end()}, context));
-  MQ_RETURN_IF_ERROR(
-      journal_.ClearLeases({request.instances().begin(), request.instances().end()}));
-  ClearAlarm();
+  const v1::ServiceStart& request = command.operation().service_start();
+  const InstanceNames chosen(request.instances().begin(), request.instances().end());
+  if (request.has_only_locked()) {
+    v1::RelayLock lock = request.only_locked();
+    *lock.mutable_instances() = request.instances();
+    const absl::Status verified = mail_.VerifyLocked(lock);
+    if (!verified.ok()) {
+      absl::Status out =
+          Prepend(verified,
+                  "the lock could not be verified, so nothing was started; lock again, then start");
+      RaiseAlarm(chosen, std::string(out.message()));
+      return out;
+    }
+    MQ_ASSIGN_OR_RETURN(const auto recorded, journal_.Step(command.command_id(), "was_running"));
+    if (!recorded.has_value()) {
+      MQ_ASSIGN_OR_RETURN(const v1::ServiceStatusResult before, mail_.Status(chosen));
+      MQ_RETURN_IF_ERROR(
+          journal_.RecordStep(command.command_id(), "was_running", before.SerializeAsString()));
+    }
+  }
+  MQ_ASSIGN_OR_RETURN(v1::ServiceStartResult result, mail_.Start(chosen, context));
+  MQ_FAULT_POINT(kStarted);
+  if (request.has_only_locked()) MQ_RETURN_IF_ERROR(Recheck(command, chosen, context));
+  MQ_RETURN_IF_ERROR(journal_.ClearLeases(chosen));
+  alarms_.Clear(chosen);
   return result;
+}
+
+// Asks every listener of what was started; what still relays is stopped again.
+absl::Status Executor::Recheck(const v1::Command& command,
+                               const InstanceNames& chosen,
+                               const CallContext& context) {
+  v1::RelayProbeResult probe;
+  const absl::Status asked = AskListeners(
+      chosen, command.operation().service_start().only_locked().mode(), context, probe);
+  if (asked.ok()) return absl::OkStatus();
+  MQ_ASSIGN_OR_RETURN(const auto recorded, journal_.Step(command.command_id(), "was_running"));
+  v1::ServiceStatusResult before;
+  if (!recorded.has_value() || !before.ParseFromString(*recorded))
+    return absl::DataLossError("the journal's step was_running cannot be read");
+  InstanceNames ours;
+  for (const auto& instance : before.instances()) {
+    if (!instance.running()) ours.push_back(instance.name());
+  }
+  const absl::Status stopped = ours.empty() ? absl::OkStatus() : mail_.Stop(ours, context).status();
+  absl::Status out =
+      Prepend(asked, absl::StrCat("the host was started, but could not be verified; what this "
+                                  "command started ",
+                                  stopped.ok() ? "was stopped again" : "could NOT be stopped"));
+  RaiseAlarm(chosen, std::string(out.message()));
+  return out;
 }
 
 // A whole sweep wants the service stopped: by itself the operation stops it, sweeps, and starts
@@ -92,8 +138,8 @@ absl::StatusOr<v1::QueueQuarantineResult> Executor::DoQuarantine(const v1::Comma
   if (!was_running.empty()) {
     const absl::Status started = mail_.Start(was_running, context).status();
     if (!started.ok())
-      RaiseAlarm(absl::StrCat("after a sweep the service did not start: ",
-                              std::string(started.message())));
+      RaiseAlarm(was_running, absl::StrCat("after a sweep the service did not start: ",
+                                           std::string(started.message())));
     if (result.ok() && !started.ok())
       return Prepend(started, "the queues were set aside, but the service did not start");
   }
@@ -112,78 +158,80 @@ std::vector<v1::OperationReport> Executor::EndDueLeases(const ProgressFn& progre
   for (const v1::Lease& lease : *leases) {
     if (absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(lease.end_time())) > clock_.Now())
       continue;
-    reports.push_back(EndLease(lease, progress));
+    const v1::OperationReport report = EndLease(lease, progress);
+    if (report.outcome() != v1::OUTCOME_CANCELLED) reports.push_back(report);
   }
   return reports;
 }
 
-// The lease's end is a contain of its own under a derived id, so that it is journaled, completed
-// after a crash, and never starts a host whose lock is not verified.
+// Whether the lease is as it was read, and nobody started any of its instances meanwhile, by us or
+// by the service manager. Those that run are let go; the rest is for the next look.
+absl::Status Executor::StillLeased(const v1::Lease& lease) {
+  const auto changed = [](absl::string_view how) {
+    return Error(absl::StatusCode::kCancelled, "LEASE_CHANGED",
+                 absl::StrCat("the lease ", how, " meanwhile; nothing was done"));
+  };
+  MQ_ASSIGN_OR_RETURN(const std::vector<v1::Lease> leases, journal_.Leases());
+  const bool there = std::any_of(leases.begin(), leases.end(), [&](const v1::Lease& one) {
+    return one.SerializeAsString() == lease.SerializeAsString();
+  });
+  if (!there) return changed("was ended or renewed");
+  MQ_ASSIGN_OR_RETURN(const v1::ServiceStatusResult now,
+                      mail_.Status({lease.instances().begin(), lease.instances().end()}));
+  InstanceNames running;
+  for (const auto& instance : now.instances()) {
+    if (instance.running()) running.push_back(instance.name());
+  }
+  if (running.empty()) return absl::OkStatus();
+  spdlog::warn("{} was started by somebody; its lease ends without more",
+               absl::StrJoin(running, ", "));
+  MQ_RETURN_IF_ERROR(journal_.ClearLeases(running));
+  return changed("lost instances that somebody started");
+}
+
+// Each step is a command of its own under a derived id, so that it is journaled and completed after
+// a crash; a host whose lock is not verified is never started.
 v1::OperationReport Executor::EndLease(const v1::Lease& lease, const ProgressFn& progress) {
   spdlog::warn(
       "the lease of stop {} has ended and nobody started the service: finishing sweep and lock",
       lease.command_id());
+  const InstanceNames names(lease.instances().begin(), lease.instances().end());
   const auto run = [&](const std::string& step, v1::Operation operation) {
     v1::Command command;
     command.set_command_id(absl::StrCat(lease.command_id(), ".lease-", step));
     command.set_host_id(options_.host_id);
     command.set_requested_by("lease");
     *command.mutable_operation() = std::move(operation);
-    return Execute(command, true, progress);
+    return Execute(command, true, progress, [&] { return StillLeased(lease); });
   };
-  const auto good = [](const v1::OperationReport& report) {
+  const auto goes_on = [](const v1::OperationReport& report) {
     return report.outcome() == v1::OUTCOME_SUCCEEDED || report.outcome() == v1::OUTCOME_UNCHANGED;
   };
-  // The alarm first: a crash after it tries once more, and says the same.
-  const auto give_up = [&](const std::string& why) {
-    RaiseAlarm(why);
+  const auto give_up = [&](const v1::OperationReport& report, const std::string& what) {
+    if (report.outcome() == v1::OUTCOME_CANCELLED) return report;
+    // The alarm first: a crash after it tries once more, and says the same.
+    RaiseAlarm(names, absl::StrCat("a lease ended, but ", what, ": ", report.error().message()));
     const absl::Status cleared = journal_.DropLease(lease.command_id());
     if (!cleared.ok()) spdlog::error("a lease could not be ended: {}", cleared.ToString());
+    return report;
   };
   v1::RelayLock lock = lease.stop().lock();
   if (lock.mode() == v1::RELAY_MODE_UNSPECIFIED) lock.set_mode(v1::RELAY_MODE_CLOSED);
-  if (lease.stop().has_sweep()) {
-    v1::Operation sweep;
-    *sweep.mutable_queue_quarantine() = lease.stop().sweep();
-    v1::OperationReport report = run("sweep", sweep);
-    if (!good(report)) {
-      give_up(absl::StrCat("a lease ended, the sweep failed, the service stays stopped: ",
-                           report.error().message()));
-      return report;
-    }
-  }
   v1::Operation operation;
+  if (lease.stop().has_sweep()) {
+    *operation.mutable_queue_quarantine() = lease.stop().sweep();
+    const v1::OperationReport report = run("sweep", operation);
+    if (!goes_on(report))
+      return give_up(report, "the queues could not be set aside; the service stays stopped");
+  }
   *operation.mutable_relay_lock() = lock;
   v1::OperationReport report = run("lock", operation);
-  absl::Status verified = good(report) ? mail_.VerifyLocked(lock) : FromProto(report.error());
-  if (!verified.ok()) {
-    give_up(
-        absl::StrCat("a lease ended, the lock could not be verified, the service stays stopped: ",
-                     std::string(verified.message())));
-    return report;
-  }
-  operation.Clear();
+  if (!goes_on(report))
+    return give_up(report, "the relay could not be locked; the service stays stopped");
   *operation.mutable_service_start()->mutable_instances() = lease.instances();
-  const v1::ChangeResult locked = report.result().relay_lock();
+  *operation.mutable_service_start()->mutable_only_locked() = lock;
   report = run("start", operation);
-  if (!good(report)) {
-    give_up(absl::StrCat("a lease ended, the host is locked, but the service did not start: ",
-                         report.error().message()));
-    return report;
-  }
-  const InstanceNames names(lease.instances().begin(), lease.instances().end());
-  CallContext context;
-  context.deadline = absl::Now() + absl::Minutes(5);
-  v1::RelayProbeResult probe;
-  const absl::Status asked = AskListeners(names, lock.mode(), locked, context, probe);
-  if (asked.ok()) return report;
-  const absl::Status stopped = mail_.Stop(names, context).status();
-  give_up(absl::StrCat("a lease ended and the host was locked and started, but ", asked.message(),
-                       "; the service ",
-                       stopped.ok() ? "was stopped again" : "could NOT be stopped"));
-  report.set_outcome(v1::OUTCOME_FAILED);
-  *report.mutable_error() = ToProto(asked);
-  return report;
+  return goes_on(report) ? report : give_up(report, "the service did not come back");
 }
 
 }  // namespace mailquench::agent

@@ -116,14 +116,24 @@ bool Is(int parent, const DirectoryIdentity& identity, bool* missing = nullptr) 
   return result == 0 && now.st_dev == identity.device && now.st_ino == identity.inode;
 }
 
+// Puts an empty directory where the one that is now aside was. It is made aside and then moved in,
+// so that whatever stands there has its owner and mode, also after a crash.
+absl::Status Refill(int root, int folder, const std::string& name) {
+  const Directory moved(openat(folder, name.c_str(), kDirectoryFlags));
+  if (moved.fd < 0) return SystemError(errno, absl::StrCat("open ", name));
+  const std::string fresh = absl::StrCat(name, ".empty");
+  MQ_RETURN_IF_ERROR(MakeEmptyLike(folder, fresh, moved.fd));
+  if (renameat(folder, fresh.c_str(), root, name.c_str()) != 0)
+    return SystemError(errno, absl::StrCat("move the empty directory ", name, " into place"));
+  return absl::OkStatus();
+}
+
 // Where the file system knows no exchange: two steps, and for a moment there is no directory.
 absl::Status RenameAndRemake(int root, int folder, const std::string& name) {
   if (renameat(root, name.c_str(), folder, name.c_str()) != 0)
     return SystemError(errno, absl::StrCat("rename ", name));
   MQ_FAULT_POINT(kFallback);
-  const Directory moved(openat(folder, name.c_str(), kDirectoryFlags));
-  if (moved.fd < 0) return SystemError(errno, absl::StrCat("open ", name));
-  return MakeEmptyLike(root, name, moved.fd);
+  return Refill(root, folder, name);
 }
 
 absl::Status SwapOne(const SwapRequest& request,
@@ -142,10 +152,7 @@ absl::Status SwapOne(const SwapRequest& request,
   }
   const std::string& name = original.name;
   if (aside) {
-    if (!missing) return absl::OkStatus();
-    const Directory moved(openat(folder, name.c_str(), kDirectoryFlags));
-    if (moved.fd < 0) return SystemError(errno, absl::StrCat("open ", name));
-    return MakeEmptyLike(root, name, moved.fd);
+    return missing ? Refill(root, folder, name) : absl::OkStatus();
   }
   if (request.can_exchange) {
     if (renameat2(root, name.c_str(), folder, name.c_str(), RENAME_EXCHANGE) == 0)

@@ -7,6 +7,10 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <set>
 #include <system_error>
 #include <vector>
@@ -15,11 +19,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "agent/mail/postfix/master_cf.h"
 #include "agent/mail/postfix/settings_draft.h"
 #include "agent/mail/postfix/settled_file.h"
 #include "agent/os/files.h"
 #include "agent/os/process.h"
+#include "common/parallel/parallel.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {
@@ -78,8 +84,11 @@ std::string Relocated(const std::string& text,
                                     {"proxy:", ""}});
 }
 
-absl::Status Copy(const Instance& instance, const Overlay& overlay, const std::string& folder) {
-  std::map<std::string, std::string> files;
+using Files = std::map<std::string, std::string>;  // Content by name.
+
+// The instance's configuration as it would be.
+absl::StatusOr<Files> Candidate(const Instance& instance, const Overlay& overlay) {
+  Files files;
   std::error_code error;
   for (fs::directory_iterator it(instance.config_directory, error), end; !error && it != end;
        it.increment(error)) {
@@ -93,15 +102,54 @@ absl::Status Copy(const Instance& instance, const Overlay& overlay, const std::s
     files.erase(name);
     if (content.has_value()) files[name] = *content;
   }
+  return files;
+}
+
+// Nobody but the programs that are asked below reads the copy, so it need not reach the disk.
+absl::Status Write(const Instance& instance, const Files& files, const std::string& folder) {
   for (const auto& [name, content] : files) {
-    const std::string text =
-        absl::EndsWith(name, ".cf") ? Relocated(content, instance, folder) : content;
-    MQ_RETURN_IF_ERROR(WriteSettledFile(absl::StrCat(folder, "/", name), text, 0600));
+    const std::string path = absl::StrCat(folder, "/", name);
+    std::ofstream out(path, std::ios::binary);
+    out << (absl::EndsWith(name, ".cf") ? Relocated(content, instance, folder) : content);
+    out.close();
+    if (!out) return SystemError(errno, absl::StrCat("write ", path));
+    MQ_RETURN_IF_ERROR(SettleFile(path));
   }
+  std::error_code error;
   fs::copy(instance.config_directory + "/dynamicmaps.cf.d", folder + "/dynamicmaps.cf.d",
            fs::copy_options::recursive, error);  // Not every version has it.
   return absl::OkStatus();
 }
+
+// What was found good last, by configuration directory. The tables that a configuration names are
+// not part of it, so that it is not believed for long.
+class Accepted {
+ public:
+  static Accepted& Get() {
+    static auto* accepted = new Accepted;
+    return *accepted;
+  }
+  bool Has(const std::string& directory, const Files& files) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto it = known_.find(directory);
+    const absl::Time now = absl::Now();
+    return it != known_.end() && now >= it->second.when && now - it->second.when < kFresh &&
+           it->second.files == files;
+  }
+  void Add(const std::string& directory, const Files& files, absl::Time when) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    known_[directory] = {when, files};
+  }
+
+ private:
+  static constexpr absl::Duration kFresh = absl::Seconds(5);
+  struct One {
+    absl::Time when;
+    Files files;
+  };
+  std::mutex mutex_;
+  std::map<std::string, One> known_;
+};
 
 absl::Status Refused(const Instance& instance, const std::string& why) {
   return Error(absl::StatusCode::kFailedPrecondition, "CANDIDATE_REFUSED",
@@ -144,32 +192,57 @@ absl::Status RunSmtpd(const Instance& instance,
                                         " ends at its start with ", ended.exit_code));
 }
 
-absl::Status Ask(const Instance& instance, const std::string& folder) {
+absl::Status RunPostconf(const Instance& instance, const std::string& folder, const char* what) {
   ProcessOptions options;
   options.timeout = kLimit;
-  for (const char* what : {"-n", "-M"}) {
-    MQ_ASSIGN_OR_RETURN(const ProcessResult ended,
-                        RunProcess({"postconf", "-c", folder, what}, options));
-    if (ended.exit_code != 0)
-      return Refused(instance, std::string(absl::StripAsciiWhitespace(ended.err)));
-  }
-  MQ_ASSIGN_OR_RETURN(const std::string text, ReadFile(folder + "/master.cf"));
+  MQ_ASSIGN_OR_RETURN(const ProcessResult ended,
+                      RunProcess({"postconf", "-c", folder, what}, options));
+  if (ended.exit_code == 0) return absl::OkStatus();
+  return Refused(instance, std::string(absl::StripAsciiWhitespace(ended.err)));
+}
+
+// All programs at once: each takes some ten milliseconds, and a fire waits for them.
+absl::Status Ask(const Instance& instance, const Files& files, const std::string& folder) {
+  std::vector<std::function<absl::Status()>> questions;
+  for (const char* what : {"-n", "-M"})
+    questions.emplace_back([&, what] { return RunPostconf(instance, folder, what); });
+  const auto master = files.find("master.cf");
+  if (master == files.end()) return Refused(instance, "it has no master.cf");
+  const std::vector<MasterCf::Service> services = MasterCf(master->second).Services();
   std::set<std::map<std::string, std::string>> asked;
-  for (const MasterCf::Service& service : MasterCf(text).Services()) {
+  for (const MasterCf::Service& service : services) {
     if (service.command != "smtpd") continue;
     std::map<std::string, std::string> overrides = service.overrides;
     overrides.erase("syslog_name");
     if (!asked.insert(overrides).second) continue;
-    MQ_RETURN_IF_ERROR(RunSmtpd(instance, folder, &service));
+    questions.emplace_back([&, it = &service] { return RunSmtpd(instance, folder, it); });
   }
-  return asked.empty() ? RunSmtpd(instance, folder, nullptr) : absl::OkStatus();
+  if (asked.empty()) questions.emplace_back([&] { return RunSmtpd(instance, folder, nullptr); });
+  std::vector<absl::Status> answers(questions.size());
+  std::vector<std::function<void()>> tasks;
+  for (std::size_t i = 0; i < questions.size(); ++i)
+    tasks.emplace_back([&, i] { answers[i] = questions[i](); });
+  RunTogether(tasks);
+  absl::Status late;
+  for (const absl::Status& answer : answers) {
+    if (absl::IsDeadlineExceeded(answer))
+      late = answer;  // Says less than a refusal.
+    else if (!answer.ok())
+      return answer;
+  }
+  return late;
 }
 
 absl::Status Check(const Instance& instance, const Overlay& overlay) {
+  const absl::Time now = absl::Now();
+  MQ_ASSIGN_OR_RETURN(const Files files, Candidate(instance, overlay));
+  if (Accepted::Get().Has(instance.config_directory, files)) return absl::OkStatus();
   PrivateFolder folder;
   MQ_RETURN_IF_ERROR(folder.Make());
-  MQ_RETURN_IF_ERROR(Copy(instance, overlay, folder.path()));
-  return Ask(instance, folder.path());
+  MQ_RETURN_IF_ERROR(Write(instance, files, folder.path()));
+  MQ_RETURN_IF_ERROR(Ask(instance, files, folder.path()));
+  Accepted::Get().Add(instance.config_directory, files, now);
+  return absl::OkStatus();
 }
 }  // namespace
 

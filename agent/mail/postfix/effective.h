@@ -1,21 +1,11 @@
-// What Postfix makes of its configuration: effective values, asked of postconf(1).
+// What the values of Postfix' parameters mean.
 #ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_EFFECTIVE_H_
 #define MAILQUENCH_AGENT_MAIL_POSTFIX_EFFECTIVE_H_
 
-#include <map>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-
 namespace mailquench::agent::postfix {
-
-using Parameters = std::map<std::string, std::string>;
-
-// Effective values, $names expanded, of the parameters named. A name that Postfix does not know is
-// missing in the answer. Errors: kFailedPrecondition/POSTCONF_FAILED, and those of RunProcess().
-absl::StatusOr<Parameters> EffectiveParameters(const std::string& config_directory,
-                                               const std::vector<std::string>& names);
 
 // A list value split at white space and commas; what stands in braces stays whole.
 std::vector<std::string> SplitList(const std::string& value);

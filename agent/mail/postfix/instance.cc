@@ -4,19 +4,18 @@
 #include <pwd.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "agent/mail/postfix/postconf.h"
 #include "agent/os/process.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {
 namespace {
-constexpr char kPostconf[] = "/usr/sbin/postconf";
 constexpr char kPostmulti[] = "/usr/sbin/postmulti";
 
 absl::Status NoPostfix(const std::string& why) {
@@ -42,19 +41,14 @@ absl::StatusOr<std::string> Run(const std::vector<std::string>& argv) {
   return run->out;
 }
 
-absl::StatusOr<std::map<std::string, std::string>> Parameters(
-    const std::string& config_directory, const std::vector<std::string>& names) {
-  std::vector<std::string> argv = {kPostconf, "-c", config_directory, "-x"};
-  argv.insert(argv.end(), names.begin(), names.end());
-  MQ_ASSIGN_OR_RETURN(const std::string out, Run(argv));
-  std::map<std::string, std::string> values;
-  for (const auto line : absl::StrSplit(out, '\n')) {
-    const std::size_t equals = line.find(" =");
-    if (equals == absl::string_view::npos) continue;
-    values[std::string(line.substr(0, equals))] =
-        std::string(absl::StripAsciiWhitespace(line.substr(equals + 2)));
-  }
-  return values;
+absl::StatusOr<Parameters> Ask(const std::string& config_directory,
+                               const std::vector<std::string>& names) {
+  const auto asked = EffectiveParameters(config_directory, names);
+  if (absl::IsNotFound(asked.status())) return NoPostfix("it has no postconf");
+  if (ReasonOf(asked.status()) == "POSTCONF_FAILED")
+    return Error(absl::StatusCode::kFailedPrecondition, "BAD_INSTANCE",
+                 std::string(asked.status().message()));
+  return asked;
 }
 
 absl::Status UnknownName(const std::string& directory,
@@ -66,10 +60,10 @@ absl::Status UnknownName(const std::string& directory,
 }
 
 absl::StatusOr<Instance> ReadInstance(const std::string& directory) {
-  MQ_ASSIGN_OR_RETURN(
-      auto values, Parameters(directory, {"multi_instance_name", "queue_directory",
-                                          "daemon_directory", "command_directory", "mail_version",
-                                          "mail_owner", "setgid_group", "enable_long_queue_ids"}));
+  MQ_ASSIGN_OR_RETURN(auto values,
+                      Ask(directory, {"multi_instance_name", "queue_directory", "daemon_directory",
+                                      "command_directory", "mail_version", "mail_owner",
+                                      "setgid_group", "enable_long_queue_ids"}));
   Instance instance;
   instance.name = values["multi_instance_name"].empty() ? "-" : values["multi_instance_name"];
   instance.config_directory = directory;
@@ -152,7 +146,7 @@ absl::StatusOr<std::vector<Instance>> FindInstances(const std::vector<std::strin
 
 absl::StatusOr<std::string> Parameter(const std::string& config_directory,
                                       const std::string& name) {
-  MQ_ASSIGN_OR_RETURN(auto values, Parameters(config_directory, {name}));
+  MQ_ASSIGN_OR_RETURN(auto values, Ask(config_directory, {name}));
   const auto it = values.find(name);
   if (it != values.end()) return it->second;
   return Error(absl::StatusCode::kFailedPrecondition, "BAD_INSTANCE",

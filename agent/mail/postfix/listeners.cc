@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "agent/mail/postfix/cidr.h"
+#include "agent/mail/postfix/effective.h"
 #include "agent/os/files.h"
 #include "agent/os/process.h"
 #include "common/status/error.h"

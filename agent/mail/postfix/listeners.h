@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agent/mail/postfix/effective.h"
 #include "agent/mail/postfix/instance.h"
 #include "agent/mail/postfix/master_cf.h"
+#include "agent/mail/postfix/postconf.h"
 
 namespace mailquench::agent::postfix {
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/mail/postfix/effective.h"
+#include "agent/mail/postfix/postconf.h"
 #include "agent/mail/postfix/settings_draft.h"
 #include "agent/mail/postfix/settings_ops.h"
 #include "common/status/error.h"

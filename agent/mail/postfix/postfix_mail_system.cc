@@ -1,7 +1,7 @@
 #include "agent/mail/postfix/postfix_mail_system.h"
 
 #include <algorithm>
-#include <future>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,11 +14,13 @@
 #include "agent/mail/postfix/effective.h"
 #include "agent/mail/postfix/listeners.h"
 #include "agent/mail/postfix/picture.h"
+#include "agent/mail/postfix/postconf.h"
 #include "agent/mail/postfix/queue_ops.h"
 #include "agent/mail/postfix/service.h"
 #include "agent/mail/postfix/settings_ops.h"
 #include "agent/mail/smtp/probe.h"
 #include "common/fault/fault_point.h"
+#include "common/parallel/parallel.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {
@@ -88,24 +90,18 @@ class ListenerCheck {
   // processes are all taken by an attack, is waited for once and not once an address.
   absl::Status Before(const Instance& instance) {
     MQ_ASSIGN_OR_RETURN(const std::vector<Listener> listeners, FindListeners(instance));
-    using Broken = absl::StatusOr<std::vector<std::string>>;
-    std::vector<std::future<Broken>> asked;
+    std::vector<absl::StatusOr<std::vector<std::string>>> answers;
+    std::vector<std::function<void()>> tasks;
     for (const Listener& listener : listeners) {
       for (const std::string& address : listener.addresses) {
-        asked.push_back(std::async(std::launch::async, [this, &listener, address]() -> Broken {
-          MQ_ASSIGN_OR_RETURN(const DialogueResult stranger, Ask(listener, address, kStranger));
-          if (!stranger.answered) return std::vector{address + kStranger, address + kOwn};
-          std::vector<std::string> broken;
-          if (!Works(stranger)) broken.push_back(address + kStranger);
-          MQ_ASSIGN_OR_RETURN(const DialogueResult own, Ask(listener, address, kOwn));
-          if (!Works(own)) broken.push_back(address + kOwn);
-          return broken;
-        }));
+        const std::size_t i = answers.size();
+        answers.emplace_back();
+        tasks.emplace_back([&, i, it = &listener] { answers[i] = Broken(*it, address); });
       }
     }
+    RunTogether(tasks, static_cast<int>(tasks.size()));
     absl::Status status;
-    for (std::future<Broken>& one : asked) {
-      const Broken broken = one.get();
+    for (const auto& broken : answers) {
       status.Update(broken.status());
       if (broken.ok()) broken_.insert(broken->begin(), broken->end());
     }
@@ -141,6 +137,18 @@ class ListenerCheck {
   static bool Works(const DialogueResult& said) {
     if (!said.answered || absl::StartsWith(said.reply, "451 4.3.")) return false;
     return said.recipient_code != 0 || said.verdict != v1::RELAY_VERDICT_UNKNOWN;
+  }
+
+  // Which of the two questions it does not answer: address and recipient.
+  absl::StatusOr<std::vector<std::string>> Broken(const Listener& listener,
+                                                  const std::string& address) const {
+    MQ_ASSIGN_OR_RETURN(const DialogueResult stranger, Ask(listener, address, kStranger));
+    if (!stranger.answered) return std::vector{address + kStranger, address + kOwn};
+    std::vector<std::string> broken;
+    if (!Works(stranger)) broken.push_back(address + kStranger);
+    MQ_ASSIGN_OR_RETURN(const DialogueResult own, Ask(listener, address, kOwn));
+    if (!Works(own)) broken.push_back(address + kOwn);
+    return broken;
   }
 
   absl::StatusOr<DialogueResult> Ask(const Listener& listener,
@@ -475,7 +483,7 @@ absl::StatusOr<v1::RelayProbeResult> PostfixMailSystem::Probe(const v1::RelayPro
   if (!request.targets().empty()) return ProbeTargets(request, context);
   MQ_ASSIGN_OR_RETURN(const DialogueRequest dialogue, ProbeDialogue(request));
   MQ_ASSIGN_OR_RETURN(const std::vector<Instance> chosen, Find(Names(request.instances())));
-  v1::RelayProbeResult result;
+  std::vector<std::pair<std::string, DialogueRequest>> questions;
   for (const Instance& instance : chosen) {
     MQ_ASSIGN_OR_RETURN(const std::vector<Listener> listeners, FindListeners(instance));
     for (const Listener& listener : listeners) {
@@ -483,11 +491,23 @@ absl::StatusOr<v1::RelayProbeResult> PostfixMailSystem::Probe(const v1::RelayPro
       for (const std::string& address : listener.addresses) {
         DialogueRequest one = For(listener, dialogue);
         one.timeout = std::min(one.timeout, context.deadline - absl::Now());
-        MQ_ASSIGN_OR_RETURN(v1::ListenerProbe probe, ProbeTarget(address, one));
-        context.progress(absl::StrCat(address, ": ", probe.reply()));
-        *result.add_listeners() = std::move(probe);
+        questions.emplace_back(address, one);
       }
     }
+  }
+  // All at once: a silent listener is waited for once, not once an address.
+  std::vector<absl::StatusOr<v1::ListenerProbe>> answers(questions.size());
+  std::vector<std::function<void()>> tasks;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    tasks.emplace_back(
+        [&, i] { answers[i] = ProbeTarget(questions[i].first, questions[i].second); });
+  }
+  RunTogether(tasks);
+  v1::RelayProbeResult result;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    MQ_ASSIGN_OR_RETURN(v1::ListenerProbe probe, std::move(answers[i]));
+    context.progress(absl::StrCat(questions[i].first, ": ", probe.reply()));
+    *result.add_listeners() = std::move(probe);
   }
   return result;
 }

@@ -16,8 +16,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "agent/mail/postfix/postconf.h"
 #include "agent/mail/postfix/queue_file.h"
-#include "agent/os/process.h"
 #include "agent/quarantine/top_k.h"
 #include "common/status/error.h"
 
@@ -104,6 +104,14 @@ absl::Status WalkFolder(int parent,
   }
 }
 
+// Gives a folder that is still ours, just made or left so by a crash, to its owner.
+bool Own(int folder, uid_t owner, gid_t group) {
+  struct stat info {};
+  if (fstat(folder, &info) != 0) return false;
+  if (info.st_uid != geteuid() || info.st_uid == owner) return true;
+  return fchown(folder, owner, group) == 0;
+}
+
 }  // namespace
 
 Fd& Fd::operator=(Fd&& other) noexcept {
@@ -133,16 +141,10 @@ std::string Layout::FolderOf(const std::string& queue, const std::string& id) co
 
 Layout ReadLayout(const Instance& instance) {
   Layout layout;
-  const auto asked = RunProcess({absl::StrCat(instance.command_directory, "/postconf"), "-c",
-                                 instance.config_directory, "-x", "hash_queue_names",
-                                 "hash_queue_depth", "queue_minfree"});
-  if (!asked.ok() || asked->exit_code != 0) return layout;
-  for (const auto& line : absl::StrSplit(asked->out, '\n')) {
-    const std::vector<std::string> parts =
-        absl::StrSplit(std::string(line), absl::MaxSplits('=', 1));
-    if (parts.size() != 2) continue;
-    const std::string name(absl::StripAsciiWhitespace(parts[0]));
-    const std::string value(absl::StripAsciiWhitespace(parts[1]));
+  const auto asked = EffectiveParameters(instance.config_directory,
+                                         {"hash_queue_names", "hash_queue_depth", "queue_minfree"});
+  if (!asked.ok()) return layout;
+  for (const auto& [name, value] : *asked) {
     int number = 0;
     std::int64_t bytes = 0;
     if (name == "hash_queue_names") {
@@ -193,10 +195,10 @@ int FolderCache::Open(const std::string& relative, bool make, uid_t owner, gid_t
     if (!next.ok() && make && errno == ENOENT && IsQueueId(name)) {
       if (mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) return -1;
       next = Fd(openat(parent, name.c_str(), kFolderFlags));
-      if (next.ok() && fchown(next.get(), owner, group) != 0) return -1;
       if (fsync(parent) != 0) return -1;
     }
     if (!next.ok()) return -1;
+    if (make && IsQueueId(name) && !Own(next.get(), owner, group)) return -1;
     current = std::move(next);
     parent = current.get();
   }

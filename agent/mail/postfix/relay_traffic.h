@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/mail/postfix/cidr.h"
-#include "agent/mail/postfix/effective.h"
+#include "agent/mail/postfix/postconf.h"
 #include "mailquench/v1/operations.pb.h"
 
 namespace mailquench::agent::postfix {

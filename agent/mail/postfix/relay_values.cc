@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/mail/postfix/effective.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {

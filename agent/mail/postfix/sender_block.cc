@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "agent/mail/postfix/effective.h"
 #include "agent/mail/postfix/listeners.h"
+#include "agent/mail/postfix/postconf.h"
 #include "agent/mail/postfix/relay_values.h"
 #include "agent/mail/postfix/settings_draft.h"
 #include "agent/mail/postfix/settings_ops.h"

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <sstream>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -21,7 +23,10 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "agent/mail/postfix/master_cf.h"
+#include "agent/mail/postfix/postconf.h"
 #include "agent/mail/smtp/smtp_dialogue.h"
+#include "agent/os/files.h"
 #include "agent/os/process.h"
 #include "common/status/error.h"
 
@@ -112,27 +117,26 @@ std::string Unit(const Instance& instance) {
   return real ? plain : "";
 }
 
-// Runs `postfix COMMAND` on the one instance. Its output goes through a file, because the daemons
-// that it starts would keep a pipe open for ever. Returns what it said where it failed.
+// Runs `postfix COMMAND` on the one instance. Its output goes into memory that has no name, because
+// the daemons that it starts would keep a pipe open for ever. Returns what it said where it failed.
 absl::StatusOr<std::string> RunScript(const Instance& instance,
                                       const std::string& command,
                                       absl::Time deadline,
                                       int* exit_code) {
-  char path[] = "/tmp/mailquench-postfix.XXXXXX";
-  const int fd = mkstemp(path);
-  if (fd < 0) return SystemError(errno, "mkstemp");
-  close(fd);
+  const int fd = memfd_create("postfix", MFD_CLOEXEC);
+  if (fd < 0) return SystemError(errno, "memfd_create");
+  const absl::Cleanup closer = [fd] { close(fd); };
+  const std::string path = absl::StrCat("/proc/", getpid(), "/fd/", fd);
   ProcessOptions options;
   options.capture = false;
   options.timeout = std::min(kScriptTimeout, deadline - absl::Now());
-  const auto run =
+  MQ_ASSIGN_OR_RETURN(
+      const ProcessResult run,
       RunProcess({"/bin/sh", "-c", "exec \"$1/postfix\" -c \"$2\" \"$3\" >\"$4\" 2>&1 </dev/null",
                   "sh", instance.command_directory, instance.config_directory, command, path},
-                 options);
+                 options));
   const std::string said = Text(path);
-  unlink(path);
-  if (!run.ok()) return run.status();
-  *exit_code = run->exit_code;
+  *exit_code = run.exit_code;
   const std::vector<std::string> lines = absl::StrSplit(said, '\n', absl::SkipWhitespace());
   const std::size_t first = lines.size() > 3 ? lines.size() - 3 : 0;
   return absl::StrJoin(lines.begin() + static_cast<std::ptrdiff_t>(first), lines.end(), " | ");
@@ -409,29 +413,26 @@ absl::Status ReloadInstance(const Instance& instance,
 }
 
 absl::StatusOr<std::vector<std::string>> TcpListeners(const Instance& instance) {
-  const std::string postconf = instance.command_directory + "/postconf";
-  MQ_ASSIGN_OR_RETURN(const ProcessResult run,
-                      RunProcess({postconf, "-c", instance.config_directory, "-M"}));
-  MQ_ASSIGN_OR_RETURN(const std::string interfaces,
-                      Parameter(instance.config_directory, "inet_interfaces"));
-  MQ_ASSIGN_OR_RETURN(const std::string protocols,
-                      Parameter(instance.config_directory, "inet_protocols"));
-  MQ_ASSIGN_OR_RETURN(const std::string disable,
-                      Parameter(instance.config_directory, "master_service_disable"));
+  MQ_ASSIGN_OR_RETURN(const std::string master, ReadFile(instance.config_directory + "/master.cf"));
+  MQ_ASSIGN_OR_RETURN(Parameters main, EffectiveParameters(instance.config_directory,
+                                                           {"inet_interfaces", "inet_protocols",
+                                                            "master_service_disable"}));
+  const std::string& interfaces = main["inet_interfaces"];
+  const std::string& disable = main["master_service_disable"];
   const std::vector<std::string> disabled =
       absl::StrSplit(disable, absl::ByAnyChar(", \t"), absl::SkipEmpty());
-  const bool ipv6_only = protocols == "ipv6";
+  const bool ipv6_only = main["inet_protocols"] == "ipv6";
   std::vector<std::string> listeners;
-  for (const auto line : absl::StrSplit(run.out, '\n')) {
-    const std::vector<std::string> fields = absl::StrSplit(line, ' ', absl::SkipEmpty());
-    if (fields.size() < 8 || fields[1] != "inet") continue;
+  for (const MasterCf::Service& service : MasterCf(master).Services()) {
+    if (service.type != "inet") continue;
+    const std::string& name = service.name;
     const bool off = std::any_of(disabled.begin(), disabled.end(), [&](const std::string& d) {
-      return d == "inet" || d == fields[0] + "/inet" || d == fields[0] + ".inet";
+      return d == "inet" || d == service.key || d == name + ".inet";
     });
     if (off) continue;
-    const std::size_t colon = fields[0].rfind(':');
-    const std::string host = colon == std::string::npos ? "" : fields[0].substr(0, colon);
-    const int port = Port(fields[0].substr(colon == std::string::npos ? 0 : colon + 1));
+    const std::size_t colon = name.rfind(':');
+    const std::string host = colon == std::string::npos ? "" : name.substr(0, colon);
+    const int port = Port(name.substr(colon == std::string::npos ? 0 : colon + 1));
     if (port == 0) continue;
     std::string named = host;
     if (named.size() > 2 && named.front() == '[') named = named.substr(1, named.size() - 2);

@@ -1,8 +1,8 @@
 mailquench_library(agent_postfix_settings
-  SRCS mail/postfix/logical_file.cc mail/postfix/main_cf.cc mail/postfix/master_cf.cc mail/postfix/cidr.cc
-    mail/postfix/effective.cc mail/postfix/listeners.cc mail/postfix/settings_draft.cc mail/postfix/relay_values.cc
+  SRCS mail/postfix/listeners.cc mail/postfix/settings_draft.cc mail/postfix/relay_values.cc
     mail/postfix/relay_traffic.cc mail/postfix/relay_lock.cc mail/postfix/ndr_silence.cc mail/postfix/sender_block.cc
     mail/postfix/restore.cc mail/postfix/candidate.cc mail/postfix/apply.cc mail/postfix/verify_lock.cc
     mail/postfix/old_sessions.cc mail/postfix/settled_file.cc
-  DEPS mailquench::agent_mail mailquench::agent_os mailquench::proto absl::status absl::statusor absl::strings absl::time
-  PRIVATE_DEPS mailquench::status mailquench::fault)
+  DEPS mailquench::agent_mail mailquench::agent_postfix_configuration mailquench::agent_os mailquench::proto
+       absl::status absl::statusor absl::strings absl::time
+  PRIVATE_DEPS mailquench::parallel mailquench::status mailquench::fault)

@@ -12,12 +12,16 @@
 
 namespace mailquench::agent::postfix {
 
-absl::Status WriteSettledFile(const std::string& path, const std::string& content, unsigned mode) {
-  MQ_RETURN_IF_ERROR(WriteFileAtomically(path, content, mode));
+absl::Status SettleFile(const std::string& path) {
   const timespec times[2] = {{0, UTIME_OMIT}, {time(nullptr) - 5, 0}};
   if (utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
     return SystemError(errno, absl::StrCat("set the time of ", path));
   return absl::OkStatus();
+}
+
+absl::Status WriteSettledFile(const std::string& path, const std::string& content, unsigned mode) {
+  MQ_RETURN_IF_ERROR(WriteFileAtomically(path, content, mode));
+  return SettleFile(path);
 }
 
 }  // namespace mailquench::agent::postfix

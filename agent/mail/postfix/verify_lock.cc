@@ -2,7 +2,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/mail/postfix/candidate.h"
+#include "agent/mail/postfix/effective.h"
 #include "agent/mail/postfix/listeners.h"
+#include "agent/mail/postfix/postconf.h"
 #include "agent/mail/postfix/relay_values.h"
 #include "agent/mail/postfix/settings_ops.h"
 #include "common/status/error.h"

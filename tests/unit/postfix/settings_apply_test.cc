@@ -177,8 +177,8 @@ TEST_F(ApplyTest, KilledAtEachPointAndRepeatedItCompletes) {
       points.push_back(name);
   }
   ASSERT_EQ(points.size(), 4u) << "a new point needs a place in this test";
-  // The first two files written are the candidate's copies.
-  points.insert(points.end(), {"settings.apply.write@2", "files.write.before_rename@3"});
+  points.insert(points.end(), {"settings.apply.write@2", "files.write.before_rename",
+                               "files.write.before_rename@2"});
   auto back = PlanRestore(All(), Recorded({change_}), {});
   for (const std::string& point : points) {
     SCOPED_TRACE(point);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -45,6 +46,11 @@ class Queue : public ::testing::Test {
     std::ofstream(root_ + "/bin/postkick") << "#!/bin/sh\necho $4 $5 >> " << root_ << "/poked\n";
     chmod((root_ + "/bin/postsuper").c_str(), 0755);
     chmod((root_ + "/bin/postkick").c_str(), 0755);
+    for (const char* file : {"/main.cf", "/master.cf"}) {
+      std::ofstream(root_ + file) << "# Defaults.\n";
+      // Postfix would wait for a file that may still be written.
+      fs::last_write_time(root_ + file, fs::file_time_type::clock::now() - std::chrono::minutes(1));
+    }
     Add("incoming/A1", "spam@x.test");
     Add("active/A2", "good@x.test");
     Add("deferred/A/A3", "spam@x.test");
