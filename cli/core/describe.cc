@@ -42,6 +42,7 @@ std::string Probe(const v1::RelayProbeResult& probe) {
     absl::StrAppend(&out, out.empty() ? "" : ", ", one.target(), " ",
                     EnumWord(v1::RelayVerdict_Name(one.verdict()), "RELAY_VERDICT_"),
                     one.outside() ? " from outside" : " from inside");
+    if (one.verdict() == v1::RELAY_VERDICT_OPEN) absl::StrAppend(&out, " (", one.reply(), ")");
   }
   return out.empty() ? "no listener asked" : out;
 }

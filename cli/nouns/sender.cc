@@ -35,6 +35,7 @@ absl::StatusOr<int> DoSender(Session* session, bool block, const SenderArgs& arg
 }
 
 struct ProbeArgs {
+  bool skip_auth = false;
   RunFlags flags;
   std::vector<std::string> targets;
 };
@@ -46,6 +47,7 @@ absl::StatusOr<int> DoProbe(Session* session, const ProbeArgs& args) {
   MQ_RETURN_IF_ERROR(FillTargets(session, args.flags, &order.plan));
   v1::RelayProbe* probe = order.plan.mutable_operation()->mutable_relay_probe();
   for (const auto& target : args.targets) probe->add_targets(target);
+  probe->set_skip_auth(args.skip_auth);
   return Drive(session, order);
 }
 
@@ -75,15 +77,17 @@ void AddSender(CLI::App* root, Session* session) {
 void AddRelay(CLI::App* root, Session* session) {
   CLI::App* noun = AddCommand(root, "relay", "Ask whether strangers may relay",
                               {"mailquench relay probe -l role=edge",
-                               "mailquench relay probe mx1.example.org:25 -l role=vantage"});
+                               "mailquench relay probe 192.0.2.10:25 -l role=vantage"});
   noun->require_subcommand(1);
   auto args = std::make_shared<ProbeArgs>();
   CLI::App* app = AddCommand(noun, "probe", "A real SMTP conversation that ends before DATA",
                              {"mailquench relay probe -l role=edge",
-                              "mailquench relay probe mx1.example.org:25 -l role=vantage"});
+                              "mailquench relay probe 192.0.2.10:25 -l role=vantage"});
   app->add_option("TARGET", args->targets,
                   "address:port, asked by the chosen hosts; none: each asks its own listeners")
       ->type_name("TARGET");
+  app->add_flag("--skip-auth", args->skip_auth,
+                "No login with an account that does not exist: where a failed one bans who asks");
   AddRunFlags(app, &args->flags);
   app->callback([=] { session->action = [=] { return DoProbe(session, *args); }; });
 }

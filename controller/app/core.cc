@@ -15,6 +15,9 @@
 namespace mailquench::controller {
 namespace {
 
+constexpr absl::Duration kRecent =
+    absl::Hours(1);  // A restore before that was seen to by somebody.
+
 std::string Json(const google::protobuf::Message& message) {
   std::string text;
   if (!google::protobuf::util::MessageToJsonString(message, &text).ok()) return "{}";
@@ -43,7 +46,7 @@ class CoreImpl final : public Core, public RunListener {
   }
   ~CoreImpl() override { engine_.reset(); }
 
-  absl::Status Resume() override { return engine_->Resume(); }
+  absl::Status Resume() override;
   AgentEvents& events() override { return *engine_; }
   void Tick() override { engine_->Tick(); }
 
@@ -251,7 +254,9 @@ class CoreImpl final : public Core, public RunListener {
     const absl::StatusOr<v1::Host> host = hosts_->Find(host_id);
     return host.ok() ? host->name() : host_id;
   }
-  absl::Status CheckRestore(const v1::Plan& plan, std::string* incident, const std::string& actor);
+  absl::StatusOr<std::vector<v1::ResolveCauseRequest>> CheckRestore(const v1::Plan& plan,
+                                                                    std::string* incident);
+  void LockAgain(const v1::Run& run);
   void OnRunStarted(const v1::Run& run) override { incidents_.RunStarted(run); }
   absl::Status OnStepReport(const v1::Run& run,
                             const std::string& host_id,
@@ -279,9 +284,8 @@ class CoreImpl final : public Core, public RunListener {
 };
 
 // Restore without naming its incident is held to the causes of the incidents of these hosts, too.
-absl::Status CoreImpl::CheckRestore(const v1::Plan& plan,
-                                    std::string* incident,
-                                    const std::string& actor) {
+absl::StatusOr<std::vector<v1::ResolveCauseRequest>> CoreImpl::CheckRestore(const v1::Plan& plan,
+                                                                            std::string* incident) {
   v1::Restore restore;
   bool restores = false;
   for (const v1::PlaybookStep& step : plan.playbook().steps()) {
@@ -289,10 +293,12 @@ absl::Status CoreImpl::CheckRestore(const v1::Plan& plan,
     restores = true;
     restore.MergeFrom(step.operation().restore());
   }
-  if (!restores) return absl::OkStatus();
-  std::set<std::string> concerned;
+  std::vector<v1::ResolveCauseRequest> resolved;
+  if (!restores) return resolved;
+  std::set<std::string> concerned, hosts;
   if (!incident->empty()) concerned.insert(*incident);
   for (const v1::PlannedHost& host : plan.hosts()) {
+    hosts.insert(host.host_id());
     MQ_ASSIGN_OR_RETURN(const auto obligations, store_->ObligationsOfHost(host.host_id()));
     for (const v1::Obligation& obligation : obligations) {
       if (obligation.state() != v1::Obligation::STATE_OUTSTANDING) continue;
@@ -301,10 +307,11 @@ absl::Status CoreImpl::CheckRestore(const v1::Plan& plan,
     }
   }
   for (const std::string& id : concerned) {
-    MQ_RETURN_IF_ERROR(incidents_.AllowRestore(id, restore, actor));
+    MQ_ASSIGN_OR_RETURN(const auto of_this, incidents_.AllowRestore(id, restore, hosts));
+    resolved.insert(resolved.end(), of_this.begin(), of_this.end());
   }
   if (incident->empty() && concerned.size() == 1) *incident = *concerned.begin();
-  return absl::OkStatus();
+  return resolved;
 }
 
 absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const std::string& actor) {
@@ -328,11 +335,13 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
                    "the incident " + incident + " is closed; nothing was done; open a new one");
     }
   }
-  MQ_RETURN_IF_ERROR(CheckRestore(plan, &incident, actor));
+  MQ_ASSIGN_OR_RETURN(const auto resolved, CheckRestore(plan, &incident));
   v1::Run run;
   run.set_run_id(NewId());
   *run.mutable_playbook() = plan.playbook();
   MQ_RETURN_IF_ERROR(Audit(actor, "run.start", Json(r)));
+  for (const v1::ResolveCauseRequest& cause : resolved)
+    MQ_RETURN_IF_ERROR(ResolveCause(cause, actor).status());
   for (v1::PlaybookStep& step : *run.mutable_playbook()->mutable_steps()) {
     v1::Operation* operation = step.mutable_operation();
     // Whoever contains, or changes settings, owes something: that needs an incident.
@@ -366,9 +375,28 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
   return engine_->Start(run, request_id);
 }
 
-// A queue that fills again after a restore is locked again at once.
 void CoreImpl::OnRunEnded(const v1::Run& run) {
   incidents_.RunEnded(run);
+  LockAgain(run);
+}
+
+// What a crash kept from being concluded is concluded now: runs that went on, and the lock that a
+// refilling queue calls for.
+absl::Status CoreImpl::Resume() {
+  const std::lock_guard<std::recursive_mutex> lock(start_mu_);
+  MQ_RETURN_IF_ERROR(engine_->Resume());
+  MQ_ASSIGN_OR_RETURN(const std::vector<std::string> ids, store_->RunIds("", false));
+  const std::int64_t since = absl::ToUnixSeconds(options_.clock->Now() - kRecent);
+  for (const std::string& id : ids) {  // Newest first.
+    MQ_ASSIGN_OR_RETURN(const v1::Run run, store_->FindRun(id));
+    if (run.start_time().seconds() < since) break;
+    if (run.has_end_time()) LockAgain(run);
+  }
+  return absl::OkStatus();
+}
+
+// A queue that fills again after a restore is locked again at once. Does nothing the second time.
+void CoreImpl::LockAgain(const v1::Run& run) {
   bool restored = false;
   for (const v1::PlaybookStep& step : run.playbook().steps()) {
     restored |= step.operation().has_restore();

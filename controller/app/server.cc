@@ -40,9 +40,11 @@ absl::StatusOr<std::string> Identify(grpc::ServerContextBase& context) {
 absl::StatusOr<std::unique_ptr<ControllerServer>> ControllerServer::Start(const Config& config,
                                                                           Clock* clock) {
   std::unique_ptr<ControllerServer> server(new ControllerServer());
+  MQ_ASSIGN_OR_RETURN(server->claim_, StoreClaim::Take(config.store));
   MQ_RETURN_IF_ERROR(server->Open(config, clock));
-  MQ_RETURN_IF_ERROR(server->Listen(config));
+  // Before anybody can ask: a run that is not taken up yet could not be cancelled.
   MQ_RETURN_IF_ERROR(server->core_->Resume());
+  MQ_RETURN_IF_ERROR(server->Listen(config));
   return server;
 }
 

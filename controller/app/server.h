@@ -14,6 +14,7 @@
 #include "common/clock/clock.h"
 #include "controller/app/config.h"
 #include "controller/app/core.h"
+#include "controller/app/store_claim.h"
 #include "controller/app/token_store.h"
 #include "controller/fleet/stream_hub.h"
 #include "controller/identity/ca.h"
@@ -23,7 +24,7 @@ namespace mailquench::controller {
 // Call rpc::ForbidTls12() first in the process.
 class ControllerServer {
  public:
-  // Opens the store, listens on both ports and takes its runs up again. `clock` outlives it.
+  // Opens the store, takes its runs up again and listens on both ports. `clock` outlives it.
   // Errors: those of the parts; UNAVAILABLE / CANNOT_LISTEN with the address.
   static absl::StatusOr<std::unique_ptr<ControllerServer>> Start(const Config& config,
                                                                  Clock* clock);
@@ -44,6 +45,7 @@ class ControllerServer {
 
   // In the order in which they need each other; destroyed the other way round.
   std::atomic<bool> stopping_{false};
+  std::unique_ptr<StoreClaim> claim_;
   std::unique_ptr<CertificateAuthority> ca_;
   std::unique_ptr<StreamHub> hub_;
   std::unique_ptr<Core> core_;

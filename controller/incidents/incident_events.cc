@@ -1,5 +1,6 @@
 // What the beginning and the end of a run mean for an incident.
 #include <algorithm>
+#include <initializer_list>
 
 #include "common/status/error.h"
 #include "controller/incidents/incident_rules.h"
@@ -17,13 +18,39 @@ bool HasStep(const v1::Run& run, Predicate predicate) {
 
 }  // namespace
 
+absl::StatusOr<FleetPicture> Incidents::PictureWith(const v1::Run& run) {
+  MQ_ASSIGN_OR_RETURN(std::vector<std::string> ids, store_->RunIds(run.incident_id(), false));
+  std::reverse(ids.begin(), ids.end());
+  FleetPicture picture;
+  for (const std::string& id : ids) {
+    if (id == run.run_id()) {  // It knows more than the store yet may.
+      picture.Add(run);
+      continue;
+    }
+    MQ_ASSIGN_OR_RETURN(const v1::Run other, store_->FindRun(id));
+    picture.Add(other);
+  }
+  return picture;
+}
+
 void Incidents::RunStarted(const v1::Run& run) {
   if (run.incident_id().empty()) return;
-  Edit(run.incident_id(), [&](v1::Incident* incident) {
+  Edit(run.incident_id(), [&](v1::Incident* incident) -> absl::Status {
     Note(incident, run.requested_by(),
          "run " + run.run_id() + " started: " + run.playbook().name() + " on " +
              std::to_string(run.hosts_size()) + " hosts");
     if (HasStep(run, IsContaining)) {
+      // The time to contain is that of the last host: one that joins now is waited for.
+      v1::Run before = run;
+      before.clear_hosts();
+      MQ_ASSIGN_OR_RETURN(const FleetPicture picture, PictureWith(before));
+      const bool joins = std::any_of(run.hosts().begin(), run.hosts().end(), [&](const auto& host) {
+        return !picture.Contained(host.host_id());
+      });
+      if (joins) {
+        incident->clear_contain_time();
+        incident->clear_time_to_contain();
+      }
       incident->set_state(v1::INCIDENT_STATE_CONTAINING);
     } else if (HasStep(run, [](const v1::Operation& o) { return o.has_restore(); })) {
       incident->set_state(v1::INCIDENT_STATE_RESTORING);
@@ -35,50 +62,57 @@ void Incidents::RunStarted(const v1::Run& run) {
   }).IgnoreError();
 }
 
+void Incidents::Judge(const v1::Run& run, const FleetPicture& picture, v1::Incident* incident) {
+  const auto is = [&](std::initializer_list<v1::IncidentState> states) {
+    return std::find(states.begin(), states.end(), incident->state()) != states.end();
+  };
+  bool watched = false, refilling = false;
+  for (const v1::RunHost& host : run.hosts()) {
+    for (const v1::HostStep& step : host.steps()) {
+      if (!run.playbook().steps(step.step()).operation().has_queue_watch()) continue;
+      watched = true;
+      if (step.report().result().queue_watch().verdict() != v1::WATCH_VERDICT_REFILLING) continue;
+      refilling = true;
+      NoteOnce(incident,
+               "the queue of " + host.name() + " is refilling (run " + run.run_id() + ")");
+    }
+  }
+  if (HasStep(run, IsContaining)) {
+    const std::string open = picture.NotContained();
+    if (!open.empty()) {
+      NoteOnce(incident, "not contained after run " + run.run_id() + ": " + open);
+      if (!is({v1::INCIDENT_STATE_RESTORING})) incident->set_state(v1::INCIDENT_STATE_CONTAINING);
+      incident->clear_contain_time();
+      incident->clear_time_to_contain();
+      return;
+    }
+    if (is({v1::INCIDENT_STATE_OPEN, v1::INCIDENT_STATE_CONTAINING}))
+      MarkContained(clock_->Now(), incident);
+  }
+  if (refilling) {
+    incident->set_state(v1::INCIDENT_STATE_REFILLING);
+    return;
+  }
+  if (!watched || !is({v1::INCIDENT_STATE_CONTAINED, v1::INCIDENT_STATE_VERIFYING})) return;
+  const std::string loud = picture.NotQuiet();
+  if (loud.empty()) {
+    incident->set_state(v1::INCIDENT_STATE_CLEAN);
+    NoteOnce(incident,
+             "clean after run " + run.run_id() + ": every queue was watched and stayed quiet");
+  } else {
+    incident->set_state(v1::INCIDENT_STATE_CONTAINED);
+    NoteOnce(incident, "not yet seen quiet after run " + run.run_id() + ": " + loud);
+  }
+}
+
 void Incidents::RunEnded(const v1::Run& run) {
   if (run.incident_id().empty()) return;
-  Edit(run.incident_id(), [&](v1::Incident* incident) {
-    Note(incident, "controller",
-         "run " + run.run_id() + " ended: " + v1::RunState_Name(run.state()).substr(10) +
-             (run.stop_reason().empty() ? "" : ", " + run.stop_reason()));
-    bool watched = false, quiet = true, refilling = false;
-    for (const v1::RunHost& host : run.hosts()) {
-      for (const v1::HostStep& step : host.steps()) {
-        if (!run.playbook().steps(step.step()).operation().has_queue_watch()) continue;
-        const v1::WatchVerdict verdict = step.report().result().queue_watch().verdict();
-        watched = true;
-        quiet &= verdict == v1::WATCH_VERDICT_QUIET;
-        if (verdict != v1::WATCH_VERDICT_REFILLING) continue;
-        refilling = true;
-        Note(incident, "controller", "the queue of " + host.name() + " is refilling");
-      }
-    }
-    if (HasStep(run, IsContaining)) {
-      const bool wrong = std::any_of(run.hosts().begin(), run.hosts().end(), [&](const auto& host) {
-        return std::any_of(host.steps().begin(), host.steps().end(), [&](const auto& step) {
-          const v1::PlaybookStep& said = run.playbook().steps(step.step());
-          return !said.continue_on_failure() && !said.operation().has_queue_watch() &&
-                 !WentWell(step.report().outcome());
-        });
-      });
-      if (wrong) {  // A lock that its probe did not prove is no containment.
-        incident->set_state(v1::INCIDENT_STATE_CONTAINING);
-        incident->clear_contain_time();
-        incident->clear_time_to_contain();
-        return absl::OkStatus();
-      }
-      MarkContained(clock_->Now(), incident);
-    }
-    if (refilling) {
-      incident->set_state(v1::INCIDENT_STATE_REFILLING);
-    } else if (watched && quiet &&
-               (incident->state() == v1::INCIDENT_STATE_CONTAINED ||
-                incident->state() == v1::INCIDENT_STATE_VERIFYING)) {
-      incident->set_state(v1::INCIDENT_STATE_CLEAN);
-      Note(incident, "controller", "clean: every queue was watched and stayed quiet");
-    } else if (watched && incident->state() == v1::INCIDENT_STATE_VERIFYING) {
-      incident->set_state(v1::INCIDENT_STATE_CONTAINED);
-    }
+  Edit(run.incident_id(), [&](v1::Incident* incident) -> absl::Status {
+    NoteOnce(incident, "run " + run.run_id() +
+                           " ended: " + v1::RunState_Name(run.state()).substr(10) +
+                           (run.stop_reason().empty() ? "" : ", " + run.stop_reason()));
+    MQ_ASSIGN_OR_RETURN(const FleetPicture picture, PictureWith(run));
+    Judge(run, picture, incident);
     return absl::OkStatus();
   }).IgnoreError();
 }

@@ -86,7 +86,7 @@ absl::Status Incidents::Owe(const std::string& incident_id,
     cause.set_incident_id(incident_id);
     cause.set_kind("open_relay");
     cause.set_value(host_name + " " + setting.instance() + " " + setting.key());
-    MQ_RETURN_IF_ERROR(AddCause(cause, "controller").status());
+    MQ_RETURN_IF_ERROR(AddCause(cause, "controller", host_id).status());
   }
   return absl::OkStatus();
 }
@@ -218,10 +218,7 @@ absl::Status Incidents::NoteEvidence(const std::string& incident_id,
                              std::to_string(survey.messages()) + " messages" +
                              WhoStandsOut(survey.picture());
     MQ_RETURN_IF_ERROR(UnlessClosed(Edit(incident_id, [&](v1::Incident* incident) {
-      for (const auto& known : incident->timeline()) {
-        if (known.text() == text) return absl::OkStatus();
-      }
-      Note(incident, "controller", text);
+      NoteOnce(incident, text);
       return absl::OkStatus();
     })));
   }
@@ -299,11 +296,15 @@ absl::Status Incidents::Keep(const v1::Run& run,
   if (operation == nullptr) return absl::OkStatus();
   if (operation->has_sender_block() && WentWell(report.outcome()))
     MQ_RETURN_IF_ERROR(Blocked(run, incident_id, *operation));
+  // Most reports end here; the store is asked for the other runs once a run's hosts are all done.
   if (!IsContaining(*operation) || !AllContained(run)) return absl::OkStatus();
+  MQ_ASSIGN_OR_RETURN(const FleetPicture picture, PictureWith(run));
+  if (!picture.NotContained().empty()) return absl::OkStatus();
   return UnlessClosed(Edit(incident_id, [&](v1::Incident* incident) {
     if (incident->state() != v1::INCIDENT_STATE_CONTAINING) return absl::OkStatus();
     MarkContained(clock_->Now(), incident);
-    Note(incident, "controller", "contained: " + std::to_string(run.hosts_size()) + " hosts");
+    NoteOnce(incident, "contained: " + std::to_string(run.hosts_size()) + " hosts (run " +
+                           run.run_id() + ")");
     return absl::OkStatus();
   }));
 }

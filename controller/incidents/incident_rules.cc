@@ -20,6 +20,53 @@ bool AllContained(const v1::Run& run) {
   return true;
 }
 
+void FleetPicture::Add(const v1::Run& run) {
+  for (const v1::RunHost& host : run.hosts()) {
+    bool containing = false, contained = true;
+    for (const v1::HostStep& step : host.steps()) {
+      const v1::PlaybookStep& said = run.playbook().steps(step.step());
+      const v1::Outcome outcome = step.report().outcome();
+      if (IsContaining(said.operation())) {
+        containing = true;
+        contained = contained && WentWell(outcome);
+      } else if (!said.continue_on_failure() && !said.operation().has_queue_watch() &&
+                 outcome != v1::OUTCOME_UNSPECIFIED) {
+        // A lock that its probe did not prove is no containment.
+        contained = contained && WentWell(outcome);
+      }
+    }
+    if (containing) hosts_[host.host_id()] = {host.name(), contained, false};
+    const auto known = hosts_.find(host.host_id());
+    if (known == hosts_.end()) continue;
+    for (const v1::HostStep& step : host.steps()) {
+      const v1::WatchVerdict verdict = step.report().result().queue_watch().verdict();
+      if (verdict != v1::WATCH_VERDICT_UNSPECIFIED)
+        known->second.quiet = verdict == v1::WATCH_VERDICT_QUIET;
+    }
+  }
+}
+
+std::string FleetPicture::Names(bool Host::*wanted) const {
+  std::string names;
+  for (const auto& [id, host] : hosts_) {
+    if (!(host.*wanted)) names += (names.empty() ? "" : ", ") + host.name;
+  }
+  return names;
+}
+
+std::string FleetPicture::NotContained() const {
+  return Names(&Host::contained);
+}
+
+std::string FleetPicture::NotQuiet() const {
+  return Names(&Host::quiet);
+}
+
+bool FleetPicture::Contained(const std::string& host_id) const {
+  const auto known = hosts_.find(host_id);
+  return known != hosts_.end() && known->second.contained;
+}
+
 bool BlockedEverywhere(const v1::Run& run, const v1::Operation& block) {
   for (const v1::RunHost& host : run.hosts()) {
     for (const v1::HostStep& step : host.steps()) {

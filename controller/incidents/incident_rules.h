@@ -2,6 +2,9 @@
 #ifndef MAILQUENCH_CONTROLLER_INCIDENTS_INCIDENT_RULES_H_
 #define MAILQUENCH_CONTROLLER_INCIDENTS_INCIDENT_RULES_H_
 
+#include <map>
+#include <string>
+
 #include "absl/time/time.h"
 #include "mailquench/v1/incidents.pb.h"
 #include "mailquench/v1/runs.pb.h"
@@ -11,6 +14,29 @@ namespace mailquench::controller {
 bool IsContaining(const v1::Operation& operation);
 // Every containing step of every host has gone well.
 bool AllContained(const v1::Run& run);
+
+// What the runs of an incident come to, host by host: a run over some of the hosts says nothing of
+// the others.
+class FleetPicture {
+ public:
+  // Oldest first: what a later run says of a host counts.
+  void Add(const v1::Run& run);
+  // Hosts that a containing step was meant for and that are not contained, by name; "": none.
+  std::string NotContained() const;
+  // Contained hosts whose queue was not seen quiet since, by name; "": none.
+  std::string NotQuiet() const;
+  bool Contained(const std::string& host_id) const;
+
+ private:
+  struct Host {
+    std::string name;
+    bool contained = false;
+    bool quiet = false;
+  };
+  std::string Names(bool Host::*wanted) const;
+  std::map<std::string, Host> hosts_;  // By host id.
+};
+
 // Every host of the run has this block, so that what it names is shut.
 bool BlockedEverywhere(const v1::Run& run, const v1::Operation& block);
 // Sets the state; time and duration only the first time.

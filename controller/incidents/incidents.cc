@@ -1,7 +1,10 @@
 #include "controller/incidents/incidents.h"
 
+#include <algorithm>
 #include <set>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "common/status/error.h"
 #include "controller/store/ids.h"
 
@@ -26,6 +29,13 @@ void Incidents::Note(v1::Incident* incident, const std::string& actor, const std
   Stamp(clock_->Now(), entry->mutable_time());
   entry->set_actor(actor);
   entry->set_text(text);
+}
+
+void Incidents::NoteOnce(v1::Incident* incident, const std::string& text) {
+  for (const v1::TimelineEntry& entry : incident->timeline()) {
+    if (entry.text() == text) return;
+  }
+  Note(incident, "controller", text);
 }
 
 absl::StatusOr<v1::Incident> Incidents::Edit(const std::string& id, const Change& change) {
@@ -68,7 +78,8 @@ absl::StatusOr<v1::Incident> Incidents::AddNote(const v1::AddNoteRequest& reques
 }
 
 absl::StatusOr<v1::Incident> Incidents::AddCause(const v1::AddCauseRequest& request,
-                                                 const std::string& actor) {
+                                                 const std::string& actor,
+                                                 const std::string& host_id) {
   static const std::set<std::string> kKinds = {"account", "client", "local_user", "open_relay",
                                                "other"};
   if (kKinds.count(request.kind()) == 0 || request.value().empty()) {
@@ -87,6 +98,7 @@ absl::StatusOr<v1::Incident> Incidents::AddCause(const v1::AddCauseRequest& requ
     cause->set_cause_id(NewId());
     cause->set_kind(request.kind());
     cause->set_value(request.value());
+    cause->set_host_id(host_id);
     Note(incident, actor, "cause: " + request.kind() + " " + request.value());
     return absl::OkStatus();
   });
@@ -155,34 +167,34 @@ absl::StatusOr<v1::Incident> Incidents::Close(const v1::CloseIncidentRequest& re
   });
 }
 
-absl::Status Incidents::AllowRestore(const std::string& incident_id,
-                                     const v1::Restore& restore,
-                                     const std::string& actor) {
+absl::StatusOr<std::vector<v1::ResolveCauseRequest>> Incidents::AllowRestore(
+    const std::string& incident_id,
+    const v1::Restore& restore,
+    const std::set<std::string>& host_ids) {
+  MQ_ASSIGN_OR_RETURN(const v1::Incident incident, store_->FindIncident(incident_id));
+  std::vector<v1::ResolveCauseRequest> resolved;
   std::string open;
-  const absl::StatusOr<v1::Incident> edited = Edit(incident_id, [&](v1::Incident* incident) {
-    for (v1::Cause& cause : *incident->mutable_causes()) {
-      if (cause.resolved()) continue;
-      for (const v1::RestoreDecision& decision : restore.decisions()) {
-        const std::string setting = " " + decision.instance() + " " + decision.key();
-        const bool named = cause.value().size() > setting.size() &&
-                           cause.value().compare(cause.value().size() - setting.size(),
-                                                 std::string::npos, setting) == 0;
-        if (cause.kind() != "open_relay" || !named || decision.reason().empty() ||
-            decision.choice() != v1::RESTORE_CHOICE_KEEP_AS_FIX) {
-          continue;
-        }
-        cause.set_resolved(true);
-        cause.set_how("kept as fix: " + decision.reason());
-        Note(incident, actor, "cause resolved: open_relay " + cause.value() + ", " + cause.how());
-      }
-      if (!cause.resolved()) {
-        open += (open.empty() ? "" : ", ") + cause.kind() + " " + cause.value();
-      }
+  for (const v1::Cause& cause : incident.causes()) {
+    // One host's own setting keeps no other host from being restored.
+    if (cause.resolved() || (!cause.host_id().empty() && host_ids.count(cause.host_id()) == 0))
+      continue;
+    const auto kept = std::find_if(
+        restore.decisions().begin(), restore.decisions().end(), [&](const auto& decision) {
+          return decision.choice() == v1::RESTORE_CHOICE_KEEP_AS_FIX &&
+                 !decision.reason().empty() &&
+                 absl::EndsWith(cause.value(),
+                                absl::StrCat(" ", decision.instance(), " ", decision.key()));
+        });
+    if (cause.host_id().empty() || kept == restore.decisions().end()) {
+      open += (open.empty() ? "" : ", ") + cause.kind() + " " + cause.value();
+      continue;
     }
-    return absl::OkStatus();
-  });
-  if (!edited.ok()) return edited.status();
-  if (open.empty()) return absl::OkStatus();
+    v1::ResolveCauseRequest& request = resolved.emplace_back();
+    request.set_incident_id(incident_id);
+    request.set_cause_id(cause.cause_id());
+    request.set_how("kept as fix: " + kept->reason());
+  }
+  if (open.empty()) return resolved;
   return Error(absl::StatusCode::kFailedPrecondition, "CAUSE_UNRESOLVED",
                "restore waits for these causes: " + open +
                    "; nothing was restored; block each, keep its setting as a fix, or mark it as "

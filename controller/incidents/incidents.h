@@ -4,10 +4,12 @@
 
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/clock/clock.h"
+#include "controller/incidents/incident_rules.h"
 #include "controller/store/store.h"
 
 namespace mailquench::controller {
@@ -21,8 +23,10 @@ class Incidents {
                                     const std::string& request_id,
                                     const std::string& actor);
   absl::StatusOr<v1::Incident> AddNote(const v1::AddNoteRequest& request, const std::string& actor);
+  // `host_id`: it is that host's own setting.
   absl::StatusOr<v1::Incident> AddCause(const v1::AddCauseRequest& request,
-                                        const std::string& actor);
+                                        const std::string& actor,
+                                        const std::string& host_id = "");
   absl::StatusOr<v1::Incident> ResolveCause(const v1::ResolveCauseRequest& request,
                                             const std::string& actor);
   absl::StatusOr<v1::Incident> Waive(const v1::WaiveObligationRequest& request,
@@ -31,11 +35,13 @@ class Incidents {
   absl::StatusOr<v1::Incident> Close(const v1::CloseIncidentRequest& request,
                                      const std::string& actor);
 
-  // Whether `restore` may begin. Decisions that keep a value as fix resolve its open-relay cause.
+  // Whether `restore` may begin on these hosts (ids). Returns the causes that its decisions
+  // resolve, once it has begun: a value that is kept as fix on its host. Changes nothing.
   // kFailedPrecondition/CAUSE_UNRESOLVED.
-  absl::Status AllowRestore(const std::string& incident_id,
-                            const v1::Restore& restore,
-                            const std::string& actor);
+  absl::StatusOr<std::vector<v1::ResolveCauseRequest>> AllowRestore(
+      const std::string& incident_id,
+      const v1::Restore& restore,
+      const std::set<std::string>& host_ids);
 
   // From runs. Reports may come twice.
   void RunStarted(const v1::Run& run);
@@ -55,6 +61,11 @@ class Incidents {
   using Change = std::function<absl::Status(v1::Incident*)>;
   absl::StatusOr<v1::Incident> Edit(const std::string& id, const Change& change);
   void Note(v1::Incident* incident, const std::string& actor, const std::string& text);
+  // The controller's own conclusion; it may come to it again.
+  void NoteOnce(v1::Incident* incident, const std::string& text);
+  // All runs of the incident, with this one as it is now.
+  absl::StatusOr<FleetPicture> PictureWith(const v1::Run& run);
+  void Judge(const v1::Run& run, const FleetPicture& picture, v1::Incident* incident);
   absl::Status Keep(const v1::Run& run,
                     const std::string& host_id,
                     const std::string& host_name,

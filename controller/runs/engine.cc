@@ -81,6 +81,11 @@ absl::Time RunEngine::StepDeadline(const Active& a, int step) const {
          options_.grace;
 }
 
+// Twice the time: it may have waited in the agent's queue behind another change.
+absl::Time RunEngine::StepLimit(const Active& a, int step) const {
+  return StepDeadline(a, step) + absl::Seconds(a.run.playbook().steps(step).timeout_seconds());
+}
+
 v1::RunHost* RunEngine::HostOf(Active* a, const std::string& host_id) {
   for (v1::RunHost& host : *a->run.mutable_hosts()) {
     if (host.host_id() == host_id) return &host;
@@ -145,7 +150,8 @@ bool RunEngine::Begin(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* 
     Settle(a, host, step, v1::OUTCOME_FAILED);
     return false;
   }
-  const Open open{host->host_id(), row.step, row.sent_to, false, StepDeadline(*a, row.step)};
+  const Open open{host->host_id(),        row.step, row.sent_to, false, StepDeadline(*a, row.step),
+                  StepLimit(*a, row.step)};
   a->open[row.command_id] = open;
   leaving_.insert(row.command_id);
   out->sends.push_back({row.sent_to, row.command_id, MessageFor(*a, row.command_id, open)});

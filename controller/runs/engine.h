@@ -87,6 +87,8 @@ class RunEngine final : public AgentEvents {
     std::string sent_to;
     bool outside = false;
     absl::Time deadline;
+    // However often the agent says that it still works: it has a deadline of its own.
+    absl::Time limit = absl::InfiniteFuture();
   };
   struct Active {
     v1::Run run;
@@ -112,6 +114,7 @@ class RunEngine final : public AgentEvents {
   };
 
   absl::Time StepDeadline(const Active& a, int step) const;
+  absl::Time StepLimit(const Active& a, int step) const;
   v1::RunHost* HostOf(Active* a, const std::string& host_id);
   bool Final(const Active& a, const v1::HostStep& step) const;
   absl::Status Save(Active* a, const std::string& host_id, const v1::HostStep& step);

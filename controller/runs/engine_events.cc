@@ -1,4 +1,6 @@
 // What agents say: reports, presence, reconciliation and dry runs.
+#include <algorithm>
+
 #include "common/status/error.h"
 #include "controller/runs/engine.h"
 #include "controller/runs/operation_fields.h"
@@ -212,7 +214,7 @@ void RunEngine::OnKnown(const std::string& host_id, const v1::KnownCommands& kno
       for (auto& [run_id, a] : active_) {
         const auto open = a->open.find(id);
         if (open == a->open.end() || open->second.sent_to != host_id) continue;
-        open->second.deadline = StepDeadline(*a, open->second.step);
+        open->second.deadline = std::min(open->second.limit, StepDeadline(*a, open->second.step));
         v1::HostStep* step =
             HostOf(a.get(), open->second.host_id)->mutable_steps(open->second.step);
         if (step->report().outcome() != v1::OUTCOME_UNKNOWN || a->given_up.count(id) > 0) continue;
@@ -257,8 +259,12 @@ absl::Status RunEngine::Resume() {
         if (row.outside) {  // Asked again only by the next probe: its step ends without it.
           if (!Final(*a, *step)) FinishProbe(a.get(), host, step, nullptr, &out);
         } else if (!row.answered) {
-          a->open[row.command_id] = {row.host_id, row.step, row.sent_to, false,
-                                     StepDeadline(*a, row.step)};
+          a->open[row.command_id] = {row.host_id,
+                                     row.step,
+                                     row.sent_to,
+                                     false,
+                                     StepDeadline(*a, row.step),
+                                     StepLimit(*a, row.step)};
           if (step->report().outcome() == v1::OUTCOME_UNSPECIFIED) {
             Settle(a.get(), host, step, v1::OUTCOME_UNKNOWN);
           }

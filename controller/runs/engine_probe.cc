@@ -93,7 +93,12 @@ bool RunEngine::AskOutside(Active* a,
     row.sent_to = vantage.host_id();
     row.outside = row.sent = true;
     if (!store_->PutCommand(row).ok()) return false;
-    const Open open{row.host_id, row.step, row.sent_to, true, StepDeadline(*a, row.step)};
+    const Open open{row.host_id,
+                    row.step,
+                    row.sent_to,
+                    true,
+                    StepDeadline(*a, row.step),
+                    StepLimit(*a, row.step)};
     a->open[row.command_id] = open;
     leaving_.insert(row.command_id);
     v1::ControllerMessage message = MessageFor(*a, row.command_id, open);
@@ -134,10 +139,15 @@ void RunEngine::FinishProbe(
           target == seen.target() || (wildcard && target.substr(target.rfind(':') + 1) == port);
     }
     if (covered) continue;
-    // What a trusted neighbour may do says nothing about strangers.
     v1::ListenerProbe* listener = result->add_listeners();
     *listener = seen;
     listener->set_outside(false);
+    // Closed without a login, open with any: whoever asks.
+    if (seen.verdict() == v1::RELAY_VERDICT_OPEN && !seen.auth_reply().empty()) {
+      open += " " + seen.target();
+      continue;
+    }
+    // What a trusted neighbour may do says nothing about strangers.
     listener->set_verdict(v1::RELAY_VERDICT_UNKNOWN);
     listener->set_reply("no view from outside; from inside: " + seen.reply());
   }

@@ -10,7 +10,6 @@
 #include <fstream>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <set>
 #include <system_error>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "agent/mail/postfix/master_cf.h"
+#include "agent/mail/postfix/remembered.h"
 #include "agent/mail/postfix/settings_draft.h"
 #include "agent/mail/postfix/settled_file.h"
 #include "agent/os/files.h"
@@ -121,35 +121,18 @@ absl::Status Write(const Instance& instance, const Files& files, const std::stri
   return absl::OkStatus();
 }
 
-// What was found good last, by configuration directory. The tables that a configuration names are
-// not part of it, so that it is not believed for long.
-class Accepted {
- public:
-  static Accepted& Get() {
-    static auto* accepted = new Accepted;
-    return *accepted;
-  }
-  bool Has(const std::string& directory, const Files& files) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const auto it = known_.find(directory);
-    const absl::Time now = absl::Now();
-    return it != known_.end() && now >= it->second.when && now - it->second.when < kFresh &&
-           it->second.files == files;
-  }
-  void Add(const std::string& directory, const Files& files, absl::Time when) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    known_[directory] = {when, files};
-  }
+// What was found good last, by configuration directory.
+Remembered<bool>& Accepted() {
+  static auto* accepted = new Remembered<bool>;
+  return *accepted;
+}
 
- private:
-  static constexpr absl::Duration kFresh = absl::Seconds(5);
-  struct One {
-    absl::Time when;
-    Files files;
-  };
-  std::mutex mutex_;
-  std::map<std::string, One> known_;
-};
+std::string TextOf(const Files& files) {
+  std::string text;
+  for (const auto& [name, content] : files)
+    absl::StrAppend(&text, name, std::string(1, '\0'), content, std::string(1, '\0'));
+  return text;
+}
 
 absl::Status Refused(const Instance& instance, const std::string& why) {
   return Error(absl::StatusCode::kFailedPrecondition, "CANDIDATE_REFUSED",
@@ -236,12 +219,13 @@ absl::Status Ask(const Instance& instance, const Files& files, const std::string
 absl::Status Check(const Instance& instance, const Overlay& overlay) {
   const absl::Time now = absl::Now();
   MQ_ASSIGN_OR_RETURN(const Files files, Candidate(instance, overlay));
-  if (Accepted::Get().Has(instance.config_directory, files)) return absl::OkStatus();
+  const std::string text = TextOf(files);
+  if (Accepted().Get(instance.config_directory, text).has_value()) return absl::OkStatus();
   PrivateFolder folder;
   MQ_RETURN_IF_ERROR(folder.Make());
   MQ_RETURN_IF_ERROR(Write(instance, files, folder.path()));
   MQ_RETURN_IF_ERROR(Ask(instance, files, folder.path()));
-  Accepted::Get().Add(instance.config_directory, files, now);
+  Accepted().Put(instance.config_directory, text, now, true);
   return absl::OkStatus();
 }
 }  // namespace

@@ -11,12 +11,15 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "agent/mail/postfix/postconf.h"
+#include "agent/mail/postfix/remembered.h"
+#include "agent/os/files.h"
 #include "agent/os/process.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {
 namespace {
 constexpr char kPostmulti[] = "/usr/sbin/postmulti";
+constexpr char kPrimary[] = "/etc/postfix/main.cf";
 
 absl::Status NoPostfix(const std::string& why) {
   return Error(
@@ -89,6 +92,11 @@ absl::StatusOr<Instance> ReadInstance(const std::string& directory) {
 
 // The configuration directories that postmulti lists: name, group, enabled, directory in columns.
 absl::StatusOr<std::vector<std::string>> ListDirectories() {
+  static auto* memory = new Remembered<std::vector<std::string>>;
+  const absl::Time now = absl::Now();
+  const std::string primary = ReadFile(kPrimary).value_or("");  // It names the others.
+  const auto known = memory->Get(kPrimary, primary);
+  if (known.has_value()) return *known;
   const absl::StatusOr<std::string> out = Run({kPostmulti, "-l"});
   if (ReasonOf(out.status()) == "BAD_INSTANCE") {
     return NoPostfix(std::string(out.status().message()));
@@ -100,6 +108,7 @@ absl::StatusOr<std::vector<std::string>> ListDirectories() {
     if (columns.size() >= 4) directories.push_back(columns[3]);
   }
   if (directories.empty()) return NoPostfix("postmulti lists no instance");
+  memory->Put(kPrimary, primary, now, directories);
   return directories;
 }
 }  // namespace

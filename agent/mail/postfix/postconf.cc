@@ -1,12 +1,13 @@
 #include "agent/mail/postfix/postconf.h"
 
 #include <memory>
-#include <mutex>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "agent/mail/postfix/remembered.h"
 #include "agent/os/files.h"
 #include "agent/os/process.h"
 #include "common/status/error.h"
@@ -15,22 +16,12 @@ namespace mailquench::agent::postfix {
 namespace {
 constexpr char kPostconf[] = "/usr/sbin/postconf";
 constexpr absl::Duration kTimeout = absl::Seconds(15);
-constexpr absl::Duration kFresh = absl::Seconds(5);
 
-struct Answer {
-  std::string configuration;
-  absl::Time asked;
-  std::shared_ptr<const Parameters> parameters;
-};
+using Answer = std::shared_ptr<const Parameters>;
 
 // By configuration directory: a host has few, and they do not come and go.
-struct Answers {
-  std::mutex mutex;
-  std::map<std::string, Answer> known;
-};
-
-Answers& Memory() {
-  static auto* answers = new Answers;
+Remembered<Answer>& Memory() {
+  static auto* answers = new Remembered<Answer>;
   return *answers;
 }
 
@@ -65,25 +56,17 @@ absl::StatusOr<Parameters> Ask(const std::string& directory) {
   return parameters;
 }
 
-absl::StatusOr<std::shared_ptr<const Parameters>> All(const std::string& directory) {
+absl::StatusOr<Answer> All(const std::string& directory) {
   const absl::Time now = absl::Now();
   const std::string configuration = Configuration(directory);
-  Answers& memory = Memory();
-  {
-    const std::lock_guard<std::mutex> lock(memory.mutex);
-    const auto it = memory.known.find(directory);
-    if (it != memory.known.end() && it->second.configuration == configuration &&
-        now >= it->second.asked && now - it->second.asked < kFresh)
-      return it->second.parameters;
-  }
+  const std::optional<Answer> known = Memory().Get(directory, configuration);
+  if (known.has_value()) return *known;
   MQ_ASSIGN_OR_RETURN(Parameters asked, Ask(directory));
-  auto parameters = std::make_shared<const Parameters>(std::move(asked));
+  Answer parameters = std::make_shared<const Parameters>(std::move(asked));
   // One that changed while postconf read it may be answered by either text.
-  if (Configuration(directory) == configuration) {
-    const std::lock_guard<std::mutex> lock(memory.mutex);
-    memory.known[directory] = {configuration, now, parameters};
-  }
-  return std::shared_ptr<const Parameters>(std::move(parameters));
+  if (Configuration(directory) == configuration)
+    Memory().Put(directory, configuration, now, parameters);
+  return parameters;
 }
 }  // namespace
 

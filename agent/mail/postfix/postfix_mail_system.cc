@@ -499,8 +499,9 @@ absl::StatusOr<v1::RelayProbeResult> PostfixMailSystem::Probe(const v1::RelayPro
   std::vector<absl::StatusOr<v1::ListenerProbe>> answers(questions.size());
   std::vector<std::function<void()>> tasks;
   for (std::size_t i = 0; i < questions.size(); ++i) {
-    tasks.emplace_back(
-        [&, i] { answers[i] = ProbeTarget(questions[i].first, questions[i].second); });
+    tasks.emplace_back([&, i] {
+      answers[i] = ProbeTarget(questions[i].first, questions[i].second, !request.skip_auth());
+    });
   }
   RunTogether(tasks);
   v1::RelayProbeResult result;

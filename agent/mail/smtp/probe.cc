@@ -5,6 +5,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <random>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -39,14 +40,38 @@ absl::StatusOr<DialogueRequest> ProbeDialogue(const v1::RelayProbe& request) {
   return dialogue;
 }
 
+// Whether any account at all is let in to relay. The name and the password are new each time, so
+// that they can be nobody's.
+absl::Status AskWithBogusAccount(const std::string& target,
+                                 DialogueRequest dialogue,
+                                 v1::ListenerProbe& probe) {
+  std::random_device random;
+  const auto word = [&] { return absl::StrCat(absl::Hex(random()), absl::Hex(random())); };
+  dialogue.account = absl::StrCat("mailquench-probe-", word());
+  dialogue.password = word();
+  MQ_ASSIGN_OR_RETURN(const DialogueResult result, Dialogue(target, dialogue));
+  probe.set_auth_offered(result.auth_offered);
+  probe.set_auth_reply(result.reply);
+  if (result.verdict != v1::RELAY_VERDICT_OPEN) return absl::OkStatus();
+  probe.set_verdict(v1::RELAY_VERDICT_OPEN);
+  probe.set_reply(
+      absl::StrCat("relays for an account that does not exist, with any password: ", result.reply));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
-                                              const DialogueRequest& dialogue) {
+                                              const DialogueRequest& dialogue,
+                                              bool with_auth) {
   MQ_ASSIGN_OR_RETURN(const DialogueResult result, Dialogue(target, dialogue));
   v1::ListenerProbe probe;
   probe.set_target(target);
   probe.set_verdict(result.verdict);
   probe.set_auth_offered(result.auth_offered);
   probe.set_reply(result.reply);
+  // Many servers offer it only inside TLS.
+  if (with_auth && result.verdict == v1::RELAY_VERDICT_CLOSED &&
+      (result.auth_offered || result.starttls_offered))
+    MQ_RETURN_IF_ERROR(AskWithBogusAccount(target, dialogue, probe));
   return probe;
 }
 
@@ -80,7 +105,8 @@ absl::StatusOr<v1::RelayProbeResult> ProbeTargets(const v1::RelayProbe& request,
   const std::vector<std::string> own = OwnAddresses();
   for (const std::string& target : request.targets()) {
     dialogue.timeout = std::min(timeout, context.deadline - absl::Now());
-    MQ_ASSIGN_OR_RETURN(v1::ListenerProbe probe, ProbeTarget(target, dialogue));
+    MQ_ASSIGN_OR_RETURN(v1::ListenerProbe probe,
+                        ProbeTarget(target, dialogue, !request.skip_auth()));
     probe.set_outside(!IsHere(target, own));
     context.progress(absl::StrCat(target, ": ", probe.reply()));
     *result.add_listeners() = std::move(probe);

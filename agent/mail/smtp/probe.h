@@ -15,10 +15,12 @@ namespace mailquench::agent {
 // min).
 absl::StatusOr<DialogueRequest> ProbeDialogue(const v1::RelayProbe& request);
 
-// Asks one target. Never an error but for a malformed one; no answer is RELAY_VERDICT_UNKNOWN with
+// Asks one target; `with_auth`: one that is closed to strangers once more, with an account that
+// does not exist. Never an error but for a malformed one; no answer is RELAY_VERDICT_UNKNOWN with
 // the reason as reply.
 absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
-                                              const DialogueRequest& dialogue);
+                                              const DialogueRequest& dialogue,
+                                              bool with_auth);
 
 // The addresses of this host's interfaces that other hosts may reach: no loopback and link-local
 // ones, IPv4 first.

@@ -111,6 +111,102 @@ TEST_F(CoreTest, ARefillingQueueSendsTheIncidentBack) {
   EXPECT_EQ(GetIncident(run->incident_id()).state(), v1::INCIDENT_STATE_CONTAINING);
 }
 
+TEST_F(CoreTest, AnIncidentIsContainedAndCleanOnlyWhenEachOfItsHostsIs) {
+  const auto run = Start("contain");
+  ASSERT_TRUE(run.ok()) << run.status();
+  const std::string id = run->incident_id();
+  // The first wave's host cannot be locked: the others are not touched.
+  const v1::Command first = link_.Commands().front();
+  core_->events().OnReport(first.host_id(), Report(first, v1::OUTCOME_FAILED));
+  answered_ = link_.sent.size();
+  EXPECT_EQ(GetIncident(id).state(), v1::INCIDENT_STATE_CONTAINING);
+  clock_.Sleep(absl::Minutes(5));
+  ASSERT_TRUE(Start("contain", id, {"mx-b"}).ok());
+  AnswerAll();
+  v1::Incident incident = GetIncident(id);
+  EXPECT_EQ(incident.state(), v1::INCIDENT_STATE_CONTAINING) << "one of three hosts";
+  EXPECT_FALSE(incident.has_contain_time());
+  EXPECT_THAT(incident.timeline().rbegin()->text(), ::testing::HasSubstr(": mx-a, mx-c"));
+  ASSERT_TRUE(Start("contain", id, {"mx-a", "mx-c"}).ok());
+  AnswerAll();
+  incident = GetIncident(id);
+  EXPECT_EQ(incident.state(), v1::INCIDENT_STATE_CLEAN);
+  EXPECT_EQ(incident.time_to_contain().seconds(), 300);
+}
+
+TEST_F(CoreTest, ALateReportOfAnOldRunDoesNotSendAnIncidentBack) {
+  const auto run = Start("contain");
+  ASSERT_TRUE(run.ok()) << run.status();
+  AnswerAll();
+  const std::string id = run->incident_id();
+  v1::Operation restore;
+  restore.mutable_restore();
+  ASSERT_TRUE(StartOne(restore, id).ok());
+  EXPECT_EQ(GetIncident(id).state(), v1::INCIDENT_STATE_RESTORING);
+  const int noted = GetIncident(id).timeline_size();
+  const v1::Command contain = link_.Commands("a").front();
+  core_->events().OnReport("a", Report(contain, v1::OUTCOME_SUCCEEDED));
+  EXPECT_EQ(GetIncident(id).state(), v1::INCIDENT_STATE_RESTORING);
+  EXPECT_EQ(GetIncident(id).timeline_size(), noted);
+}
+
+TEST_F(CoreTest, OneHostsOpenRelayKeepsNoOtherFromBeingRestoredAndARefusalResolvesNothing) {
+  open_relay_ = true;
+  const auto run = Start("contain", "", {"mx-a"});
+  ASSERT_TRUE(run.ok()) << run.status();
+  AnswerAll();
+  open_relay_ = false;
+  const std::string id = run->incident_id();
+  ASSERT_TRUE(Start("contain", id, {"mx-b"}).ok());
+  AnswerAll();
+  v1::AddCauseRequest stolen;
+  stolen.set_incident_id(id);
+  stolen.set_kind("account");
+  stolen.set_value("alice");
+  const auto cause = core_->AddCause(stolen, "ann");
+  ASSERT_TRUE(cause.ok());
+  v1::Operation restore;
+  auto* decision = restore.mutable_restore()->add_decisions();
+  decision->set_key("main.cf:mynetworks");
+  decision->set_choice(v1::RESTORE_CHOICE_KEEP_AS_FIX);
+  decision->set_reason("it was the hole");
+  EXPECT_EQ(ReasonOf(StartOne(restore, id, "name=mx-a").status()), "CAUSE_UNRESOLVED");
+  const v1::Incident after = GetIncident(id);
+  for (const v1::Cause& one : after.causes()) EXPECT_FALSE(one.resolved()) << one.value();
+  v1::ResolveCauseRequest resolve;
+  resolve.set_incident_id(id);
+  resolve.set_cause_id(cause->causes().rbegin()->cause_id());
+  resolve.set_how("password changed");
+  ASSERT_TRUE(core_->ResolveCause(resolve, "ann").ok());
+  // The decision is not about mx-a here, and mx-a's hole is none of mx-b.
+  ASSERT_TRUE(StartOne(restore, id, "name=mx-b").ok());
+  EXPECT_FALSE(GetIncident(id).causes(0).resolved());
+  ASSERT_TRUE(StartOne(restore, id, "name=mx-a").ok());
+  EXPECT_TRUE(GetIncident(id).causes(0).resolved());
+}
+
+TEST_F(CoreTest, ALockThatARefillCallsForIsNotLostWithTheController) {
+  const auto run = Start("restore", "", {"mx-b"});
+  ASSERT_TRUE(run.ok()) << run.status();
+  while (Get(run->run_id()).state() == v1::RUN_STATE_RUNNING)
+    AnswerAll(v1::WATCH_VERDICT_REFILLING);
+  core_.reset();
+  // As if it had died between the end of that run and the start of the next.
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((folder_ + "/store").c_str(), &db), SQLITE_OK);
+  const std::string forget = "DELETE FROM runs WHERE request_id='relock:" + run->run_id() + "'";
+  ASSERT_EQ(sqlite3_exec(db, forget.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_changes(db), 1);
+  sqlite3_close(db);
+  link_.sent.clear();
+  OpenCore();
+  ASSERT_TRUE(core_->Resume().ok());
+  ASSERT_EQ(link_.Commands("b").size(), 1u);
+  EXPECT_TRUE(link_.Commands("b")[0].operation().has_relay_lock());
+  ASSERT_TRUE(core_->Resume().ok());
+  EXPECT_EQ(link_.Commands("b").size(), 1u) << "it was locked twice";
+}
+
 TEST_F(CoreTest, ARefillAfterRestoreLocksThatHostAgain) {
   const auto run = Start("restore", "", {"mx-b"});
   ASSERT_TRUE(run.ok()) << run.status();

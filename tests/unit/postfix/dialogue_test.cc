@@ -28,11 +28,12 @@ using ::testing::StartsWith;
 
 using Replies = std::map<std::string, std::string>;
 
-// Answers one client by the first word of its command; "" is the banner. A value of "HANG" says
-// nothing, "CLOSE" hangs up.
+// Answers clients one after another by the first word of their commands; "" is the banner, and a
+// word with a "+" what is answered after a login. A value of "HANG" says nothing, "CLOSE" hangs up.
 class FakeServer {
  public:
-  explicit FakeServer(std::map<std::string, std::string> replies) : replies_(std::move(replies)) {
+  explicit FakeServer(std::map<std::string, std::string> replies, int clients = 1)
+      : replies_(std::move(replies)), clients_(clients) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -60,7 +61,8 @@ class FakeServer {
   }
   // False where the conversation ends.
   bool Answer(int fd, const std::string& word) {
-    const auto it = replies_.find(word);
+    auto it = logged_in_ ? replies_.find(word + "+") : replies_.end();
+    if (it == replies_.end()) it = replies_.find(word);
     const std::string reply = it == replies_.end() ? "250 ok" : it->second;
     if (reply == "CLOSE") return false;
     if (reply != "HANG") {
@@ -70,6 +72,10 @@ class FakeServer {
     return true;
   }
   void Serve() {
+    for (int i = 0; i < clients_; ++i) ServeOne();
+  }
+  void ServeOne() {
+    logged_in_ = false;
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     std::string line;
     char c = 0;
@@ -79,12 +85,15 @@ class FakeServer {
       if (c != '\n') continue;
       commands_.push_back(line.substr(0, line.size() - 2));
       open = Answer(fd, line.substr(0, 4));
+      logged_in_ |= line.substr(0, 4) == "AUTH" && replies_["AUTH"].substr(0, 3) == "235";
       line.clear();
     }
     close(fd);
   }
 
   std::map<std::string, std::string> replies_;
+  const int clients_;
+  bool logged_in_ = false;
   int listener_ = -1;
   std::string target_;
   std::thread thread_;
@@ -219,6 +228,42 @@ TEST(Probe, OfAnAddressOfThisHostIsNeverProofFromOutside) {
     EXPECT_FALSE(listener.outside()) << listener.target();
     EXPECT_EQ(v1::RELAY_VERDICT_UNKNOWN, listener.verdict());
   }
+}
+
+const Replies& ClosedWithAuth() {
+  static const auto* replies = new Replies{{"", "220 mx.test"},
+                                           {"EHLO", "250-mx.test\r\n250 AUTH PLAIN"},
+                                           {"RCPT", "554 5.7.1 Relay access denied"},
+                                           {"AUTH", "535 5.7.8 authentication failed"}};
+  return *replies;
+}
+
+TEST(Probe, AnAccountThatDoesNotExistIsRefused) {
+  FakeServer server(ClosedWithAuth(), 2);
+  const auto probe = ProbeTarget(server.target(), {}, true);
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(v1::RELAY_VERDICT_CLOSED, probe->verdict());
+  EXPECT_THAT(probe->auth_reply(), StartsWith("535"));
+  EXPECT_THAT(server.Commands(), Contains(StartsWith("AUTH PLAIN ")));
+}
+
+TEST(Probe, AServerThatTakesAnyAccountIsOpen) {
+  Replies replies = ClosedWithAuth();
+  replies["AUTH"] = "235 2.7.0 Authentication successful";
+  replies["RCPT+"] = "250 2.1.5 Ok";
+  FakeServer server(replies, 2);
+  const auto probe = ProbeTarget(server.target(), {}, true);
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(v1::RELAY_VERDICT_OPEN, probe->verdict());
+  EXPECT_THAT(probe->reply(), HasSubstr("account that does not exist"));
+}
+
+TEST(Probe, WithoutAuthNobodyLogsIn) {
+  FakeServer server(ClosedWithAuth(), 1);
+  const auto probe = ProbeTarget(server.target(), {}, false);
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ("", probe->auth_reply());
+  EXPECT_THAT(server.Commands(), Not(Contains(StartsWith("AUTH"))));
 }
 
 TEST(HostWithoutMailSystem, OnlyProbes) {
