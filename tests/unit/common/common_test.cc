@@ -3,8 +3,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -12,6 +16,7 @@
 #include "agent/os/lock.h"
 #include "agent/os/process.h"
 #include "common/operation/names.h"
+#include "common/parallel/parallel.h"
 #include "common/sqlite/database.h"
 #include "common/status/error.h"
 
@@ -129,6 +134,29 @@ TEST(HostLock, IsHeldByOneAtATime) {
   first->reset();
   EXPECT_TRUE(agent::FileLock::Acquire(dir + "/lock", absl::ZeroDuration()).ok());
   std::filesystem::remove_all(dir);
+}
+
+TEST(RunTogether, RunsEachTaskOnceAndWaitsForAll) {
+  std::vector<std::atomic<int>> runs(100);
+  std::vector<std::function<void()>> tasks;
+  for (std::atomic<int>& one : runs) tasks.emplace_back([&one] { ++one; });
+  for (const int width : {0, 1, 8, 1000}) {
+    RunTogether(tasks, width);
+    RunTogether({}, width);
+  }
+  for (const std::atomic<int>& one : runs) EXPECT_EQ(one, 4);
+}
+
+TEST(RunTogether, TasksThatWaitForEachOtherRunAtTheSameTime) {
+  std::promise<void> first, second;
+  RunTogether({[&] {
+                 first.set_value();
+                 second.get_future().wait();
+               },
+               [&] {
+                 first.get_future().wait();
+                 second.set_value();
+               }});
 }
 
 }  // namespace

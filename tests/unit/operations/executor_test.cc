@@ -11,72 +11,10 @@
 #include "common/fault/fault_point.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
-#include "tests/fakes/file_mail_system.h"
+#include "tests/unit/operations/rig.h"
 
 namespace mailquench::agent {
 namespace {
-
-class FakeClock final : public Clock {
- public:
-  absl::Time Now() override { return now_; }
-  void Sleep(absl::Duration duration) override {
-    now_ += duration;
-    if (on_sleep) on_sleep();
-  }
-  std::function<void()> on_sleep;
-
- private:
-  absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
-};
-
-// One host in a private folder; Open() is what a process start does.
-class Rig {
- public:
-  Rig() {
-    std::string name = "/tmp/mq-executor-XXXXXX";
-    dir = mkdtemp(name.data());
-    mail = std::make_unique<FileMailSystem>(dir);
-    mail->Put("running", "1");
-    mail->Put("queue", "20000");
-    mail->Put("relay", "open\n");
-    mail->Put("ndr", "loud\n");
-    mail->Put("blocks", "");
-    Open();
-  }
-  ~Rig() { std::filesystem::remove_all(dir); }
-  void Open(std::set<std::string> allowed = {}) {
-    executor.reset();
-    journal.reset();
-    auto opened = Journal::Open(dir + "/journal.db");
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    journal = *std::move(opened);
-    ExecutorOptions options;
-    options.host_id = "host-1";
-    options.state_dir = dir;
-    options.allowed_operations = std::move(allowed);
-    executor = std::make_unique<Executor>(*mail, *journal, clock, options);
-  }
-  v1::Command Make(const std::string& id,
-                   const std::string& operation,
-                   const std::string& json = "") {
-    v1::Command command;
-    command.set_command_id(id);
-    command.set_host_id("host-1");
-    *command.mutable_operation() = MakeOperation(operation, json).value();
-    return command;
-  }
-  v1::OperationReport Do(const std::string& id,
-                         const std::string& operation,
-                         const std::string& json = "") {
-    return executor->Execute(Make(id, operation, json), false, nullptr);
-  }
-
-  std::string dir;
-  FakeClock clock;
-  std::unique_ptr<FileMailSystem> mail;
-  std::unique_ptr<Journal> journal;
-  std::unique_ptr<Executor> executor;
-};
 
 TEST(Executor, RefusesACommandThatNamesAnotherHost) {
   Rig rig;
@@ -243,100 +181,6 @@ TEST(Restore, RefusesADecisionWithoutAReason) {
       "c2", "restore", R"({"decisions":[{"key":"relay","choice":"RESTORE_CHOICE_PUT_BACK"}]})");
   EXPECT_EQ(report.outcome(), v1::OUTCOME_REFUSED);
   EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
-}
-
-TEST(Lease, AtItsEndFinishesSweepAndLockAndStarts) {
-  Rig rig;
-  ASSERT_EQ(rig.Do("c1", "service.stop", R"({"lease":"60s","sweep":{}})").outcome(),
-            v1::OUTCOME_SUCCEEDED);
-  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
-  rig.clock.Sleep(absl::Seconds(61));
-  ASSERT_EQ(rig.executor->EndDueLeases(nullptr).size(), 1u);
-  EXPECT_EQ(rig.mail->Get("running"), "1");
-  EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
-  EXPECT_EQ(rig.mail->Get("queue"), "0");
-  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
-}
-
-TEST(Lease, NeverStartsAHostWhoseLockIsNotVerified) {
-  Rig rig;
-  rig.mail->verify_fails = true;
-  ASSERT_EQ(rig.Do("c1", "service.stop", R"({"lease":"60s"})").outcome(), v1::OUTCOME_SUCCEEDED);
-  rig.clock.Sleep(absl::Seconds(61));
-  rig.executor->EndDueLeases(nullptr);
-  EXPECT_EQ(rig.mail->Get("running"), "0");
-  EXPECT_NE(rig.executor->Alarm(), "");
-  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());  // A person decides now.
-}
-
-TEST(Lease, StopsAgainWhatADialogueFindsOpenAtItsEnd) {
-  Rig rig;
-  ASSERT_EQ(rig.Do("s", "service.stop", R"({"lease": "60s"})").outcome(), v1::OUTCOME_SUCCEEDED);
-  rig.mail->dialogue_fails = true;
-  rig.clock.Sleep(absl::Minutes(2));
-  const auto reports = rig.executor->EndDueLeases(nullptr);
-  ASSERT_EQ(reports.size(), 1u);
-  EXPECT_EQ(reports[0].outcome(), v1::OUTCOME_FAILED);
-  EXPECT_EQ(rig.mail->Get("running"), "0");
-  EXPECT_THAT(rig.executor->Alarm(), ::testing::HasSubstr("stopped again"));
-}
-
-TEST(Lease, NeverStartsWhatAContainHasFoundStillOpen) {
-  Rig rig;
-  ASSERT_EQ(rig.Do("s", "service.stop", R"({"lease": "60s"})").outcome(), v1::OUTCOME_SUCCEEDED);
-  rig.mail->Put("running", "1");
-  rig.mail->dialogue_fails = true;
-  ASSERT_EQ(rig.Do("c", "contain").outcome(), v1::OUTCOME_FAILED);
-  rig.clock.Sleep(absl::Minutes(2));
-  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
-  EXPECT_EQ(rig.mail->Get("running"), "0");
-  EXPECT_NE(rig.executor->Alarm(), "");
-}
-
-TEST(Lease, IsNeitherShortenedNorMovedByARepeatOfItsStop) {
-  Rig rig;
-  v1::Lease lease;
-  lease.set_command_id("s");
-  lease.add_instances("-");
-  lease.add_instances("postfix-out");
-  lease.mutable_end_time()->set_seconds(1'900'000'000);
-  ASSERT_TRUE(rig.journal->PutLease(lease).ok());
-  const auto report = rig.Do("s", "service.stop", R"({"lease": "60s"})");
-  ASSERT_EQ(report.outcome(), v1::OUTCOME_SUCCEEDED);
-  EXPECT_EQ(report.result().service_stop().lease_end_time().seconds(), 1'900'000'000);
-  ASSERT_EQ(rig.journal->Leases()->size(), 1u);
-  EXPECT_EQ(rig.journal->Leases()->front().instances_size(), 2);
-}
-
-TEST(Lease, OfOtherInstancesOutlivesAStart) {
-  Rig rig;
-  v1::Lease lease;
-  lease.set_command_id("s");
-  lease.add_instances("-");
-  lease.add_instances("postfix-out");
-  ASSERT_TRUE(rig.journal->PutLease(lease).ok());
-  ASSERT_TRUE(rig.journal->ClearLeases({"-"}).ok());
-  ASSERT_EQ(rig.journal->Leases()->size(), 1u);
-  EXPECT_THAT(rig.journal->Leases()->front().instances(), ::testing::ElementsAre("postfix-out"));
-  EXPECT_THAT(rig.journal->Leases()->front().stop().lock().instances(),
-              ::testing::ElementsAre("postfix-out"));
-  ASSERT_TRUE(rig.journal->ClearLeases({"postfix-out"}).ok());
-  EXPECT_TRUE(rig.journal->Leases()->empty());
-}
-
-TEST(Lease, EndsWithAnOrdinaryStart) {
-  Rig rig;
-  rig.Do("c1", "service.stop", R"({"lease":"60s"})");
-  rig.Do("c2", "service.start");
-  rig.clock.Sleep(absl::Hours(1));
-  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
-  EXPECT_EQ(rig.mail->Get("relay"), "open\n");
-}
-
-TEST(Lease, RefusesALengthOutsideItsRangeAndStopsNothing) {
-  Rig rig;
-  EXPECT_EQ(rig.Do("c1", "service.stop", R"({"lease":"1s"})").outcome(), v1::OUTCOME_REFUSED);
-  EXPECT_EQ(rig.mail->Get("running"), "1");
 }
 
 TEST(Watch, SaysRefillingWhenTheQueueGrowsAndQuietWhenNot) {
