@@ -70,4 +70,8 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
+int ExitCode(const absl::Status& status) {
+  return status.ok() ? 0 : Fail(status);
+}
+
 }  // namespace mailquench::controller

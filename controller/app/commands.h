@@ -37,6 +37,8 @@ struct FolderFlags {
 
 // Prints the sentence and returns the exit code.
 int Fail(const absl::Status& status);
+// 0, or Fail().
+int ExitCode(const absl::Status& status);
 
 void AddInit(CLI::App* root, Action* action);
 void AddOperator(CLI::App* root, Action* action);

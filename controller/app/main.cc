@@ -59,7 +59,9 @@ int Main(int argc, char** argv) {
        "--address mq.example.org:7443",
        "mailquench-controller serve --config /etc/mailquench/controller.yaml",
        "mailquench-controller operator issue --dir /etc/mailquench --name ada --role responder "
-       "--out ./ada"});
+       "--out ./ada",
+       "mailquench-controller operator revoke --dir /etc/mailquench --name ada --reason "
+       "'laptop stolen'"});
   Action action;
   AddInit(app.get(), &action);
   AddServe(app.get(), &action);

@@ -1,6 +1,6 @@
 # The program mailquench-controller. Included where the core is there; its tests need it too.
 mailquench_library(controller_app
-  SRCS app/config.cc app/token_store.cc app/server.cc
+  SRCS app/config.cc app/token_store.cc app/revocation_audit.cc app/server.cc
   DEPS mailquench::controller_core mailquench::controller_api mailquench::controller_stream
        mailquench::controller_identity absl::status absl::statusor absl::time gRPC::grpc++
   PRIVATE_DEPS mailquench::controller_authorization mailquench::rpc mailquench::identity mailquench::status

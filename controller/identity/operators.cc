@@ -10,6 +10,7 @@
 #include "common/identity/secrets.h"
 #include "common/status/error.h"
 #include "controller/identity/issued.h"
+#include "controller/identity/revocations.h"
 
 namespace mailquench::controller {
 namespace {
@@ -62,8 +63,10 @@ absl::StatusOr<OperatorFiles> IssueOperatorFiles(const std::string& dir,
   const std::string base = absl::StrCat(wish.out, "/", wish.name);
   const OperatorFiles files{base + ".key", base + ".pem", wish.out + "/ca.pem"};
   MQ_RETURN_IF_ERROR(CheckFree(files, ca->ca_pem()));
-  MQ_ASSIGN_OR_RETURN(const KeyAndCertificate issued,
-                      ca->IssueOperator(wish.name, wish.role, wish.life));
+  MQ_ASSIGN_OR_RETURN(const std::vector<Revocation> revoked, ReadRevocations(dir));
+  MQ_ASSIGN_OR_RETURN(
+      const KeyAndCertificate issued,
+      ca->IssueOperator(wish.name, wish.role, wish.life, EarliestStart(revoked, wish.name)));
   MQ_ASSIGN_OR_RETURN(const auto info, identity::ParseCertificate(issued.certificate_pem));
   if (::mkdir(wish.out.c_str(), 0700) != 0 && errno != EEXIST) {
     return SystemError(errno, absl::StrCat("mkdir ", wish.out));
@@ -83,6 +86,19 @@ absl::StatusOr<OperatorFiles> IssueOperatorFiles(const std::string& dir,
     return rest;
   }
   return files;
+}
+
+absl::StatusOr<std::string> SerialOfOperator(const std::string& dir, const std::string& path) {
+  MQ_ASSIGN_OR_RETURN(const std::string pem, identity::ReadFile(path));
+  MQ_ASSIGN_OR_RETURN(const std::string ca, identity::ReadFile(absl::StrCat(dir, "/ca.pem")));
+  const auto info = identity::ParseCertificate(pem);
+  if (!info.ok()) return Prepend(info.status(), path);
+  MQ_RETURN_IF_ERROR(Prepend(identity::CheckIssuedBy(pem, ca, info->not_before), path));
+  if (info->id.kind == identity::Kind::kOperator) return info->serial;
+  return Error(absl::StatusCode::kInvalidArgument, "NOT_AN_OPERATOR",
+               absl::StrCat(path, " is the certificate of an ", identity::KindName(info->id.kind),
+                            ", not of an operator; nothing was revoked. A host is put out with "
+                            "`mailquench host evict` or `host ban`"));
 }
 
 }  // namespace mailquench::controller

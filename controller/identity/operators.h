@@ -27,12 +27,17 @@ struct OperatorFiles {
 };
 
 // Issues by the CA in `dir`, records it in operators.txt, and writes NAME.key (0600), NAME.pem and
-// ca.pem into `out`. No file that is there is written over. Errors: RESERVED_NAME;
-// FAILED_PRECONDITION / OUT_IS_CA_FOLDER; ALREADY_EXISTS / FILE_EXISTS, also for the ca.pem of
-// another CA.
+// ca.pem into `out`. It starts after the last revocation of the name, if there is one. No file that
+// is there is written over. Errors: RESERVED_NAME; FAILED_PRECONDITION / OUT_IS_CA_FOLDER;
+// ALREADY_EXISTS / FILE_EXISTS, also for the ca.pem of another CA.
 absl::StatusOr<OperatorFiles> IssueOperatorFiles(const std::string& dir,
                                                  const NewOperator& wish,
                                                  Clock* clock);
+
+// The serial of the operator's certificate in the PEM file `path`, which may have ended.
+// Errors: CERTIFICATE_FOREIGN where the CA in `dir` did not issue it; INVALID_ARGUMENT /
+// NOT_AN_OPERATOR; those of reading.
+absl::StatusOr<std::string> SerialOfOperator(const std::string& dir, const std::string& path);
 
 }  // namespace mailquench::controller
 
