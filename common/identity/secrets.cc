@@ -55,6 +55,16 @@ absl::Status WriteAndSync(int fd, const std::string& contents, const std::string
   return absl::OkStatus();
 }
 
+absl::Status SyncFolderOf(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string dir = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const Fd folder(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
+    return SystemError(errno, absl::StrCat("fsync ", dir));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status WriteFile(const std::string& path, const std::string& contents, mode_t mode) {
   const std::string temporary = absl::StrCat(path, ".", RandomToken(6), ".tmp");
   absl::Status status;
@@ -73,13 +83,26 @@ absl::Status WriteFile(const std::string& path, const std::string& contents, mod
     ::unlink(temporary.c_str());
     return status;
   }
-  const auto slash = path.rfind('/');
-  const std::string dir = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const Fd folder(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
-    return SystemError(errno, absl::StrCat("fsync ", dir));
+  return SyncFolderOf(path);
+}
+
+absl::Status CreateFile(const std::string& path, const std::string& contents, mode_t mode) {
+  absl::Status status;
+  {
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (fd.get() < 0 && errno == EEXIST) {
+      return Error(absl::StatusCode::kAlreadyExists, "FILE_EXISTS",
+                   absl::StrCat(path,
+                                " is there already and was left as it is. Choose another name or "
+                                "folder, or move it away"));
+    }
+    if (fd.get() < 0) return SystemError(errno, absl::StrCat("create ", path));
+    if (::fchmod(fd.get(), mode) != 0) status = SystemError(errno, absl::StrCat("chmod ", path));
+    if (status.ok()) status = WriteAndSync(fd.get(), contents, path);
   }
-  return absl::OkStatus();
+  if (status.ok()) status = SyncFolderOf(path);
+  if (!status.ok()) ::unlink(path.c_str());
+  return status;
 }
 
 }  // namespace
@@ -125,6 +148,14 @@ absl::Status WriteSecretFile(const std::string& path, const std::string& content
 
 absl::Status WritePublicFile(const std::string& path, const std::string& contents) {
   return WriteFile(path, contents, 0644);
+}
+
+absl::Status CreateSecretFile(const std::string& path, const std::string& contents) {
+  return CreateFile(path, contents, 0600);
+}
+
+absl::Status CreatePublicFile(const std::string& path, const std::string& contents) {
+  return CreateFile(path, contents, 0644);
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {

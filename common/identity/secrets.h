@@ -23,6 +23,10 @@ bool ConstantTimeEquals(const std::string& a, const std::string& b);
 // Secret: mode 0600 from the first byte on. Public: 0644.
 absl::Status WriteSecretFile(const std::string& path, const std::string& contents);
 absl::Status WritePublicFile(const std::string& path, const std::string& contents);
+// The same for a file that must not be there yet. Error: ALREADY_EXISTS / FILE_EXISTS, what is
+// there was left as it is. After another error there is no file; a crash may leave a part of one.
+absl::Status CreateSecretFile(const std::string& path, const std::string& contents);
+absl::Status CreatePublicFile(const std::string& path, const std::string& contents);
 // The whole file. Errors: NOT_FOUND and others of the system call; over 1 MiB FAILED_PRECONDITION.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 

@@ -176,7 +176,7 @@ absl::StatusOr<Peer> PeerOf(const grpc::AuthContext& context) {
   if (values.size() != 1) return nobody("none");
   const auto info = identity::ParseCertificate(std::string(values[0].data(), values[0].size()));
   if (!info.ok()) return nobody("not one of ours");
-  return Peer{info->id, info->serial, info->not_after};
+  return Peer{info->id, info->serial, info->not_before, info->not_after};
 }
 
 absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context) {

@@ -70,7 +70,8 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> EnrolmentChannelCreden
 
 struct Peer {
   identity::SpiffeId id;
-  std::string serial;  // Of its certificate, lower-case hex: what a deny-list names.
+  std::string serial;  // Of its certificate, lower-case hex: what a revocation names.
+  absl::Time not_before;
   absl::Time not_after;
 };
 // Errors: UNAUTHENTICATED / NO_PEER_IDENTITY.

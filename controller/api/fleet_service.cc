@@ -22,55 +22,55 @@ v1::Token Describe(const TokenRecord& record) {
 
 class FleetService final : public v1::Fleet::Service {
  public:
-  FleetService(Core* core, Tokens* tokens, Clock* clock)
-      : core_(core), tokens_(tokens), clock_(clock) {}
+  FleetService(Core* core, Gate* gate, Tokens* tokens, Clock* clock)
+      : core_(core), gate_(gate), tokens_(tokens), clock_(clock) {}
 
   grpc::Status ListHosts(grpc::ServerContext* context,
                          const v1::ListHostsRequest* request,
                          v1::ListHostsResponse* response) override {
-    return Serve(context, "/mailquench.v1.Fleet/ListHosts", core_, response,
+    return Serve(context, "/mailquench.v1.Fleet/ListHosts", gate_, response,
                  [&](const rpc::Peer&) { return core_->ListHosts(*request); });
   }
   grpc::Status GetHost(grpc::ServerContext* context,
                        const v1::GetHostRequest* request,
                        v1::Host* response) override {
-    return Serve(context, "/mailquench.v1.Fleet/GetHost", core_, response,
+    return Serve(context, "/mailquench.v1.Fleet/GetHost", gate_, response,
                  [&](const rpc::Peer&) { return core_->GetHost(*request); });
   }
   grpc::Status SetLabels(grpc::ServerContext* context,
                          const v1::SetLabelsRequest* request,
                          v1::Host* response) override {
-    return Serve(context, "/mailquench.v1.Fleet/SetLabels", core_, response,
+    return Serve(context, "/mailquench.v1.Fleet/SetLabels", gate_, response,
                  [&](const rpc::Peer& peer) { return core_->SetLabels(*request, peer.id.name); });
   }
   grpc::Status EvictHost(grpc::ServerContext* context,
                          const v1::EvictHostRequest* request,
                          v1::Host* response) override {
-    return Serve(context, "/mailquench.v1.Fleet/EvictHost", core_, response,
+    return Serve(context, "/mailquench.v1.Fleet/EvictHost", gate_, response,
                  [&](const rpc::Peer& peer) { return core_->EvictHost(*request, peer.id.name); });
   }
   grpc::Status BanHost(grpc::ServerContext* context,
                        const v1::BanHostRequest* request,
                        v1::Host* response) override {
-    return Serve(context, "/mailquench.v1.Fleet/BanHost", core_, response,
+    return Serve(context, "/mailquench.v1.Fleet/BanHost", gate_, response,
                  [&](const rpc::Peer& peer) { return core_->BanHost(*request, peer.id.name); });
   }
   grpc::Status CreateToken(grpc::ServerContext* context,
                            const v1::CreateTokenRequest* request,
                            v1::CreateTokenResponse* response) override {
-    return Serve(context, "/mailquench.v1.Fleet/CreateToken", core_, response,
+    return Serve(context, "/mailquench.v1.Fleet/CreateToken", gate_, response,
                  [&](const rpc::Peer& peer) { return Create(*request, peer.id.name); });
   }
   grpc::Status ListTokens(grpc::ServerContext* context,
                           const v1::ListTokensRequest*,
                           v1::ListTokensResponse* response) override {
-    return Serve(context, "/mailquench.v1.Fleet/ListTokens", core_, response,
+    return Serve(context, "/mailquench.v1.Fleet/ListTokens", gate_, response,
                  [&](const rpc::Peer&) { return List(); });
   }
   grpc::Status RevokeToken(grpc::ServerContext* context,
                            const v1::RevokeTokenRequest* request,
                            v1::RevokeTokenResponse* response) override {
-    return Serve(context, "/mailquench.v1.Fleet/RevokeToken", core_, response,
+    return Serve(context, "/mailquench.v1.Fleet/RevokeToken", gate_, response,
                  [&](const rpc::Peer& peer) -> absl::StatusOr<v1::RevokeTokenResponse> {
                    const absl::Status revoked =
                        core_->RevokeToken(request->token_id(), peer.id.name);
@@ -81,7 +81,7 @@ class FleetService final : public v1::Fleet::Service {
   grpc::Status WhoAmI(grpc::ServerContext* context,
                       const v1::WhoAmIRequest*,
                       v1::WhoAmIResponse* response) override {
-    return Serve(context, "/mailquench.v1.Fleet/WhoAmI", core_, response,
+    return Serve(context, "/mailquench.v1.Fleet/WhoAmI", gate_, response,
                  [](const rpc::Peer& peer) -> absl::StatusOr<v1::WhoAmIResponse> {
                    v1::WhoAmIResponse answer;
                    answer.set_name(peer.id.name);
@@ -120,14 +120,18 @@ class FleetService final : public v1::Fleet::Service {
   }
 
   Core* const core_;
+  Gate* const gate_;
   Tokens* const tokens_;
   Clock* const clock_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeFleetService(Core* core, Tokens* tokens, Clock* clock) {
-  return std::make_unique<FleetService>(core, tokens, clock);
+std::unique_ptr<grpc::Service> MakeFleetService(Core* core,
+                                                Gate* gate,
+                                                Tokens* tokens,
+                                                Clock* clock) {
+  return std::make_unique<FleetService>(core, gate, tokens, clock);
 }
 
 }  // namespace mailquench::controller

@@ -7,23 +7,24 @@ namespace {
 
 class QuarantinesService final : public v1::Quarantines::Service {
  public:
-  explicit QuarantinesService(Core* core) : core_(core) {}
+  QuarantinesService(Core* core, Gate* gate) : core_(core), gate_(gate) {}
 
   grpc::Status ListQuarantines(grpc::ServerContext* context,
                                const v1::ListQuarantinesRequest* request,
                                v1::ListQuarantinesResponse* response) override {
-    return Serve(context, "/mailquench.v1.Quarantines/ListQuarantines", core_, response,
+    return Serve(context, "/mailquench.v1.Quarantines/ListQuarantines", gate_, response,
                  [&](const rpc::Peer&) { return core_->ListQuarantines(*request); });
   }
 
  private:
   Core* const core_;
+  Gate* const gate_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeQuarantinesService(Core* core) {
-  return std::make_unique<QuarantinesService>(core);
+std::unique_ptr<grpc::Service> MakeQuarantinesService(Core* core, Gate* gate) {
+  return std::make_unique<QuarantinesService>(core, gate);
 }
 
 }  // namespace mailquench::controller

@@ -41,24 +41,25 @@ class Mailbox {
 
 class RunsService final : public v1::Runs::Service {
  public:
-  RunsService(Core* core, const std::atomic<bool>* stopping) : core_(core), stopping_(stopping) {}
+  RunsService(Core* core, Gate* gate, const std::atomic<bool>* stopping)
+      : core_(core), gate_(gate), stopping_(stopping) {}
 
   grpc::Status ListPlaybooks(grpc::ServerContext* context,
                              const v1::ListPlaybooksRequest* request,
                              v1::ListPlaybooksResponse* response) override {
-    return Serve(context, "/mailquench.v1.Runs/ListPlaybooks", core_, response,
+    return Serve(context, "/mailquench.v1.Runs/ListPlaybooks", gate_, response,
                  [&](const rpc::Peer&) { return core_->ListPlaybooks(*request); });
   }
   grpc::Status PlanRun(grpc::ServerContext* context,
                        const v1::PlanRunRequest* request,
                        v1::Plan* response) override {
-    return Serve(context, "/mailquench.v1.Runs/PlanRun", core_, response,
+    return Serve(context, "/mailquench.v1.Runs/PlanRun", gate_, response,
                  [&](const rpc::Peer& peer) { return core_->PlanRun(*request, peer.id.name); });
   }
   grpc::Status StartRun(grpc::ServerContext* context,
                         const v1::StartRunRequest* request,
                         v1::Run* response) override {
-    return Serve(context, "/mailquench.v1.Runs/StartRun", core_, response,
+    return Serve(context, "/mailquench.v1.Runs/StartRun", gate_, response,
                  [&](const rpc::Peer& peer) -> absl::StatusOr<v1::Run> {
                    const auto operations = core_->OperationsOf(request->plan());
                    if (!operations.ok()) return operations.status();
@@ -69,38 +70,39 @@ class RunsService final : public v1::Runs::Service {
   grpc::Status GetRun(grpc::ServerContext* context,
                       const v1::GetRunRequest* request,
                       v1::Run* response) override {
-    return Serve(context, "/mailquench.v1.Runs/GetRun", core_, response,
+    return Serve(context, "/mailquench.v1.Runs/GetRun", gate_, response,
                  [&](const rpc::Peer&) { return core_->GetRun(*request); });
   }
   grpc::Status ListRuns(grpc::ServerContext* context,
                         const v1::ListRunsRequest* request,
                         v1::ListRunsResponse* response) override {
-    return Serve(context, "/mailquench.v1.Runs/ListRuns", core_, response,
+    return Serve(context, "/mailquench.v1.Runs/ListRuns", gate_, response,
                  [&](const rpc::Peer&) { return core_->ListRuns(*request); });
   }
   grpc::Status CancelRun(grpc::ServerContext* context,
                          const v1::CancelRunRequest* request,
                          v1::Run* response) override {
-    return Serve(context, "/mailquench.v1.Runs/CancelRun", core_, response,
+    return Serve(context, "/mailquench.v1.Runs/CancelRun", gate_, response,
                  [&](const rpc::Peer& peer) { return core_->CancelRun(*request, peer.id.name); });
   }
   grpc::Status WatchRun(grpc::ServerContext* context,
                         const v1::GetRunRequest* request,
                         grpc::ServerWriter<v1::RunEvent>* writer) override {
-    const auto peer = Authorize(*context, "/mailquench.v1.Runs/WatchRun", core_);
+    const auto peer = gate_->Authorize(*context, "/mailquench.v1.Runs/WatchRun");
     if (!peer.ok()) return rpc::ToGrpc(peer.status());
     if (watchers_.fetch_add(1) >= kMaxWatchers) {
       watchers_.fetch_sub(1);
       return rpc::ToGrpc(Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS",
                                "too many calls watch runs already; ask for the run with GetRun"));
     }
-    grpc::Status status = Watch(context, request->run_id(), writer);
+    grpc::Status status = Watch(context, *peer, request->run_id(), writer);
     watchers_.fetch_sub(1);
     return status;
   }
 
  private:
   grpc::Status Watch(grpc::ServerContext* context,
+                     const rpc::Peer& peer,
                      const std::string& run_id,
                      grpc::ServerWriter<v1::RunEvent>* writer) {
     Mailbox mailbox;
@@ -120,6 +122,11 @@ class RunsService final : public v1::Runs::Service {
                               "the controller is shutting down; the run goes on when it is back"));
         break;
       }
+      // Before each event, and at least at each turn of the wait.
+      if (const absl::Status revoked = gate_->CheckRevoked(peer); !revoked.ok()) {
+        status = rpc::ToGrpc(revoked);
+        break;
+      }
       if (!mailbox.Take(std::chrono::milliseconds(200), &event)) continue;
       if (!writer->Write(event)) break;
       if (event.run().state() != v1::RUN_STATE_RUNNING &&
@@ -132,14 +139,17 @@ class RunsService final : public v1::Runs::Service {
   }
 
   Core* const core_;
+  Gate* const gate_;
   const std::atomic<bool>* const stopping_;
   std::atomic<int> watchers_{0};
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeRunsService(Core* core, const std::atomic<bool>* stopping) {
-  return std::make_unique<RunsService>(core, stopping);
+std::unique_ptr<grpc::Service> MakeRunsService(Core* core,
+                                               Gate* gate,
+                                               const std::atomic<bool>* stopping) {
+  return std::make_unique<RunsService>(core, gate, stopping);
 }
 
 }  // namespace mailquench::controller

@@ -4,22 +4,44 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/status/error.h"
 #include "controller/api/authorization.h"
 
 namespace mailquench::controller {
 
-absl::StatusOr<rpc::Peer> Authorize(const grpc::ServerContextBase& context,
-                                    const std::string& method,
-                                    Core* core) {
+absl::StatusOr<rpc::Peer> Gate::Authorize(const grpc::ServerContextBase& context,
+                                          const std::string& method) {
   absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(context);
   if (!peer.ok()) return peer.status();
-  absl::Status access = CheckAccess(peer->id, method);
+  absl::Status access = CheckRevoked(*peer);
+  if (access.ok()) access = CheckAccess(peer->id, method);
   if (access.ok()) return peer;
-  spdlog::warn("denied: {}", std::string(access.message()));
-  const nlohmann::json detail = {{"method", method}, {"caller", peer->id.ToUri()}};
-  const absl::Status audited = core->Audit(peer->id.name, "denied", detail.dump());
-  if (!audited.ok()) spdlog::error("audit: {}", std::string(audited.message()));
+  NoteRefusal(*peer, method, access);
   return access;
+}
+
+absl::Status Gate::CheckRevoked(const rpc::Peer& peer) {
+  // Agents are put out by evicting or banning their host.
+  if (peer.id.kind != identity::Kind::kOperator) return absl::OkStatus();
+  return revocations_->Check(peer.id.name, peer.serial, peer.not_before);
+}
+
+void Gate::NoteRefusal(const rpc::Peer& peer, const std::string& method, const absl::Status& why) {
+  spdlog::warn("denied: {}: {}", method, std::string(why.message()));
+  const std::string reason = ReasonOf(why);
+  // The refused must not be able to fill the disk with their own refusals.
+  if (reason == "REVOCATIONS_UNREADABLE") return;
+  if (reason == "CERTIFICATE_REVOKED") {
+    const std::lock_guard<std::mutex> lock(mu_);
+    if (!noted_.insert(peer.serial).second) return;
+  }
+  const nlohmann::json detail = {
+      {"method", method}, {"caller", peer.id.ToUri()}, {"serial", peer.serial}, {"reason", reason}};
+  // An agent as in its other entries: its name alone could be an operator's.
+  const bool agent = peer.id.kind == identity::Kind::kAgent;
+  const absl::Status audited =
+      core_->Audit(agent ? "agent/" + peer.id.name : peer.id.name, "denied", detail.dump());
+  if (!audited.ok()) spdlog::error("audit: {}", std::string(audited.message()));
 }
 
 }  // namespace mailquench::controller

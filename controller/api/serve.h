@@ -4,6 +4,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -11,23 +13,40 @@
 #include "common/rpc/credentials.h"
 #include "common/rpc/status_map.h"
 #include "controller/app/core.h"
+#include "controller/identity/revocation_watch.h"
 
 namespace mailquench::controller {
 
-// Who calls, where the authorisation table lets them call `method`. A refusal is logged and
-// audited.
-absl::StatusOr<rpc::Peer> Authorize(const grpc::ServerContextBase& context,
-                                    const std::string& method,
-                                    Core* core);
+// Decides who may call. Thread-safe; what is given outlives it.
+class Gate {
+ public:
+  Gate(Core* core, RevocationWatch* revocations) : core_(core), revocations_(revocations) {}
+
+  // Who calls, where the certificate is not revoked and the authorisation table lets them call
+  // `method`. A refusal is logged and audited, that of one revoked certificate once.
+  // Errors: NO_PEER_IDENTITY, NOT_AUTHORIZED, those of RevocationWatch::Check().
+  absl::StatusOr<rpc::Peer> Authorize(const grpc::ServerContextBase& context,
+                                      const std::string& method);
+  // For a call that goes on for long, again and again.
+  absl::Status CheckRevoked(const rpc::Peer& peer);
+
+ private:
+  void NoteRefusal(const rpc::Peer& peer, const std::string& method, const absl::Status& why);
+
+  Core* const core_;
+  RevocationWatch* const revocations_;
+  std::mutex mu_;
+  std::set<std::string> noted_;  // Guarded by mu_. Serials of revoked certificates that called.
+};
 
 // Authorises, runs `handler` (rpc::Peer -> StatusOr<Response>), and fills the response.
 template <typename Response, typename Handler>
 grpc::Status Serve(grpc::ServerContext* context,
                    const std::string& method,
-                   Core* core,
+                   Gate* gate,
                    Response* response,
                    Handler handler) {
-  const absl::StatusOr<rpc::Peer> peer = Authorize(*context, method, core);
+  const absl::StatusOr<rpc::Peer> peer = gate->Authorize(*context, method);
   if (!peer.ok()) return rpc::ToGrpc(peer.status());
   absl::StatusOr<Response> result = handler(*peer);
   if (!result.ok()) return rpc::ToGrpc(result.status());

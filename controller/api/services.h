@@ -12,18 +12,25 @@
 #include <atomic>
 #include <memory>
 
+#include "controller/api/serve.h"
 #include "controller/app/core.h"
 #include "controller/identity/tokens.h"
 
 namespace mailquench::controller {
 
 // What is given outlives the services; all of them are thread-safe.
-std::unique_ptr<grpc::Service> MakeFleetService(Core* core, Tokens* tokens, Clock* clock);
-// Watchers hold a thread each, hence there is a limit. They end soon after `stopping` is set.
-std::unique_ptr<grpc::Service> MakeRunsService(Core* core, const std::atomic<bool>* stopping);
-std::unique_ptr<grpc::Service> MakeIncidentsService(Core* core);
-std::unique_ptr<grpc::Service> MakeQuarantinesService(Core* core);
-std::unique_ptr<grpc::Service> MakeAuditService(Core* core);
+std::unique_ptr<grpc::Service> MakeFleetService(Core* core,
+                                                Gate* gate,
+                                                Tokens* tokens,
+                                                Clock* clock);
+// Watchers hold a thread each, hence there is a limit. They end soon after `stopping` is set, or
+// their certificate is revoked.
+std::unique_ptr<grpc::Service> MakeRunsService(Core* core,
+                                               Gate* gate,
+                                               const std::atomic<bool>* stopping);
+std::unique_ptr<grpc::Service> MakeIncidentsService(Core* core, Gate* gate);
+std::unique_ptr<grpc::Service> MakeQuarantinesService(Core* core, Gate* gate);
+std::unique_ptr<grpc::Service> MakeAuditService(Core* core, Gate* gate);
 // For the enrolment port. At most `per_second` calls are looked at; the others are asked to come
 // again.
 std::unique_ptr<grpc::Service> MakeEnrolmentService(Core* core,

@@ -18,6 +18,11 @@ namespace {
 constexpr absl::Duration kRecent =
     absl::Hours(1);  // A restore before that was seen to by somebody.
 
+// The actor of what a host did itself. No operator's name has a colon, so none reads like it.
+std::string HostActor(const std::string& name) {
+  return "host:" + name;
+}
+
 std::string Json(const google::protobuf::Message& message) {
   std::string text;
   if (!google::protobuf::util::MessageToJsonString(message, &text).ok()) return "{}";
@@ -181,7 +186,7 @@ class CoreImpl final : public Core, public RunListener {
     v1::Host host;
     host.set_host_id(id);
     host.set_name(name);
-    return Audit(name, "host.enrol", Json(host));
+    return Audit(HostActor(name), "host.enrol", Json(host));
   }
   absl::Status SetHostState(const std::string& id,
                             v1::HostState state,
@@ -263,7 +268,7 @@ class CoreImpl final : public Core, public RunListener {
                             const v1::Operation* operation,
                             const v1::OperationReport& report) override {
     if (operation == nullptr) {
-      MQ_RETURN_IF_ERROR(Audit(NameOf(host_id), "host.local-operation", Json(report)));
+      MQ_RETURN_IF_ERROR(Audit(HostActor(NameOf(host_id)), "host.local-operation", Json(report)));
     }
     return incidents_.Reported(run, host_id, NameOf(host_id), operation, report);
   }

@@ -36,7 +36,8 @@ struct CoreOptions {
 };
 
 // Thread-safe. No method but PlanRun blocks on an agent; each may wait for the disk. `actor` is the
-// name in the caller's certificate; each mutation leaves an audit entry that names it.
+// name in the caller's certificate; each mutation leaves an audit entry that names it. What a host
+// did itself has the actor "host:NAME".
 class Core {
  public:
   // Opens the store, migrates it and loads the playbooks. Runs that had not ended wait for

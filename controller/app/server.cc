@@ -77,11 +77,21 @@ absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   tokens_ = std::make_unique<Tokens>(
       token_store_.get(), ca_.get(), clock,
       [core = core_.get()](const std::string& key_sha256) { return AdmitKey(core, key_sha256); });
-  services_.push_back(MakeFleetService(core_.get(), tokens_.get(), clock));
-  services_.push_back(MakeRunsService(core_.get(), &stopping_));
-  services_.push_back(MakeIncidentsService(core_.get()));
-  services_.push_back(MakeQuarantinesService(core_.get()));
-  services_.push_back(MakeAuditService(core_.get()));
+  revocation_audit_ = std::make_unique<RevocationAudit>(core_.get());
+  revocations_ = std::make_unique<RevocationWatch>(
+      config.identity_dir,
+      [this](const Revocation& one) { return revocation_audit_->Record(one); });
+  // Those that were made while no controller ran are recorded now.
+  if (const absl::Status readable = revocations_->Check("", "", absl::InfiniteFuture());
+      !readable.ok()) {
+    spdlog::error("{}", std::string(readable.message()));
+  }
+  gate_ = std::make_unique<Gate>(core_.get(), revocations_.get());
+  services_.push_back(MakeFleetService(core_.get(), gate_.get(), tokens_.get(), clock));
+  services_.push_back(MakeRunsService(core_.get(), gate_.get(), &stopping_));
+  services_.push_back(MakeIncidentsService(core_.get(), gate_.get()));
+  services_.push_back(MakeQuarantinesService(core_.get(), gate_.get()));
+  services_.push_back(MakeAuditService(core_.get(), gate_.get()));
   enrolment_ = MakeEnrolmentService(core_.get(), tokens_.get());
   return absl::OkStatus();
 }

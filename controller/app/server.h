@@ -12,12 +12,15 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock/clock.h"
+#include "controller/api/serve.h"
 #include "controller/app/config.h"
 #include "controller/app/core.h"
+#include "controller/app/revocation_audit.h"
 #include "controller/app/store_claim.h"
 #include "controller/app/token_store.h"
 #include "controller/fleet/stream_hub.h"
 #include "controller/identity/ca.h"
+#include "controller/identity/revocation_watch.h"
 
 namespace mailquench::controller {
 
@@ -51,6 +54,9 @@ class ControllerServer {
   std::unique_ptr<Core> core_;
   std::unique_ptr<CoreTokenStore> token_store_;
   std::unique_ptr<Tokens> tokens_;
+  std::unique_ptr<RevocationAudit> revocation_audit_;
+  std::unique_ptr<RevocationWatch> revocations_;
+  std::unique_ptr<Gate> gate_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Service> enrolment_;
   std::unique_ptr<grpc::Server> enrolment_server_;

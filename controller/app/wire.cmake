@@ -1,12 +1,12 @@
 # The program mailquench-controller. Included where the core is there; its tests need it too.
 mailquench_library(controller_app
-  SRCS app/config.cc app/store_claim.cc app/token_store.cc app/server.cc
+  SRCS app/config.cc app/store_claim.cc app/token_store.cc app/revocation_audit.cc app/server.cc
   DEPS mailquench::controller_core mailquench::controller_api mailquench::controller_stream
        mailquench::controller_identity absl::status absl::statusor absl::time gRPC::grpc++
   PRIVATE_DEPS mailquench::controller_authorization mailquench::rpc mailquench::identity mailquench::status
        absl::strings gRPC::grpc++_reflection nlohmann_json::nlohmann_json spdlog::spdlog yaml-cpp)
 find_package(CLI11 REQUIRED)
-add_executable(mailquench-controller app/main.cc)
+add_executable(mailquench-controller app/main.cc app/commands.cc app/init_command.cc app/operator_command.cc)
 target_link_libraries(mailquench-controller PRIVATE mailquench_settings mailquench::controller_app mailquench::identity
   mailquench::rpc mailquench::status absl::strings CLI11::CLI11 spdlog::spdlog)
 install(TARGETS mailquench-controller RUNTIME DESTINATION sbin)

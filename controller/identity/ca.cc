@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/identity/certificate.h"
 #include "common/identity/ossl.h"
@@ -100,7 +102,8 @@ absl::StatusOr<std::string> IssueLeaf(const std::string& ca_key_pem,
                                       const std::string& more_names,
                                       const std::string& usage,
                                       absl::Duration life,
-                                      absl::Time now) {
+                                      absl::Time now,
+                                      absl::Time earliest = absl::InfinitePast()) {
   MQ_ASSIGN_OR_RETURN(const ossl::Key ca_key, ossl::ReadKey(ca_key_pem));
   MQ_ASSIGN_OR_RETURN(const ossl::Cert ca, ossl::ReadCert(ca_pem));
   const absl::Time ca_end = ossl::ToTime(X509_get0_notAfter(ca.get()));
@@ -115,7 +118,7 @@ absl::StatusOr<std::string> IssueLeaf(const std::string& ca_key_pem,
   contents.basic_constraints = "critical,CA:FALSE";
   contents.key_usage = "critical,digitalSignature";
   contents.extended_usage = usage;
-  contents.not_before = now - kBackdate;
+  contents.not_before = std::max(now - kBackdate, earliest);
   contents.not_after = std::min(now + life, ca_end);
   return Sign(contents, subject_key, ca_key.get(), ca.get());
 }
@@ -176,6 +179,17 @@ absl::StatusOr<std::string> TrustDomainOf(X509* ca) {
 
 }  // namespace
 
+absl::Status CheckOperatorName(const std::string& name) {
+  const std::string lower = absl::AsciiStrToLower(name);
+  if (lower == "controller" || lower == "ca" || absl::StartsWith(lower, "host:")) {
+    return Error(absl::StatusCode::kInvalidArgument, "RESERVED_NAME",
+                 absl::StrCat("\"", name,
+                              "\" cannot be an operator's name, since the audit log or the CA's "
+                              "files use it; nothing was issued. Choose the name of a person"));
+  }
+  return identity::CheckName(name);
+}
+
 CertificateAuthority::CertificateAuthority(std::string trust_domain,
                                            std::string key_pem,
                                            std::string ca_pem,
@@ -225,23 +239,27 @@ absl::Status CertificateAuthority::Save(const std::string& dir) const {
 
 absl::StatusOr<KeyAndCertificate> CertificateAuthority::IssueController(
     const std::string& name, const ControllerNames& names) const {
-  MQ_RETURN_IF_ERROR(identity::CheckName(name));
-  MQ_ASSIGN_OR_RETURN(const std::string more, MoreNames(names));
   KeyAndCertificate out;
   MQ_ASSIGN_OR_RETURN(out.key_pem, identity::NewKeyPem());
-  MQ_ASSIGN_OR_RETURN(const ossl::Key key, ossl::ReadKey(out.key_pem));
-  MQ_ASSIGN_OR_RETURN(
-      out.certificate_pem,
-      IssueLeaf(key_pem_, ca_pem_, key.get(),
-                {trust_domain_, identity::Kind::kController, name, identity::Role::kViewer}, more,
-                "serverAuth,clientAuth", kControllerLife, clock_->Now()));
+  MQ_ASSIGN_OR_RETURN(out.certificate_pem, CertifyController(out.key_pem, name, names));
   return out;
+}
+
+absl::StatusOr<std::string> CertificateAuthority::CertifyController(
+    const std::string& key_pem, const std::string& name, const ControllerNames& names) const {
+  MQ_RETURN_IF_ERROR(identity::CheckName(name));
+  MQ_ASSIGN_OR_RETURN(const std::string more, MoreNames(names));
+  MQ_ASSIGN_OR_RETURN(const ossl::Key key, ossl::ReadKey(key_pem));
+  return IssueLeaf(key_pem_, ca_pem_, key.get(),
+                   {trust_domain_, identity::Kind::kController, name, identity::Role::kViewer},
+                   more, "serverAuth,clientAuth", kControllerLife, clock_->Now());
 }
 
 absl::StatusOr<KeyAndCertificate> CertificateAuthority::IssueOperator(const std::string& name,
                                                                       identity::Role role,
-                                                                      absl::Duration life) const {
-  MQ_RETURN_IF_ERROR(identity::CheckName(name));
+                                                                      absl::Duration life,
+                                                                      absl::Time not_before) const {
+  MQ_RETURN_IF_ERROR(CheckOperatorName(name));
   MQ_RETURN_IF_ERROR(CheckLife(life, kMaxOperatorLife));
   KeyAndCertificate out;
   MQ_ASSIGN_OR_RETURN(out.key_pem, identity::NewKeyPem());
@@ -249,7 +267,7 @@ absl::StatusOr<KeyAndCertificate> CertificateAuthority::IssueOperator(const std:
   MQ_ASSIGN_OR_RETURN(out.certificate_pem,
                       IssueLeaf(key_pem_, ca_pem_, key.get(),
                                 {trust_domain_, identity::Kind::kOperator, name, role}, "",
-                                "clientAuth", life, clock_->Now()));
+                                "clientAuth", life, clock_->Now(), not_before));
   return out;
 }
 

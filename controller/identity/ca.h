@@ -24,6 +24,10 @@ struct ControllerNames {
   std::vector<std::string> ip;  // Textual IPv4 or IPv6.
 };
 
+// A name that an operator may have: none by which the audit log calls somebody else.
+// Errors: INVALID_ARGUMENT / BAD_NAME, RESERVED_NAME ("controller", "ca", "host:...").
+absl::Status CheckOperatorName(const std::string& name);
+
 // Immutable once made, hence thread-safe. Every certificate has a random 128-bit serial, starts a
 // minute back, ends no later than the CA's own, and has exactly one URI name, chosen here.
 class CertificateAuthority {
@@ -46,10 +50,17 @@ class CertificateAuthority {
   // A new key and a certificate for server and client use.
   absl::StatusOr<KeyAndCertificate> IssueController(const std::string& name,
                                                     const ControllerNames& names) const;
-  // A new key and a certificate for client use. INVALID_ARGUMENT / BAD_LIFE over kMaxOperatorLife.
-  absl::StatusOr<KeyAndCertificate> IssueOperator(const std::string& name,
-                                                  identity::Role role,
-                                                  absl::Duration life = kOperatorLife) const;
+  // The same for a key that is there already: the certificate (PEM) alone.
+  absl::StatusOr<std::string> CertifyController(const std::string& key_pem,
+                                                const std::string& name,
+                                                const ControllerNames& names) const;
+  // A new key and a certificate for client use, which starts no earlier than `not_before`.
+  // Errors: those of CheckOperatorName(); INVALID_ARGUMENT / BAD_LIFE over kMaxOperatorLife.
+  absl::StatusOr<KeyAndCertificate> IssueOperator(
+      const std::string& name,
+      identity::Role role,
+      absl::Duration life = kOperatorLife,
+      absl::Time not_before = absl::InfinitePast()) const;
   // The certificate (PEM) for the key of a request; nothing else in the request is looked at.
   // Errors: see VerifyCsr().
   absl::StatusOr<std::string> IssueAgent(const std::string& csr_der,

@@ -6,8 +6,10 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "common/identity/certificate.h"
 #include "common/identity/secrets.h"
 #include "common/status/error.h"
+#include "controller/identity/issued.h"
 
 namespace mailquench::controller {
 namespace {
@@ -74,6 +76,8 @@ absl::StatusOr<InitResult> InitController(const InitOptions& options, Clock* clo
   if (::mkdir(options.dir.c_str(), 0700) != 0 && errno != EEXIST) {
     return SystemError(errno, absl::StrCat("mkdir ", options.dir));
   }
+  MQ_ASSIGN_OR_RETURN(const auto info, identity::ParseCertificate(admin.certificate_pem));
+  MQ_RETURN_IF_ERROR(RecordIssued(options.dir, info, clock->Now()));
   const std::string store = options.store_path.empty() ? at("controller.db") : options.store_path;
   MQ_RETURN_IF_ERROR(identity::WriteSecretFile(at("controller.key"), controller.key_pem));
   MQ_RETURN_IF_ERROR(

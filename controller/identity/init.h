@@ -33,10 +33,10 @@ struct InitResult {
 };
 
 // Writes into `dir` (made with mode 0700 where it is missing) controller.key, controller.pem (with
-// the CA behind it, as enrolment sends both), admin.key, admin.pem, controller.yaml and at last
-// ca.key and ca.pem; keys are 0600. controller.yaml has trust_domain, listen, enrolment_listen,
-// store, identity_dir, key, certificate and ca. Error: ALREADY_EXISTS / ALREADY_INITIALISED where
-// `dir` has a ca.key or ca.pem; nothing is touched then.
+// the CA behind it, as enrolment sends both), admin.key, admin.pem, operators.txt, controller.yaml
+// and at last ca.key and ca.pem; keys are 0600. controller.yaml has trust_domain, listen,
+// enrolment_listen, store, identity_dir, key, certificate and ca. Error: ALREADY_EXISTS /
+// ALREADY_INITIALISED where `dir` has a ca.key or ca.pem; nothing is touched then.
 absl::StatusOr<InitResult> InitController(const InitOptions& options, Clock* clock);
 
 }  // namespace mailquench::controller

@@ -3,13 +3,8 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -25,49 +20,15 @@
 #include "common/status/error.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
 #include "mailquench/v1/runs.grpc.pb.h"
+#include "tests/e2e/processes.h"
 
 namespace mailquench {
 namespace {
 
-template <typename Condition>
-bool Eventually(Condition condition, absl::Duration limit = absl::Seconds(20)) {
-  const absl::Time end = absl::Now() + limit;
-  while (absl::Now() < end) {
-    if (condition()) return true;
-    absl::SleepFor(absl::Milliseconds(20));
-  }
-  return condition();
-}
-
-int FreePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
-
-pid_t Spawn(const std::vector<std::string>& arguments, const std::string& output) {
-  const pid_t pid = ::fork();
-  if (pid != 0) return pid;
-  std::freopen(output.c_str(), "w", stdout);
-  std::freopen((output + ".err").c_str(), "w", stderr);
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  ::execv(argv[0], argv.data());
-  ::_exit(127);
-}
-
-int WaitFor(pid_t pid) {
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
+using test::Eventually;
+using test::FreePort;
+using test::Spawn;
+using test::WaitFor;
 
 // A host: its link is real, its executor only counts and keeps a journal in memory.
 class FakeHost {

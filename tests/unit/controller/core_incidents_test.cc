@@ -278,6 +278,25 @@ TEST_F(CoreTest, AChangeMadeOnTheHostItselfIsOwedAndAudited) {
   const auto incidents = core_->ListIncidents({});
   ASSERT_EQ(incidents->incidents_size(), 1);
   EXPECT_EQ(incidents->incidents(0).obligations_size(), 1);
+  std::vector<std::string> actors;
+  const auto entries = core_->ListAuditEntries({});
+  ASSERT_TRUE(entries.ok());
+  for (const auto& entry : entries->entries()) {
+    if (entry.action() == "host.local-operation") actors.push_back(entry.actor());
+  }
+  ASSERT_FALSE(actors.empty());
+  EXPECT_THAT(actors, ::testing::Each("host:mx-a"));
+}
+
+TEST_F(CoreTest, AHostThatIsCalledLikeAnOperatorIsNotTheSameActor) {
+  ASSERT_TRUE(core_->UpsertEnrolledHost("d", "ann", {}, "1").ok());
+  ASSERT_TRUE(core_->Audit("ann", "test", "{}").ok());
+  std::map<std::string, std::string> actors;
+  const auto entries = core_->ListAuditEntries({});
+  ASSERT_TRUE(entries.ok());
+  for (const auto& entry : entries->entries()) actors[entry.action()] = entry.actor();
+  EXPECT_EQ(actors["host.enrol"], "host:ann");
+  EXPECT_EQ(actors["test"], "ann");
 }
 
 TEST_F(CoreTest, ATamperedAuditEntryIsFound) {

@@ -60,6 +60,17 @@ TEST(SecretsTest, AFailedWriteLeavesNothing) {
   EXPECT_EQ(count, 1);
 }
 
+TEST(SecretsTest, AFileIsCreatedOnceAndWhatIsThereStays) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.At("x.key");
+  ASSERT_TRUE(CreateSecretFile(path, "first").ok());
+  EXPECT_EQ(test::ModeOf(path), 0600);
+  EXPECT_EQ(ReasonOf(CreateSecretFile(path, "second")), "FILE_EXISTS");
+  EXPECT_EQ(ReasonOf(CreatePublicFile(path, "second")), "FILE_EXISTS");
+  EXPECT_EQ(*ReadFile(path), "first");
+  EXPECT_EQ(test::ModeOf(path), 0600);
+}
+
 TEST(SpiffeTest, WritesAndReadsEachKind) {
   const std::string uuid = RandomUuid();
   for (const SpiffeId& id : {SpiffeId{"mail.example", Kind::kAgent, uuid, Role::kViewer},
