@@ -4,18 +4,36 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <string>
 
 #include "common/clock/clock.h"
 #include "common/rpc/credentials.h"
+#include "common/status/error.h"
 #include "controller/app/commands.h"
 #include "controller/app/config.h"
 #include "controller/app/server.h"
+#include "controller/identity/renew.h"
 
 namespace mailquench::controller {
 namespace {
+
+// The signal that ends the program. Until then it is looked once a day how long the certificate
+// lasts: a controller runs for longer than a warning at its start is good for.
+int WaitForEnd(const sigset_t& signals, const std::string& certificate) {
+  const timespec day = {24 * 3600, 0};
+  while (true) {
+    const std::string warning = WarningOfEnd(certificate, absl::Now());
+    if (!warning.empty()) spdlog::warn("{}", warning);
+    int received = -1;
+    do {
+      received = sigtimedwait(&signals, nullptr, &day);
+    } while (received < 0 && errno == EINTR);
+    if (received > 0) return received;
+  }
+}
 
 int ServeUntilSignal(const std::string& path) {
   rpc::ForbidTls12();
@@ -31,11 +49,16 @@ int ServeUntilSignal(const std::string& path) {
   if (!config.ok()) return Fail(config.status());
   SystemClock clock;
   auto server = ControllerServer::Start(*config, &clock);
-  if (!server.ok()) return Fail(server.status());
+  if (!server.ok()) {
+    // The general sentence does not know whose certificate it was.
+    if (ReasonOf(server.status()) == "CERTIFICATE_EXPIRED") {
+      spdlog::error("{}", WarningOfEnd(config->certificate, absl::Now()));
+    }
+    return Fail(server.status());
+  }
   std::printf("ready port=%d enrolment_port=%d\n", (*server)->port(), (*server)->enrolment_port());
   std::fflush(stdout);
-  int received = 0;
-  sigwait(&signals, &received);
+  const int received = WaitForEnd(signals, config->certificate);
   spdlog::info("signal {}: shutting down", received);
   (*server)->Shutdown();
   server->reset();
@@ -61,11 +84,13 @@ int Main(int argc, char** argv) {
        "mailquench-controller operator issue --dir /etc/mailquench --name ada --role responder "
        "--out ./ada",
        "mailquench-controller operator revoke --dir /etc/mailquench --name ada --reason "
-       "'laptop stolen'"});
+       "'laptop stolen'",
+       "mailquench-controller certificate renew --config /etc/mailquench/controller.yaml"});
   Action action;
   AddInit(app.get(), &action);
   AddServe(app.get(), &action);
   AddOperator(app.get(), &action);
+  AddCertificate(app.get(), &action);
   CLI11_PARSE(*app, argc, argv);
   return action();
 }

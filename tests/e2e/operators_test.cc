@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 
@@ -263,6 +264,73 @@ TEST_F(OperatorsTest, WhatCannotBeRevokedIsRefusedAndWhatHitsNothingIsSaid) {
   EXPECT_FALSE(std::filesystem::exists(dir_ + "/revoked.txt"));
   EXPECT_EQ(Revoke("--name", "adda"), 0);
   EXPECT_THAT(err_, HasSubstr("no certificate that is still good was listed"));
+}
+
+// The serial that the port shows to a new connection.
+std::string SerialShown(int port, const std::string& output) {
+  test::WaitFor(
+      test::Spawn({"/bin/sh", "-c",
+                   "openssl s_client -tls1_3 -alpn h2 -connect 127.0.0.1:" + std::to_string(port) +
+                       " </dev/null 2>/dev/null | openssl x509 -noout -serial"},
+                  output));
+  std::string serial = identity::ReadFile(output).value_or("");
+  while (!serial.empty() && serial.back() == '\n') serial.pop_back();
+  for (char& c : serial) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return serial.substr(serial.find('=') + 1);
+}
+
+TEST_F(OperatorsTest, ARenewedCertificateIsTakenUpByTheRunningControllerAndServeWarnedBefore) {
+  Init(absl::Hours(24 * 390));  // 7 of its 397 days are left.
+  Serve();
+  EXPECT_TRUE(Eventually([&] {
+    return Read("serve.err").find("ends in 6 days") != std::string::npos;
+  })) << Read("serve.err");
+  const auto before = *identity::ParseCertificate(*identity::ReadFile(dir_ + "/controller.pem"));
+  EXPECT_EQ(SerialShown(port_, root_ + "/shown"), before.serial);
+  const auto ada = Issue("ada", "viewer", "ada");
+  EXPECT_TRUE(WhoAmI(ada).ok());
+  ASSERT_EQ(Run({"certificate", "renew", "--config", dir_ + "/controller.yaml"}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("no restart is needed"));
+  const auto after = *identity::ParseCertificate(*identity::ReadFile(dir_ + "/controller.pem"));
+  EXPECT_THAT(out_, HasSubstr(after.serial));
+  for (const int port : {port_, enrolment_port_}) {
+    EXPECT_TRUE(Eventually([&] { return SerialShown(port, root_ + "/shown") == after.serial; },
+                           absl::Seconds(45)))
+        << port;
+  }
+  EXPECT_TRUE(WhoAmI(ada).ok()) << "the connection from before goes on";
+  EXPECT_TRUE(WhoAmI(Issue("bob", "viewer", "bob")).ok());
+  Stop(SIGTERM);
+  Serve();
+  EXPECT_EQ(Read("serve.err").find("ends in"), std::string::npos) << Read("serve.err");
+}
+
+TEST_F(OperatorsTest, ACertificateThatHasEndedIsRenewedAndUntilThenServeSaysWhatToDo) {
+  Init(absl::Hours(24 * 400));
+  const pid_t pid = test::Spawn(
+      {MAILQUENCH_CONTROLLER, "serve", "--config", dir_ + "/controller.yaml"}, root_ + "/serve");
+  EXPECT_EQ(test::WaitFor(pid), 1);
+  EXPECT_THAT(Read("serve.err"), HasSubstr("mailquench-controller certificate renew"));
+  ASSERT_EQ(Run({"certificate", "renew", "--dir", dir_}), 0) << err_;
+  Serve();
+  EXPECT_TRUE(WhoAmI(Issue("ada", "viewer", "ada")).ok());
+}
+
+TEST_F(OperatorsTest, HelpBeginsWithExamples) {
+  for (const std::vector<std::string>& command : {std::vector<std::string>{},
+                                                  {"init"},
+                                                  {"serve"},
+                                                  {"operator"},
+                                                  {"operator", "issue"},
+                                                  {"operator", "list"},
+                                                  {"operator", "revoke"},
+                                                  {"certificate"},
+                                                  {"certificate", "renew"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.push_back("--help");
+    EXPECT_EQ(Run(arguments), 0);
+    EXPECT_THAT(out_, testing::StartsWith("Examples:\n  mailquench-controller "));
+  }
 }
 
 }  // namespace
