@@ -48,6 +48,15 @@ std::string HostList(const std::set<std::string>& names) {
   return absl::StrJoin(first, ", ");
 }
 
+void Say(const Session& session, const Line& line) {
+  if (!session.Colour() || line.word.empty()) {
+    session.Tell(line.Text());
+    return;
+  }
+  *session.env.err << line.before << line.colour << line.word << Colour::kNone << line.after
+                   << std::endl;
+}
+
 absl::Status NoHost() {
   return Error(absl::StatusCode::kNotFound, "NO_HOST_MATCHED",
                "No host matches; nothing was started. `mailquench host list` shows names and "
@@ -94,8 +103,8 @@ absl::StatusOr<int> Start(Session* session, const RunOrder& order, v1::Plan plan
     run = session->Call(&v1::Runs::Stub::StartRun, start);
   }
   if (!run.ok()) return run.status();
-  *session->env.err << "run " << run->run_id() << " started on " << run->hosts_size()
-                    << (run->hosts_size() == 1 ? " host" : " hosts") << std::endl;
+  session->Tell(absl::StrCat("run ", run->run_id(), " started on ", run->hosts_size(),
+                             run->hosts_size() == 1 ? " host" : " hosts"));
   if (!order.flags.detach) return Watch(session, run->run_id());
   MQ_RETURN_IF_ERROR(
       Print(session->flags.output, *run, Table{{}, {{run->run_id()}}}, *session->env.out));
@@ -152,8 +161,8 @@ absl::StatusOr<int> DriveAll(Session* session, const std::vector<RunOrder>& orde
     for (const v1::Plan& plan : plans) {
       MQ_RETURN_IF_ERROR(Print(session->flags.output, plan, PlanTable(plan), *session->env.out));
     }
-    *session->env.err << "dry run: " << names.size() << (names.size() == 1 ? " host" : " hosts")
-                      << "; nothing was touched" << std::endl;
+    session->Tell(absl::StrCat("dry run: ", names.size(), names.size() == 1 ? " host" : " hosts",
+                               "; nothing was touched"));
     return kExitOk;
   }
   if (worst != v1::OPERATION_CLASS_OBSERVE) {
@@ -177,7 +186,7 @@ absl::StatusOr<int> DriveAll(Session* session, const std::vector<RunOrder>& orde
 absl::StatusOr<int> Watch(Session* session, const std::string& run_id) {
   auto channel = session->Channel();
   if (!channel.ok()) return channel.status();
-  Transcript transcript(session->Colour());
+  Transcript transcript;
   v1::Run last;
   v1::GetRunRequest request;
   request.set_run_id(run_id);
@@ -190,9 +199,7 @@ absl::StatusOr<int> Watch(Session* session, const std::string& run_id) {
     while (reader->Read(&event)) {
       attempt = 0;
       last = event.run();
-      for (const std::string& line : transcript.Update(event)) {
-        *session->env.err << line << std::endl;
-      }
+      for (const Line& line : transcript.Update(event)) Say(*session, line);
     }
     const grpc::Status ended = reader->Finish();
     const bool run_ended =
@@ -208,7 +215,7 @@ absl::StatusOr<int> Watch(Session* session, const std::string& run_id) {
     }
     std::this_thread::sleep_for(kReconnectPause);
   }
-  *session->env.err << SummaryLine(last) << std::endl;
+  session->Tell(SummaryLine(last));
   MQ_RETURN_IF_ERROR(Print(session->flags.output, last, RunTable(last), *session->env.out));
   return ExitCodeOf(last);
 }

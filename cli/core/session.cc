@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <ostream>
 #include <random>
 
 #include "absl/strings/str_cat.h"
 #include "cli/core/duration.h"
+#include "cli/output/harmless.h"
 #include "common/status/error.h"
 
 namespace mailquench::cli {
@@ -50,6 +52,10 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Session::Channel() {
 
 bool Session::Colour() const {
   return env.err_is_terminal && env.getenv("NO_COLOR").empty();
+}
+
+void Session::Tell(const std::string& line) const {
+  *env.err << Harmless(line) << std::endl;
 }
 
 absl::Status Session::StartClock() {

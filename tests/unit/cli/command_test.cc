@@ -162,6 +162,47 @@ TEST_F(CommandTest, TheControllersReasonReachesScripts) {
   EXPECT_THAT(ran.out, IsEmpty());
 }
 
+TEST_F(CommandTest, NothingThatOthersWroteSteersTheTerminal) {
+  const std::string hostile =
+      "x\xc2\x9b"
+      "2J\x1b[2J\x7f\xe2\x80\xae"
+      "fdp\nerror: all is well";
+  const auto harmless = [](const Ran& ran) {
+    EXPECT_THAT(ran.err + ran.out, Not(HasSubstr("\nerror: all is well")));
+    for (const char* bad : {"\x1b[2J", "\xc2\x9b", "\x7f", "\xe2\x80\xae", "\xff"}) {
+      EXPECT_THAT(ran.err, Not(HasSubstr(bad)));
+      EXPECT_THAT(ran.out, Not(HasSubstr(bad)));
+    }
+  };
+  for (auto& event : controller_.events) {
+    event.mutable_run()->mutable_hosts(0)->set_name(hostile);
+    event.mutable_run()->mutable_hosts(0)->mutable_steps(0)->set_progress(hostile);
+    event.mutable_run()->set_stop_reason(hostile);
+  }
+  controller_.plan.mutable_hosts(0)->set_name(hostile);
+  controller_.hosts.mutable_hosts(0)->set_name(hostile);
+  controller_.incident.set_title(hostile);
+  controller_.incident.add_timeline()->set_text(hostile);
+  const std::vector<std::string> contain = {"run", "contain", "-l", "role=edge", "--reason", "x"};
+  Ran ran = RunCli(&controller_, contain, "y\n", true);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("? [y/N] "));
+  EXPECT_THAT(ran.err, HasSubstr("\x1b[32msucceeded\x1b[0m"));  // Our own colour is left.
+  harmless(ran);
+  for (const char* output : {"table", "json", "yaml", "jsonl"}) {
+    harmless(RunCli(&controller_, {"-o", output, "host", "list"}));
+    harmless(RunCli(&controller_, {"-o", output, "incident", "show", "i1"}));
+    harmless(RunCli(&controller_, {"-o", output, "host", "evict", hostile, "--dry-run"}));
+    // An error of a proxy, say, whose words nobody checked.
+    controller_.plan_status = grpc::Status(grpc::StatusCode::INTERNAL, hostile + "\xff");
+    ran = RunCli(&controller_, {"-o", output, "run", "op", "queue.survey", "-l", "a"});
+    EXPECT_THAT(ran.err, HasSubstr("fdp"));
+    harmless(ran);
+    controller_.plan_status = grpc::Status::OK;
+  }
+  EXPECT_THAT(RunCli(&controller_, {"__complete", "host", "show", ""}).out, Not(HasSubstr("fdp")));
+}
+
 TEST_F(CommandTest, DetachPrintsTheRunAlone) {
   const Ran ran = RunCli(&controller_, {"run", "op", "queue.survey", "-l", "a", "--detach"});
   EXPECT_EQ(ran.code, 0);

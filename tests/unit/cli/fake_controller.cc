@@ -113,6 +113,7 @@ Ran RunCli(const FakeController* controller,
   environment.out = &out;
   environment.err = &err;
   environment.in_is_terminal = terminal;
+  environment.err_is_terminal = terminal;
   environment.channel = [&](const Context&) -> absl::StatusOr<std::shared_ptr<grpc::Channel>> {
     if (controller == nullptr) return absl::InternalError("a channel was made without need");
     return controller->Channel();
