@@ -53,6 +53,12 @@ void Emit(const Json& json, YAML::Emitter* out) {
   }
 }
 
+std::string Yaml(const Json& json) {
+  YAML::Emitter out;
+  Emit(json, &out);
+  return EscapeHarmful(out.c_str());
+}
+
 const google::protobuf::FieldDescriptor* ListField(const google::protobuf::Message& message) {
   const auto* type = message.GetDescriptor();
   if (type->name().rfind("List", 0) != 0 || type->field_count() == 0) return nullptr;
@@ -111,9 +117,7 @@ absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
 absl::StatusOr<std::string> ToYaml(const google::protobuf::Message& message) {
   auto line = ToJsonLine(message);
   if (!line.ok()) return line.status();
-  YAML::Emitter out;
-  Emit(Json::parse(*line), &out);
-  return EscapeHarmful(out.c_str());
+  return Yaml(Json::parse(*line));
 }
 
 absl::Status Print(const std::string& output,
@@ -141,6 +145,24 @@ absl::Status Print(const std::string& output,
   if (!text.ok()) return text.status();
   out << *text << '\n';
   return absl::OkStatus();
+}
+
+absl::Status Results::Add(const google::protobuf::Message& message, const Table& table) {
+  if (!as_list_ || output_ == "table" || output_ == "jsonl") {
+    return Print(output_, message, table, *out_);
+  }
+  auto line = ToJsonLine(message);
+  if (!line.ok()) return line.status();
+  kept_.push_back(*std::move(line));
+  return absl::OkStatus();
+}
+
+void Results::Finish() {
+  if (kept_.empty()) return;
+  Json all = Json::array();
+  for (const std::string& line : kept_) all.push_back(Json::parse(line));
+  *out_ << (output_ == "yaml" ? Yaml(all) : EscapeHarmful(all.dump(2))) << '\n';
+  kept_.clear();
 }
 
 std::string EnumWord(const std::string& name, const std::string& prefix) {

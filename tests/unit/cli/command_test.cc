@@ -1,5 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "common/status/error.h"
 #include "tests/unit/cli/fake_controller.h"
@@ -201,6 +205,74 @@ TEST_F(CommandTest, NothingThatOthersWroteSteersTheTerminal) {
     controller_.plan_status = grpc::Status::OK;
   }
   EXPECT_THAT(RunCli(&controller_, {"__complete", "host", "show", ""}).out, Not(HasSubstr("fdp")));
+}
+
+class SeveralOrdersTest : public CommandTest {
+ protected:
+  SeveralOrdersTest() {
+    for (const char* id : {"q1", "q2", "q3"}) {
+      auto* held = controller_.quarantines.add_quarantines();
+      held->set_host_id("id-mx1");
+      held->mutable_quarantine()->set_quarantine_id(id);
+    }
+  }
+  Ran Release(const std::string& output, std::vector<std::string> more = {"--yes"}) {
+    std::vector<std::string> args = {"-o", output, "quarantine", "release", "q1", "q2", "q3"};
+    args.insert(args.end(), more.begin(), more.end());
+    return RunCli(&controller_, args);
+  }
+};
+
+TEST_F(SeveralOrdersTest, AreOneDocument) {
+  Ran ran = Release("json");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  auto json = nlohmann::json::parse(ran.out);
+  ASSERT_EQ(json.size(), 3u);
+  EXPECT_EQ(json[2]["runId"], "r1");
+  EXPECT_EQ(YAML::Load(Release("yaml").out).size(), 3u);
+  EXPECT_EQ(nlohmann::json::parse(Release("json", {"--dry-run"}).out).size(), 3u);
+  EXPECT_EQ(nlohmann::json::parse(Release("json", {"--yes", "--detach"}).out).size(), 3u);
+  ran = Release("jsonl");
+  std::istringstream lines(ran.out);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_EQ(nlohmann::json::parse(line)["runId"], "r1");
+  }
+  EXPECT_EQ(count, 3);
+  // One quarantine has the same form as three; a command that is always one run has its own.
+  ran = RunCli(&controller_, {"-o", "json", "quarantine", "release", "q1", "--yes"});
+  EXPECT_EQ(nlohmann::json::parse(ran.out).size(), 1u);
+  EXPECT_TRUE(nlohmann::json::parse(ran.out).is_array());
+  ran = RunCli(&controller_, {"-o", "json", "run", "op", "queue.survey", "-l", "a"});
+  EXPECT_TRUE(nlohmann::json::parse(ran.out).is_object());
+}
+
+TEST_F(SeveralOrdersTest, ALaterErrorHidesNoResult) {
+  controller_.events[1].mutable_run()->set_state(v1::RUN_STATE_FAILED);
+  controller_.events[1].mutable_run()->mutable_hosts(0)->set_outcome(v1::OUTCOME_FAILED);
+  controller_.start_fails_at = 2;
+  for (const char* output : {"json", "yaml", "jsonl", "table"}) {
+    controller_.starts.clear();
+    const Ran ran = Release(output);
+    EXPECT_EQ(ran.code, 2) << output;  // The failed host is worse than the error (1).
+    EXPECT_THAT(controller_.starts, SizeIs(2));
+    EXPECT_THAT(ran.err, HasSubstr("Order 2 of 3 (those after it were not begun): No."));
+    EXPECT_THAT(ran.out, Not(HasSubstr("No.")));
+    if (std::string(output) == "json") {
+      EXPECT_EQ(nlohmann::json::parse(ran.out).size(), 1u);
+    }
+    if (std::string(output) == "yaml") {
+      EXPECT_EQ(YAML::Load(ran.out).size(), 1u);
+    }
+    if (std::string(output) == "table") {
+      EXPECT_THAT(ran.out, HasSubstr("mx1   failed"));
+    }
+  }
+  controller_.start_fails_at = 1;
+  controller_.starts.clear();
+  const Ran ran = Release("json");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, IsEmpty());
 }
 
 TEST_F(CommandTest, DetachPrintsTheRunAlone) {

@@ -66,6 +66,7 @@ grpc::Status FakeController::StartRun(grpc::ServerContext*,
                                       const v1::StartRunRequest* request,
                                       v1::Run* response) {
   starts.push_back(*request);
+  if (starts.size() == start_fails_at) return grpc::Status(grpc::StatusCode::INTERNAL, "No.");
   *response = started;
   return grpc::Status::OK;
 }

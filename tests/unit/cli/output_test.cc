@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -88,6 +89,34 @@ TEST(PrinterTest, YamlKeepsTextThatLooksLikeANumberAsText) {
     used: false
     createdBy: ""
 )");
+}
+
+std::string Listed(const std::string& output, int count) {
+  std::ostringstream out;
+  Results results(output, true, &out);
+  for (int i = 0; i < count; ++i) {
+    v1::Token token;
+    token.set_token_id("t\xe2\x80\xae");
+    EXPECT_TRUE(results.Add(token, Table{{}, {{"t"}}}).ok());
+  }
+  results.Finish();
+  return out.str();
+}
+
+TEST(ResultsTest, JsonAndYamlAreOneArrayAndTheOthersALineEach) {
+  for (int count : {1, 3}) {
+    const auto json = nlohmann::json::parse(Listed("json", count));
+    ASSERT_EQ(json.size(), static_cast<std::size_t>(count));
+    EXPECT_EQ(json[0]["tokenId"], "t\xe2\x80\xae");
+    const YAML::Node yaml = YAML::Load(Listed("yaml", count));
+    ASSERT_TRUE(yaml.IsSequence());
+    EXPECT_EQ(yaml.size(), static_cast<std::size_t>(count));
+    EXPECT_EQ(HarmlessLines(Listed("yaml", count)), Listed("yaml", count));
+  }
+  EXPECT_EQ(Listed("table", 2), "t\nt\n");
+  const std::string lines = Listed("jsonl", 2);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
+  EXPECT_EQ(Listed("json", 0), "");
 }
 
 // What a host or a mail may hold: a clear screen in C1 and in ESC, a title, DEL, an override and an
