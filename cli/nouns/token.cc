@@ -10,6 +10,7 @@
 #include "cli/core/target.h"
 #include "cli/output/printer.h"
 #include "cli/tree.h"
+#include "common/operation/duration.h"
 #include "common/status/error.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
 

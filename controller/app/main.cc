@@ -1,4 +1,4 @@
-// mailquench-controller: init, serve, operator issue.
+// mailquench-controller: init, serve, operator issue, playbook lint.
 #include <signal.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -20,6 +20,7 @@
 #include "controller/app/server.h"
 #include "controller/identity/ca.h"
 #include "controller/identity/init.h"
+#include "controller/runs/lint.h"
 
 namespace mailquench::controller {
 namespace {
@@ -99,6 +100,13 @@ int Issue(const IssueFlags& flags) {
   return 0;
 }
 
+int LintFiles(const std::vector<std::string>& files) {
+  const Lint lint = LintPlaybooks(files);
+  for (const std::string& line : lint.good) std::printf("%s\n", line.c_str());
+  for (const std::string& line : lint.faults) std::fprintf(stderr, "%s\n", line.c_str());
+  return lint.faults.empty() ? 0 : 1;
+}
+
 int ServeUntilSignal(const std::string& path) {
   rpc::ForbidTls12();
   spdlog::set_default_logger(spdlog::stderr_color_mt("controller"));
@@ -135,7 +143,8 @@ int Main(int argc, char** argv) {
       "--address mq.example.org:7443\n"
       "  mailquench-controller serve --config /etc/mailquench/controller.yaml\n"
       "  mailquench-controller operator issue --dir /etc/mailquench --name ada --role responder "
-      "--out ./ada");
+      "--out ./ada\n"
+      "  mailquench-controller playbook lint /etc/mailquench/playbooks/*.yaml");
 
   InitFlags init;
   CLI::App* init_command =
@@ -174,7 +183,15 @@ int Main(int argc, char** argv) {
   issue_command->add_option("--hours", issue.hours, "Life of the certificate")
       ->capture_default_str();
 
+  std::vector<std::string> files;
+  CLI::App* playbook_command = app.add_subcommand("playbook", "Playbooks as files");
+  playbook_command->require_subcommand(1);
+  CLI::App* lint_command = playbook_command->add_subcommand(
+      "lint", "Check files as serve would read them; exit 1 where one has a fault");
+  lint_command->add_option("FILE", files, "A playbook")->required();
+
   CLI11_PARSE(app, argc, argv);
+  if (*lint_command) return LintFiles(files);
   if (*init_command) return Init(init);
   if (*serve_command) return ServeUntilSignal(config);
   if (issue.dir.empty() && issue.config.empty()) {
