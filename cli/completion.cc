@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/core/exit_code.h"
 #include "cli/core/operation_text.h"
+#include "cli/output/harmless.h"
 #include "cli/tree.h"
 #include "common/status/error.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
@@ -180,8 +181,7 @@ int Complete(const std::vector<std::string>& words, Session* session) {
   for (const std::string& candidate : candidates) {
     const std::string whole = absl::StrCat(prefix, candidate);
     // A name that holds a control character could break the shell's list; no such name is offered.
-    bool clean = true;
-    for (const char c : whole) clean = clean && static_cast<unsigned char>(c) >= 0x20;
+    const bool clean = Harmless(whole) == whole;
     if (clean && whole.rfind(current, 0) == 0) *session->env.out << whole << '\n';
   }
   return kExitOk;

@@ -1,7 +1,7 @@
 mailquench_library(cli
   SRCS core/confirm.cc core/context.cc core/describe.cc core/duration.cc core/exit_code.cc core/operation_text.cc
        core/run_driver.cc core/session.cc core/suggest.cc core/target.cc
-       output/printer.cc output/report.cc output/transcript.cc
+       output/failure.cc output/guard.cc output/harmless.cc output/printer.cc output/report.cc output/transcript.cc
        nouns/context.cc nouns/host.cc nouns/incident.cc nouns/quarantine.cc nouns/restore.cc nouns/run.cc
        nouns/sender.cc nouns/small.cc nouns/token.cc
        completion.cc man.cc tree.cc

@@ -6,8 +6,8 @@
 #include "cli/completion.h"
 #include "cli/core/exit_code.h"
 #include "cli/core/suggest.h"
-#include "cli/output/printer.h"
-#include "common/status/error.h"
+#include "cli/output/failure.h"
+#include "cli/output/guard.h"
 
 namespace mailquench::cli {
 namespace {
@@ -96,20 +96,6 @@ void OneValueAnOption(CLI::App* app) {
   for (CLI::App* sub : app->get_subcommands([](CLI::App*) { return true; })) OneValueAnOption(sub);
 }
 
-void Report(const Session& session, const absl::Status& status) {
-  std::ostream& err = *session.env.err;
-  if (session.flags.output == "json" || session.flags.output == "jsonl") {
-    auto line = ToJsonLine(ToProto(status));
-    // A detail whose type is not linked in cannot be written as JSON: then the sentence alone.
-    if (line.ok()) {
-      err << *line << '\n';
-      return;
-    }
-  }
-  err << (session.Colour() ? "\x1b[31merror:\x1b[0m " : "error: ") << std::string(status.message())
-      << '\n';
-}
-
 }  // namespace
 
 CLI::App* AddCommand(CLI::App* parent,
@@ -183,7 +169,14 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
 }
 
 int Main(const std::vector<std::string>& args, const Environment& environment) {
-  Session session(environment);
+  Guard guarded_out(environment.out->rdbuf());
+  Guard guarded_err(environment.err->rdbuf());
+  std::ostream out(&guarded_out);
+  std::ostream err(&guarded_err);
+  Environment guarded = environment;
+  guarded.out = &out;
+  guarded.err = &err;
+  Session session(guarded);
   if (!args.empty() && args[0] == "__complete") {
     return Complete(std::vector<std::string>(args.begin() + 1, args.end()), &session);
   }
@@ -195,15 +188,15 @@ int Main(const std::vector<std::string>& args, const Environment& environment) {
   } catch (const CLI::CallForHelp&) {
     const CLI::App* at = root.get();
     while (!at->get_subcommands().empty()) at = at->get_subcommands()[0];
-    *environment.out << at->help(std::string(), CLI::AppFormatMode::Normal);
+    out << at->help(std::string(), CLI::AppFormatMode::Normal);
     return kExitOk;
   } catch (const CLI::ParseError& error) {  // CLI11 has no other way to say it.
     const std::string suggestion = Suggestion(*root, args);
     const CLI::App* at = root.get();
     while (!at->get_subcommands().empty()) at = at->get_subcommands()[0];
-    Report(session, UsageError(absl::StrCat(
-                        suggestion.empty() ? absl::StrCat(error.what(), ".") : suggestion, " `",
-                        FullName(*at), " --help` begins with examples.")));
+    PrintError(session, UsageError(absl::StrCat(
+                            suggestion.empty() ? absl::StrCat(error.what(), ".") : suggestion, " `",
+                            FullName(*at), " --help` begins with examples.")));
     return kExitUsage;
   }
   absl::Status status = session.StartClock();
@@ -213,7 +206,7 @@ int Main(const std::vector<std::string>& args, const Environment& environment) {
     status = code.status();
   }
   if (status.ok()) return kExitOk;
-  Report(session, status);
+  PrintError(session, status);
   return ExitCodeOf(status);
 }
 

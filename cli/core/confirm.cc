@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
+#include "cli/output/harmless.h"
 #include "common/status/error.h"
 
 namespace mailquench::cli {
@@ -18,7 +19,7 @@ absl::Status Confirm(const Session& session, const Question& question) {
                               "--dry-run)."));
   }
   const std::string expected = question.irreversible ? std::to_string(question.hosts) : "y";
-  *session.env.err << question.what
+  *session.env.err << Harmless(question.what)
                    << (question.irreversible
                            ? absl::StrCat("? This cannot be undone. Type the number of hosts (",
                                           question.hosts, ") to go on: ")

@@ -1,20 +1,13 @@
-// Durations and instants as people write and read them.
+// Durations and instants as people read them.
 #ifndef MAILQUENCH_CLI_CORE_DURATION_H_
 #define MAILQUENCH_CLI_CORE_DURATION_H_
 
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/timestamp.pb.h>
 
-#include <chrono>
 #include <string>
 
-#include "absl/status/statusor.h"
-
 namespace mailquench::cli {
-
-// "1h30m", "90s", "250ms", "2d". Errors: INVALID_ARGUMENT/BAD_DURATION.
-absl::StatusOr<std::chrono::milliseconds> ParseDuration(const std::string& text);
-google::protobuf::Duration ToProtoDuration(std::chrono::milliseconds duration);
 
 double Seconds(const google::protobuf::Duration& duration);
 double Seconds(const google::protobuf::Timestamp& from, const google::protobuf::Timestamp& to);

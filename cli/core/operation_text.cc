@@ -7,9 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "cli/core/duration.h"
 #include "cli/core/suggest.h"
 #include "cli/output/printer.h"
+#include "common/operation/duration.h"
 #include "common/status/error.h"
 
 namespace mailquench::cli {

@@ -10,6 +10,7 @@
 #include "cli/core/confirm.h"
 #include "cli/core/exit_code.h"
 #include "cli/core/operation_text.h"
+#include "cli/output/failure.h"
 #include "cli/output/printer.h"
 #include "cli/output/transcript.h"
 #include "common/status/error.h"
@@ -48,6 +49,15 @@ std::string HostList(const std::set<std::string>& names) {
   return absl::StrJoin(first, ", ");
 }
 
+void Say(const Session& session, const Line& line) {
+  if (!session.Colour() || line.word.empty()) {
+    session.Tell(line.Text());
+    return;
+  }
+  *session.env.err << line.before << line.colour << line.word << Colour::kNone << line.after
+                   << std::endl;
+}
+
 absl::Status NoHost() {
   return Error(absl::StatusCode::kNotFound, "NO_HOST_MATCHED",
                "No host matches; nothing was started. `mailquench host list` shows names and "
@@ -62,7 +72,47 @@ absl::StatusOr<v1::Plan> Frozen(Session* session, v1::PlanRunRequest request, bo
   return plan;
 }
 
-absl::StatusOr<int> Start(Session* session, const RunOrder& order, v1::Plan plan) {
+// Tells the run's progress on stderr until its end; connects again where the stream breaks.
+absl::StatusOr<v1::Run> Follow(Session* session, const std::string& run_id) {
+  auto channel = session->Channel();
+  if (!channel.ok()) return channel.status();
+  Transcript transcript;
+  v1::Run last;
+  v1::GetRunRequest request;
+  request.set_run_id(run_id);
+  for (int attempt = 0;; ++attempt) {
+    v1::Runs::Stub stub(*channel);
+    grpc::ClientContext client;
+    session->Prepare(&client);
+    auto reader = stub.WatchRun(&client, request);
+    v1::RunEvent event;
+    while (reader->Read(&event)) {
+      attempt = 0;
+      last = event.run();
+      for (const Line& line : transcript.Update(event)) Say(*session, line);
+    }
+    const grpc::Status ended = reader->Finish();
+    const bool run_ended =
+        last.state() != v1::RUN_STATE_RUNNING && last.state() != v1::RUN_STATE_UNSPECIFIED;
+    if (run_ended) break;
+    const bool broken = ended.ok() || ended.error_code() == grpc::StatusCode::UNAVAILABLE;
+    if (!broken || attempt >= kReconnects) {
+      const absl::Status status =
+          ended.ok() ? Error(absl::StatusCode::kUnavailable, "WATCH_ENDED",
+                             "The controller ended the watch before the run's end.")
+                     : session->FromGrpc(ended);
+      return Prepend(status, absl::StrCat("The run ", run_id, " goes on, but watching it ended"));
+    }
+    std::this_thread::sleep_for(kReconnectPause);
+  }
+  session->Tell(SummaryLine(last));
+  return last;
+}
+
+absl::StatusOr<int> Start(Session* session,
+                          const RunOrder& order,
+                          v1::Plan plan,
+                          Results* results) {
   v1::PlanRunRequest request = order.plan;
   if (order.before_start) {
     MQ_RETURN_IF_ERROR(order.before_start(&request));
@@ -94,12 +144,81 @@ absl::StatusOr<int> Start(Session* session, const RunOrder& order, v1::Plan plan
     run = session->Call(&v1::Runs::Stub::StartRun, start);
   }
   if (!run.ok()) return run.status();
-  *session->env.err << "run " << run->run_id() << " started on " << run->hosts_size()
-                    << (run->hosts_size() == 1 ? " host" : " hosts") << std::endl;
-  if (!order.flags.detach) return Watch(session, run->run_id());
-  MQ_RETURN_IF_ERROR(
-      Print(session->flags.output, *run, Table{{}, {{run->run_id()}}}, *session->env.out));
-  return kExitOk;
+  session->Tell(absl::StrCat("run ", run->run_id(), " started on ", run->hosts_size(),
+                             run->hosts_size() == 1 ? " host" : " hosts"));
+  if (order.flags.detach) {
+    MQ_RETURN_IF_ERROR(results->Add(*run, Table{{}, {{run->run_id()}}}));
+    return kExitOk;
+  }
+  run = Follow(session, run->run_id());
+  if (!run.ok()) return run.status();
+  MQ_RETURN_IF_ERROR(results->Add(*run, RunTable(*run)));
+  return ExitCodeOf(*run);
+}
+
+// What failed at one of several orders. The results before it are out by then.
+absl::Status AtOrder(const absl::Status& status, std::size_t at, std::size_t all) {
+  if (all == 1) return status;
+  return Prepend(status, absl::StrCat("Order ", at + 1, " of ", all,
+                                      at + 1 < all ? " (those after it were not begun)" : ""));
+}
+
+// Prints what there is and says the error beside it.
+int Broken(Session* session, Results* results, int code, const absl::Status& status) {
+  results->Finish();
+  PrintError(*session, status);
+  return Worse(code, ExitCodeOf(status));
+}
+
+absl::Status Ask(Session* session,
+                 const RunOrder& order,
+                 const std::set<std::string>& names,
+                 v1::OperationClass worst) {
+  if (worst == v1::OPERATION_CLASS_OBSERVE) return absl::OkStatus();
+  Question question;
+  question.hosts = static_cast<int>(names.size());
+  question.what = absl::StrCat(order.verb, " on ", names.size(),
+                               names.size() == 1 ? " host (" : " hosts (", HostList(names), ")");
+  question.irreversible = worst == v1::OPERATION_CLASS_IRREVERSIBLE;
+  question.yes = order.flags.yes;
+  return Confirm(*session, question);
+}
+
+absl::StatusOr<int> Carry(Session* session, const std::vector<RunOrder>& orders, Results* results) {
+  if (orders.empty()) return NoHost();
+  const bool dry_run = orders[0].flags.dry_run;
+  std::vector<v1::Plan> plans;
+  std::set<std::string> names;
+  v1::OperationClass worst = v1::OPERATION_CLASS_UNSPECIFIED;
+  for (const RunOrder& order : orders) {
+    auto plan = Frozen(session, order.plan, dry_run);
+    if (!plan.ok()) {
+      const absl::Status status = AtOrder(plan.status(), plans.size(), orders.size());
+      if (!dry_run) return status;
+      return Broken(session, results, kExitOk, status);
+    }
+    worst = std::max(worst, ClassOfPlan(order.plan, *plan));
+    for (const auto& host : plan->hosts()) names.insert(NameOfHost(host));
+    if (dry_run) MQ_RETURN_IF_ERROR(results->Add(*plan, PlanTable(*plan)));
+    plans.push_back(*std::move(plan));
+  }
+  if (dry_run) {
+    results->Finish();
+    session->Tell(absl::StrCat("dry run: ", names.size(), names.size() == 1 ? " host" : " hosts",
+                               "; nothing was touched"));
+    return kExitOk;
+  }
+  MQ_RETURN_IF_ERROR(Ask(session, orders[0], names, worst));
+  int code = kExitOk;
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    auto one = Start(session, orders[i], plans[i], results);
+    if (!one.ok()) {
+      return Broken(session, results, code, AtOrder(one.status(), i, orders.size()));
+    }
+    code = Worse(code, *one);
+  }
+  results->Finish();
+  return code;
 }
 
 }  // namespace
@@ -133,84 +252,20 @@ absl::Status FillTargets(Session* session, const RunFlags& flags, v1::PlanRunReq
 }
 
 absl::StatusOr<int> Drive(Session* session, const RunOrder& order) {
-  return DriveAll(session, {order});
+  Results results(session->flags.output, false, session->env.out);
+  return Carry(session, {order}, &results);
 }
 
 absl::StatusOr<int> DriveAll(Session* session, const std::vector<RunOrder>& orders) {
-  std::vector<v1::Plan> plans;
-  std::set<std::string> names;
-  v1::OperationClass worst = v1::OPERATION_CLASS_UNSPECIFIED;
-  for (const RunOrder& order : orders) {
-    auto plan = Frozen(session, order.plan, order.flags.dry_run);
-    if (!plan.ok()) return plan.status();
-    worst = std::max(worst, ClassOfPlan(order.plan, *plan));
-    for (const auto& host : plan->hosts()) names.insert(NameOfHost(host));
-    plans.push_back(*std::move(plan));
-  }
-  if (plans.empty()) return NoHost();
-  if (orders[0].flags.dry_run) {
-    for (const v1::Plan& plan : plans) {
-      MQ_RETURN_IF_ERROR(Print(session->flags.output, plan, PlanTable(plan), *session->env.out));
-    }
-    *session->env.err << "dry run: " << names.size() << (names.size() == 1 ? " host" : " hosts")
-                      << "; nothing was touched" << std::endl;
-    return kExitOk;
-  }
-  if (worst != v1::OPERATION_CLASS_OBSERVE) {
-    Question question;
-    question.hosts = static_cast<int>(names.size());
-    question.what = absl::StrCat(orders[0].verb, " on ", names.size(),
-                                 names.size() == 1 ? " host (" : " hosts (", HostList(names), ")");
-    question.irreversible = worst == v1::OPERATION_CLASS_IRREVERSIBLE;
-    question.yes = orders[0].flags.yes;
-    MQ_RETURN_IF_ERROR(Confirm(*session, question));
-  }
-  int code = kExitOk;
-  for (std::size_t i = 0; i < orders.size(); ++i) {
-    auto one = Start(session, orders[i], plans[i]);
-    if (!one.ok()) return one.status();
-    code = Worse(code, *one);
-  }
-  return code;
+  Results results(session->flags.output, true, session->env.out);
+  return Carry(session, orders, &results);
 }
 
 absl::StatusOr<int> Watch(Session* session, const std::string& run_id) {
-  auto channel = session->Channel();
-  if (!channel.ok()) return channel.status();
-  Transcript transcript(session->Colour());
-  v1::Run last;
-  v1::GetRunRequest request;
-  request.set_run_id(run_id);
-  for (int attempt = 0;; ++attempt) {
-    v1::Runs::Stub stub(*channel);
-    grpc::ClientContext client;
-    session->Prepare(&client);
-    auto reader = stub.WatchRun(&client, request);
-    v1::RunEvent event;
-    while (reader->Read(&event)) {
-      attempt = 0;
-      last = event.run();
-      for (const std::string& line : transcript.Update(event)) {
-        *session->env.err << line << std::endl;
-      }
-    }
-    const grpc::Status ended = reader->Finish();
-    const bool run_ended =
-        last.state() != v1::RUN_STATE_RUNNING && last.state() != v1::RUN_STATE_UNSPECIFIED;
-    if (run_ended) break;
-    const bool broken = ended.ok() || ended.error_code() == grpc::StatusCode::UNAVAILABLE;
-    if (!broken || attempt >= kReconnects) {
-      const absl::Status status =
-          ended.ok() ? Error(absl::StatusCode::kUnavailable, "WATCH_ENDED",
-                             "The controller ended the watch before the run's end.")
-                     : session->FromGrpc(ended);
-      return Prepend(status, absl::StrCat("The run ", run_id, " goes on, but watching it ended"));
-    }
-    std::this_thread::sleep_for(kReconnectPause);
-  }
-  *session->env.err << SummaryLine(last) << std::endl;
-  MQ_RETURN_IF_ERROR(Print(session->flags.output, last, RunTable(last), *session->env.out));
-  return ExitCodeOf(last);
+  auto run = Follow(session, run_id);
+  if (!run.ok()) return run.status();
+  MQ_RETURN_IF_ERROR(Print(session->flags.output, *run, RunTable(*run), *session->env.out));
+  return ExitCodeOf(*run);
 }
 
 }  // namespace mailquench::cli

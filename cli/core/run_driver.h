@@ -32,7 +32,9 @@ absl::Status FillTargets(Session* session, const RunFlags& flags, v1::PlanRunReq
 // With --dry-run prints the plan and starts nothing. Returns the exit code.
 absl::StatusOr<int> Drive(Session* session, const RunOrder& order);
 
-// Several orders under one question. The exit code is the worst.
+// Several orders under one question, one after the other. -o json and yaml are one array, also of a
+// single order. An error stops at its order: what came before is printed, the error goes to stderr,
+// and the exit code is the worst.
 absl::StatusOr<int> DriveAll(Session* session, const std::vector<RunOrder>& orders);
 
 // Follows a run to its end on stderr and prints it on stdout; connects again where the stream

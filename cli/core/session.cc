@@ -1,11 +1,15 @@
 #include "cli/core/session.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <ostream>
 #include <random>
 
 #include "absl/strings/str_cat.h"
-#include "cli/core/duration.h"
+#include "absl/time/time.h"
+#include "cli/output/harmless.h"
+#include "common/operation/duration.h"
 #include "common/status/error.h"
 
 namespace mailquench::cli {
@@ -52,11 +56,17 @@ bool Session::Colour() const {
   return env.err_is_terminal && env.getenv("NO_COLOR").empty();
 }
 
+void Session::Tell(const std::string& line) const {
+  *env.err << Harmless(line) << std::endl;
+}
+
 absl::Status Session::StartClock() {
   if (flags.timeout.empty()) return absl::OkStatus();
   auto limit = ParseDuration(flags.timeout);
   if (!limit.ok()) return limit.status();
-  deadline_ = std::chrono::system_clock::now() + *limit;
+  // Beyond a year nobody waits, and the clock would overflow.
+  deadline_ = std::chrono::system_clock::now() +
+              absl::ToChronoMilliseconds(std::min(*limit, absl::Hours(24 * 365)));
   return absl::OkStatus();
 }
 

@@ -55,6 +55,8 @@ class Session {
   // Made at the first use, so that --help and mistakes cost nothing.
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();
   bool Colour() const;
+  // One line on stderr.
+  void Tell(const std::string& line) const;
   // Starts the clock of --timeout. Errors: INVALID_ARGUMENT/BAD_DURATION.
   absl::Status StartClock();
   std::optional<std::chrono::system_clock::time_point> deadline() const { return deadline_; }

@@ -1,7 +1,7 @@
 #include "cli/core/target.h"
 
 #include "absl/strings/str_cat.h"
-#include "cli/core/duration.h"
+#include "common/operation/duration.h"
 #include "common/status/error.h"
 
 namespace mailquench::cli {

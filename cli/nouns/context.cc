@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/core/exit_code.h"
 #include "cli/core/suggest.h"
+#include "cli/output/harmless.h"
 #include "cli/output/printer.h"
 #include "cli/tree.h"
 #include "common/status/error.h"
@@ -41,9 +42,9 @@ absl::StatusOr<int> DoList(Session* session) {
   if (session->flags.output == "table") {
     *session->env.out << Render(table);
   } else if (session->flags.output == "jsonl") {
-    for (const auto& one : all) *session->env.out << one.dump() << '\n';
+    for (const auto& one : all) *session->env.out << EscapeHarmful(one.dump()) << '\n';
   } else {
-    *session->env.out << all.dump(2) << '\n';
+    *session->env.out << EscapeHarmful(all.dump(2)) << '\n';
   }
   return kExitOk;
 }
@@ -53,11 +54,11 @@ absl::StatusOr<int> Save(Session* session,
                          const std::string& what,
                          bool dry_run) {
   if (dry_run) {
-    *session->env.err << "would do: " << what << '\n';
+    session->Tell(absl::StrCat("would do: ", what));
     return kExitOk;
   }
   MQ_RETURN_IF_ERROR(SaveContexts(session->ConfigPath(), file));
-  *session->env.err << what << '\n';
+  session->Tell(what);
   return kExitOk;
 }
 

@@ -102,7 +102,7 @@ absl::StatusOr<bool> GoOn(Session* session, const Args& args, const std::string&
   auto host = Get(session, args.host);
   if (!host.ok()) return host.status();
   if (args.flags.dry_run) {
-    *session->env.err << "would do: " << what << " " << host->name() << '\n';
+    session->Tell(absl::StrCat("would do: ", what, " ", host->name()));
     return false;
   }
   MQ_RETURN_IF_ERROR(Confirm(

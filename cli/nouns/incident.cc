@@ -85,7 +85,7 @@ absl::StatusOr<int> Change(Session* session,
                                                         v1::Incident*),
                            const Request& request) {
   if (args.flags.dry_run) {
-    *session->env.err << "would do: " << what << '\n';
+    session->Tell(absl::StrCat("would do: ", what));
     return kExitOk;
   }
   return PrintIncident(session, session->Call(method, request));

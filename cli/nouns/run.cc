@@ -57,7 +57,7 @@ absl::StatusOr<int> DoContain(Session* session, const ContainArgs& args) {
       if (!incident.ok()) return incident.status();
       plan->set_incident_id(incident->incident_id());
       plan->mutable_operation()->mutable_contain()->set_incident_id(incident->incident_id());
-      *session->env.err << "incident " << incident->incident_id() << " opened" << std::endl;
+      session->Tell(absl::StrCat("incident ", incident->incident_id(), " opened"));
       return absl::OkStatus();
     };
   }
@@ -178,7 +178,7 @@ absl::StatusOr<int> DoShow(Session* session, const std::string& id) {
   auto run = session->Call(&v1::Runs::Stub::GetRun, request);
   if (!run.ok()) return run.status();
   MQ_RETURN_IF_ERROR(Print(session->flags.output, *run, RunTable(*run), *session->env.out));
-  *session->env.err << SummaryLine(*run) << '\n';
+  session->Tell(SummaryLine(*run));
   return kExitOk;
 }
 
@@ -192,7 +192,7 @@ absl::StatusOr<int> DoCancel(Session* session, const std::string& id, const RunF
       absl::StrCat("Cancel run ", id, " on ", hosts, hosts == 1 ? " host" : " hosts",
                    " (what a host has begun, it finishes)");
   if (flags.dry_run) {
-    *session->env.err << "would do: " << what << '\n';
+    session->Tell(absl::StrCat("would do: ", what));
     return kExitOk;
   }
   MQ_RETURN_IF_ERROR(Confirm(*session, {what, hosts, false, flags.yes}));

@@ -10,6 +10,7 @@
 #include "cli/core/target.h"
 #include "cli/output/printer.h"
 #include "cli/tree.h"
+#include "common/operation/duration.h"
 #include "common/status/error.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
 
@@ -38,16 +39,17 @@ absl::StatusOr<int> DoCreate(Session* session, const Args& args) {
     *request.mutable_life() = ToProtoDuration(*life);
   }
   if (args.flags.dry_run) {
-    *session->env.err << "would do: make a token for one host, with " << request.labels_size()
-                      << " labels, good for " << (args.life.empty() ? "15m" : args.life) << '\n';
+    session->Tell(absl::StrCat("would do: make a token for one host, with ", request.labels_size(),
+                               " labels, good for ", args.life.empty() ? "15m" : args.life));
     return kExitOk;
   }
   auto made = session->Call(&v1::Fleet::Stub::CreateToken, request);
   if (!made.ok()) return made.status();
   MQ_RETURN_IF_ERROR(
       Print(session->flags.output, *made, Table{{}, {{made->token()}}}, *session->env.out));
-  *session->env.err << "token " << made->description().token_id() << ", for one host, until "
-                    << HumanTime(made->description().expire_time()) << "; it is shown this once\n";
+  session->Tell(absl::StrCat("token ", made->description().token_id(), ", for one host, until ",
+                             HumanTime(made->description().expire_time()),
+                             "; it is shown this once"));
   return kExitOk;
 }
 
@@ -72,7 +74,7 @@ absl::StatusOr<int> DoList(Session* session) {
 absl::StatusOr<int> DoRevoke(Session* session, const Args& args) {
   const std::string what = absl::StrCat("Revoke token ", args.id, " (0 hosts are touched)");
   if (args.flags.dry_run) {
-    *session->env.err << "would do: " << what << '\n';
+    session->Tell(absl::StrCat("would do: ", what));
     return kExitOk;
   }
   MQ_RETURN_IF_ERROR(Confirm(*session, {what, 0, false, args.flags.yes}));
@@ -80,7 +82,7 @@ absl::StatusOr<int> DoRevoke(Session* session, const Args& args) {
   request.set_token_id(args.id);
   auto done = session->Call(&v1::Fleet::Stub::RevokeToken, request);
   if (!done.ok()) return done.status();
-  *session->env.err << "token " << args.id << " revoked\n";
+  session->Tell(absl::StrCat("token ", args.id, " revoked"));
   return kExitOk;
 }
 

@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
+#include "cli/output/harmless.h"
 #include "common/status/error.h"
 
 namespace mailquench::cli {
@@ -16,16 +17,17 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Control characters from a host (a Subject, a path) must not reach the operator's terminal.
-std::string Clean(const std::string& cell) {
-  std::string out;
-  for (const char c : cell) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-  return out;
-}
-
 std::size_t Width(const std::string& text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+void EmitText(const std::string& text, YAML::Emitter* out) {
+  // "12" and "true" as text must stay text for whoever reads it, and what is escaped must stand in
+  // double quotes.
+  const bool quote = text.empty() || text == "~" || Json::accept(text) || Harmless(text) != text;
+  if (quote) *out << YAML::DoubleQuoted;
+  *out << text;
 }
 
 void Emit(const Json& json, YAML::Emitter* out) {
@@ -33,7 +35,9 @@ void Emit(const Json& json, YAML::Emitter* out) {
     if (json.empty()) *out << YAML::Flow;
     *out << YAML::BeginMap;
     for (const auto& [key, value] : json.items()) {
-      *out << YAML::Key << key << YAML::Value;
+      *out << YAML::Key;
+      EmitText(key, out);
+      *out << YAML::Value;
       Emit(value, out);
     }
     *out << YAML::EndMap;
@@ -43,15 +47,16 @@ void Emit(const Json& json, YAML::Emitter* out) {
     for (const auto& value : json) Emit(value, out);
     *out << YAML::EndSeq;
   } else if (json.is_string()) {
-    const auto text = json.get<std::string>();
-    // "12" and "true" as text must stay text for whoever reads it.
-    Json as_value = Json::parse(text, nullptr, false);
-    const bool quote = text.empty() || text == "~" || !as_value.is_discarded();
-    if (quote) *out << YAML::DoubleQuoted;
-    *out << text;
+    EmitText(json.get<std::string>(), out);
   } else {
     *out << json.dump();
   }
+}
+
+std::string Yaml(const Json& json) {
+  YAML::Emitter out;
+  Emit(json, &out);
+  return EscapeHarmful(out.c_str());
 }
 
 const google::protobuf::FieldDescriptor* ListField(const google::protobuf::Message& message) {
@@ -74,7 +79,7 @@ std::string Render(const Table& table) {
   for (auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) {
-      row[i] = Clean(row[i]);
+      row[i] = Harmless(row[i]);
       widths[i] = std::max(widths[i], Width(row[i]));
     }
   }
@@ -100,21 +105,19 @@ absl::StatusOr<std::string> ToJsonLine(const google::protobuf::Message& message)
                  absl::StrCat("The answer cannot be written as JSON (", status.ToString(),
                               "); it was received whole, ask again with -o table."));
   }
-  return out;
+  return EscapeHarmful(out);
 }
 
 absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
   auto line = ToJsonLine(message);
   if (!line.ok()) return line.status();
-  return Json::parse(*line).dump(2);
+  return EscapeHarmful(Json::parse(*line).dump(2));
 }
 
 absl::StatusOr<std::string> ToYaml(const google::protobuf::Message& message) {
   auto line = ToJsonLine(message);
   if (!line.ok()) return line.status();
-  YAML::Emitter out;
-  Emit(Json::parse(*line), &out);
-  return std::string(out.c_str());
+  return Yaml(Json::parse(*line));
 }
 
 absl::Status Print(const std::string& output,
@@ -142,6 +145,24 @@ absl::Status Print(const std::string& output,
   if (!text.ok()) return text.status();
   out << *text << '\n';
   return absl::OkStatus();
+}
+
+absl::Status Results::Add(const google::protobuf::Message& message, const Table& table) {
+  if (!as_list_ || output_ == "table" || output_ == "jsonl") {
+    return Print(output_, message, table, *out_);
+  }
+  auto line = ToJsonLine(message);
+  if (!line.ok()) return line.status();
+  kept_.push_back(*std::move(line));
+  return absl::OkStatus();
+}
+
+void Results::Finish() {
+  if (kept_.empty()) return;
+  Json all = Json::array();
+  for (const std::string& line : kept_) all.push_back(Json::parse(line));
+  *out_ << (output_ == "yaml" ? Yaml(all) : EscapeHarmful(all.dump(2))) << '\n';
+  kept_.clear();
 }
 
 std::string EnumWord(const std::string& name, const std::string& prefix) {

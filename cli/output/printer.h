@@ -8,6 +8,7 @@
 
 #include <iosfwd>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -34,6 +35,24 @@ absl::Status Print(const std::string& output,
                    const google::protobuf::Message& message,
                    const Table& table,
                    std::ostream& out);
+
+// The results of one command. As a list, JSON and YAML are one document, an array even of a single
+// result, which Finish() writes; every other form is written when the result comes.
+class Results {
+ public:
+  Results(std::string output, bool as_list, std::ostream* out)
+      : output_(std::move(output)), as_list_(as_list), out_(out) {}
+
+  absl::Status Add(const google::protobuf::Message& message, const Table& table);
+  // Without a result it writes nothing.
+  void Finish();
+
+ private:
+  const std::string output_;
+  const bool as_list_;
+  std::ostream* const out_;
+  std::vector<std::string> kept_;  // JSON, one a result.
+};
 
 // "RUN_STATE_SUCCEEDED" -> "succeeded": the enum's own prefix goes, the rest is lower case with
 // hyphens.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/core/duration.h"
+#include "cli/output/harmless.h"
 #include "cli/output/printer.h"
 #include "cli/output/transcript.h"
 
@@ -63,7 +64,7 @@ class Writer {
   // Subjects and addresses are chosen by the abuser; none of them may become markup.
   std::string Safe(const std::string& text) const {
     std::string out;
-    for (const char c : Printable(text)) {
+    for (const char c : Harmless(text)) {
       switch (c) {
         case '<':
           out += "&lt;";

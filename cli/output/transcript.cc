@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/core/duration.h"
 #include "cli/core/operation_text.h"
+#include "cli/output/harmless.h"
 
 namespace mailquench::cli {
 namespace {
@@ -23,37 +24,29 @@ std::string StepName(const v1::Run& run, const v1::HostStep& step) {
                                            : step.report().operation();
 }
 
-const char* ColourOf(v1::Outcome outcome) {
+Colour ColourOf(v1::Outcome outcome) {
   switch (outcome) {
     case v1::OUTCOME_SUCCEEDED:
     case v1::OUTCOME_UNCHANGED:
-      return "\x1b[32m";
+      return Colour::kGreen;
     case v1::OUTCOME_FAILED:
     case v1::OUTCOME_REFUSED:
     case v1::OUTCOME_TIMED_OUT:
-      return "\x1b[31m";
+      return Colour::kRed;
     default:
-      return "\x1b[33m";
+      return Colour::kYellow;
   }
 }
 
 }  // namespace
-
-std::string Printable(const std::string& text) {
-  std::string out = text;
-  std::replace_if(
-      out.begin(), out.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return out;
-}
 
 std::string OutcomeWord(v1::Outcome outcome) {
   return outcome == v1::OUTCOME_UNSPECIFIED ? "pending"
                                             : EnumWord(v1::Outcome_Name(outcome), "OUTCOME_");
 }
 
-std::vector<std::string> Transcript::Update(const v1::RunEvent& event) {
-  std::vector<std::string> lines;
+std::vector<Line> Transcript::Update(const v1::RunEvent& event) {
+  std::vector<Line> lines;
   const v1::Run& run = event.run();
   for (const v1::RunHost& host : run.hosts()) {
     for (const v1::HostStep& step : host.steps()) {
@@ -73,15 +66,13 @@ std::vector<std::string> Transcript::Update(const v1::RunEvent& event) {
       } else {
         continue;
       }
-      const std::string head = absl::StrCat(NameOfHost(host), "  ", StepName(run, step), "  ");
-      const std::string tail = detail.empty() ? "" : absl::StrCat("  ", detail);
-      const std::string plain = Printable(absl::StrCat(head, word, tail));
+      const Line line{Harmless(absl::StrCat(NameOfHost(host), "  ", StepName(run, step), "  ")),
+                      word, detail.empty() ? "" : Harmless(absl::StrCat("  ", detail)),
+                      ColourOf(outcome)};
       std::string& said = said_[{host.host_id(), step.step()}];
-      if (said == plain) continue;
-      said = plain;
-      lines.push_back(colour_ ? absl::StrCat(Printable(head), ColourOf(outcome), word, "\x1b[0m",
-                                             Printable(tail))
-                              : plain);
+      if (said == line.Text()) continue;
+      said = line.Text();
+      lines.push_back(line);
     }
     // A host that no command ever reached has no step that could say so.
     if (host.outcome() == v1::OUTCOME_UNREACHABLE || host.outcome() == v1::OUTCOME_CANCELLED) {
@@ -89,17 +80,17 @@ std::vector<std::string> Transcript::Update(const v1::RunEvent& event) {
         return s.report().outcome() != v1::OUTCOME_UNSPECIFIED;
       });
       const std::string plain =
-          Printable(absl::StrCat(NameOfHost(host), "  -  ", OutcomeWord(host.outcome())));
+          Harmless(absl::StrCat(NameOfHost(host), "  -  ", OutcomeWord(host.outcome())));
       std::string& said = said_[{host.host_id(), -1}];
       if (!told && said != plain) {
         said = plain;
-        lines.push_back(plain);
+        lines.push_back({plain, "", ""});
       }
     }
   }
   // The controller's own words are for what no host line says (a wave begins, a gate stops).
   if (lines.empty() && !event.text().empty() && event.text() != last_text_) {
-    lines.push_back(absl::StrCat("-- ", Printable(event.text())));
+    lines.push_back({Harmless(absl::StrCat("-- ", event.text())), "", ""});
   }
   last_text_ = event.text();
   return lines;
@@ -118,7 +109,7 @@ std::string SummaryLine(const v1::Run& run) {
     absl::StrAppend(&out, "; ", HumanSeconds(Seconds(run.start_time(), run.end_time())));
   }
   if (!run.stop_reason().empty()) {
-    absl::StrAppend(&out, "; stopped: ", Printable(run.stop_reason()));
+    absl::StrAppend(&out, "; stopped: ", run.stop_reason());
   }
   return absl::StrCat(out, "; run ", run.run_id());
 }

@@ -8,20 +8,25 @@
 #include <utility>
 #include <vector>
 
+#include "cli/output/guard.h"
 #include "cli/output/printer.h"
 #include "mailquench/v1/runs.pb.h"
 
 namespace mailquench::cli {
 
+// One line, harmless; `word` may have a colour of its own.
+struct Line {
+  std::string before, word, after;
+  Colour colour = Colour::kNone;
+  std::string Text() const { return before + word + after; }
+};
+
 class Transcript {
  public:
-  explicit Transcript(bool colour) : colour_(colour) {}
-
-  // The lines that `event` adds to what was said before. No line breaks inside.
-  std::vector<std::string> Update(const v1::RunEvent& event);
+  // The lines that `event` adds to what was said before.
+  std::vector<Line> Update(const v1::RunEvent& event);
 
  private:
-  const bool colour_;
   std::map<std::pair<std::string, int>, std::string> said_;
   std::string last_text_;
 };
@@ -36,9 +41,6 @@ Table RunTable(const v1::Run& run);
 Table PlanTable(const v1::Plan& plan);
 
 std::string OutcomeWord(v1::Outcome outcome);
-
-// The text that is safe to print on a terminal: control characters become spaces.
-std::string Printable(const std::string& text);
 
 }  // namespace mailquench::cli
 

@@ -67,7 +67,7 @@ const std::map<std::string, Need>& AuthorizationTable() {
       {"/mailquench.v1.Runs/GetRun", Need::kViewer},
       {"/mailquench.v1.Runs/ListPlaybooks", Need::kViewer},
       {"/mailquench.v1.Runs/ListRuns", Need::kViewer},
-      {"/mailquench.v1.Runs/PlanRun", Need::kResponder},  // It makes agents work.
+      {"/mailquench.v1.Runs/PlanRun", Need::kViewer},  // Agents only look; see CheckDryRun().
       {"/mailquench.v1.Runs/StartRun", Need::kResponder},
       {"/mailquench.v1.Runs/WatchRun", Need::kViewer},
   };
@@ -106,6 +106,19 @@ absl::Status CheckOperations(const identity::SpiffeId& caller,
   for (const v1::Operation& operation : operations) {
     if (IsIrreversible(operation)) {
       return Denied(caller, "start a run with an irreversible operation, which needs an admin");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDryRun(const identity::SpiffeId& caller,
+                         const std::vector<v1::Operation>& operations) {
+  if (caller.kind == identity::Kind::kOperator && caller.role >= identity::Role::kResponder) {
+    return absl::OkStatus();
+  }
+  for (const v1::Operation& operation : operations) {
+    if (IsIrreversible(operation)) {
+      return Denied(caller, "plan a run with an irreversible operation, which needs a responder");
     }
   }
   return absl::OkStatus();

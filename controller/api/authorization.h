@@ -33,6 +33,11 @@ absl::Status CheckAccess(const identity::SpiffeId& caller, const std::string& me
 absl::Status CheckOperations(const identity::SpiffeId& caller,
                              const std::vector<v1::Operation>& operations);
 
+// Beyond the entry of PlanRun, which only observes: a viewer may plan what can be undone.
+// Error: PERMISSION_DENIED / NOT_AUTHORIZED. No agent was asked.
+absl::Status CheckDryRun(const identity::SpiffeId& caller,
+                         const std::vector<v1::Operation>& operations);
+
 }  // namespace mailquench::controller
 
 #endif  // MAILQUENCH_CONTROLLER_API_AUTHORIZATION_H_

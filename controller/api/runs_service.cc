@@ -54,7 +54,12 @@ class RunsService final : public v1::Runs::Service {
                        const v1::PlanRunRequest* request,
                        v1::Plan* response) override {
     return Serve(context, "/mailquench.v1.Runs/PlanRun", gate_, response,
-                 [&](const rpc::Peer& peer) { return core_->PlanRun(*request, peer.id.name); });
+                 [&](const rpc::Peer& peer) -> absl::StatusOr<v1::Plan> {
+                   const auto operations = core_->OperationsOf(*request);
+                   if (!operations.ok()) return operations.status();
+                   MQ_RETURN_IF_ERROR(CheckDryRun(peer.id, *operations));
+                   return core_->PlanRun(*request, peer.id.name);
+                 });
   }
   grpc::Status StartRun(grpc::ServerContext* context,
                         const v1::StartRunRequest* request,

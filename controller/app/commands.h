@@ -43,6 +43,7 @@ int ExitCode(const absl::Status& status);
 void AddInit(CLI::App* root, Action* action);
 void AddOperator(CLI::App* root, Action* action);
 void AddCertificate(CLI::App* root, Action* action);
+void AddPlaybook(CLI::App* root, Action* action);
 
 }  // namespace mailquench::controller
 

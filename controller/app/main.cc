@@ -85,12 +85,14 @@ int Main(int argc, char** argv) {
        "--out ./ada",
        "mailquench-controller operator revoke --dir /etc/mailquench --name ada --reason "
        "'laptop stolen'",
-       "mailquench-controller certificate renew --config /etc/mailquench/controller.yaml"});
+       "mailquench-controller certificate renew --config /etc/mailquench/controller.yaml",
+       "mailquench-controller playbook lint /etc/mailquench/playbooks/contain.yaml"});
   Action action;
   AddInit(app.get(), &action);
   AddServe(app.get(), &action);
   AddOperator(app.get(), &action);
   AddCertificate(app.get(), &action);
+  AddPlaybook(app.get(), &action);
   CLI11_PARSE(*app, argc, argv);
   return action();
 }

@@ -7,7 +7,7 @@ mailquench_library(controller_app
        absl::strings gRPC::grpc++_reflection nlohmann_json::nlohmann_json spdlog::spdlog yaml-cpp)
 find_package(CLI11 REQUIRED)
 add_executable(mailquench-controller app/main.cc app/commands.cc app/init_command.cc app/operator_command.cc
-  app/certificate_command.cc)
+  app/certificate_command.cc app/playbook_command.cc)
 target_link_libraries(mailquench-controller PRIVATE mailquench_settings mailquench::controller_app mailquench::identity
   mailquench::rpc mailquench::status absl::strings CLI11::CLI11 spdlog::spdlog)
 install(TARGETS mailquench-controller RUNTIME DESTINATION sbin)

@@ -1,14 +1,19 @@
 #include "controller/runs/operation_fields.h"
 
 #include <algorithm>
-#include <cctype>
+#include <set>
+#include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "common/operation/duration.h"
 #include "common/status/error.h"
-#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace mailquench::controller {
@@ -23,20 +28,33 @@ absl::Status Wrong(const std::string& where, const std::string& what) {
                where + ": " + what + "; nothing was done");
 }
 
-// RELAY_MODE_CLOSED for "closed" of the enumeration RelayMode.
+// The short word of an enumeration's value: "authenticated-only" of
+// RELAY_MODE_AUTHENTICATED_ONLY.
+std::string ShortWord(const google::protobuf::EnumValueDescriptor* value) {
+  constexpr std::size_t kUnspecified = sizeof("UNSPECIFIED") - 1;
+  const std::size_t prefix = value->type()->value(0)->name().size() - kUnspecified;
+  std::string word = value->name().substr(prefix);
+  for (char& c : word) c = c == '_' ? '-' : absl::ascii_tolower(c);
+  return word;
+}
+
+// The value that `text` names, as a short word or in full; upper and lower case alike.
 const google::protobuf::EnumValueDescriptor* EnumValue(const FieldDescriptor* field,
                                                        const std::string& text) {
-  std::string upper = text;
-  for (char& c : upper) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
-  const auto* type = field->enum_type();
-  for (int i = 1; i < type->value_count(); ++i) {
-    const std::string name = type->value(i)->name();
-    const bool ends =
-        name.size() > upper.size() &&
-        name.compare(name.size() - upper.size() - 1, std::string::npos, "_" + upper) == 0;
-    if (name == upper || ends) return type->value(i);
+  const std::string word = absl::StrReplaceAll(absl::AsciiStrToLower(text), {{"_", "-"}});
+  for (int i = 1; i < field->enum_type()->value_count(); ++i) {
+    const auto* value = field->enum_type()->value(i);
+    if (word == ShortWord(value) || absl::EqualsIgnoreCase(text, value->name())) return value;
   }
   return nullptr;
+}
+
+std::string EnumWords(const FieldDescriptor* field) {
+  std::vector<std::string> words;
+  for (int i = 1; i < field->enum_type()->value_count(); ++i) {
+    words.push_back(ShortWord(field->enum_type()->value(i)));
+  }
+  return absl::StrJoin(words, ", ");
 }
 
 // Sets, or for a list adds, one value.
@@ -60,7 +78,8 @@ absl::Status SetScalar(Message* message,
       return absl::OkStatus();
     case FieldDescriptor::CPPTYPE_ENUM: {
       const auto* value = EnumValue(field, text);
-      if (value == nullptr) return Wrong(where, bad);
+      if (value == nullptr)
+        return Wrong(where, bad + ", one of these is wanted: " + EnumWords(field));
       reflection->SetEnum(message, field, value);
       return absl::OkStatus();
     }
@@ -83,17 +102,12 @@ absl::Status SetScalar(Message* message,
       reflection->SetBool(message, field, flag);
       return absl::OkStatus();
     case FieldDescriptor::CPPTYPE_MESSAGE: {
-      absl::Duration duration;
       if (field->message_type()->full_name() != "google.protobuf.Duration") break;
-      if (!absl::ParseDuration(text, &duration) || duration < absl::ZeroDuration() ||
-          duration > absl::Hours(24 * 365)) {
+      const absl::StatusOr<absl::Duration> duration = ParseDuration(text);
+      if (!duration.ok() || *duration > absl::Hours(24 * 365)) {
         return Wrong(where, bad + ", a length of time such as 2s or 15m is wanted");
       }
-      auto* value =
-          static_cast<google::protobuf::Duration*>(reflection->MutableMessage(message, field));
-      value->set_seconds(absl::ToInt64Seconds(duration));
-      value->set_nanos(static_cast<std::int32_t>(
-          absl::ToInt64Nanoseconds(duration - absl::Seconds(value->seconds()))));
+      reflection->MutableMessage(message, field)->CopyFrom(ToProtoDuration(*duration));
       return absl::OkStatus();
     }
     default:
@@ -103,7 +117,7 @@ absl::Status SetScalar(Message* message,
 }
 
 std::string Place(const YAML::Node& node, const std::string& file) {
-  return file + ":" + std::to_string(node.Mark().line + 1);
+  return absl::StrCat(file, ":", node.Mark().line + 1, ":", node.Mark().column + 1);
 }
 
 // The message of the operation's kind.
@@ -161,6 +175,7 @@ absl::Status FillFromYaml(const YAML::Node& map, const std::string& file, Messag
   Message* message = outer;
   if (auto* operation = dynamic_cast<v1::Operation*>(outer)) message = KindOf(operation);
   if (message == nullptr || !map.IsMap()) return Wrong(Place(map, file), "a map is wanted here");
+  std::set<std::string> seen;
   for (const auto& entry : map) {
     const std::string where = Place(entry.first, file);
     const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
@@ -170,13 +185,15 @@ absl::Status FillFromYaml(const YAML::Node& map, const std::string& file, Messag
                    absl::StrCat(where, ": there is no '", key, "' in ",
                                 message->GetDescriptor()->name(), "; nothing was done"));
     }
+    // YAML's readers differ in which of the two counts, and so would a person.
+    if (!seen.insert(key).second) return Wrong(where, "'" + key + "' twice");
     const YAML::Node& value = entry.second;
     if (value.IsSequence() != field->is_repeated()) {
       return Wrong(where,
                    "'" + key + "' is " + (field->is_repeated() ? "a list" : "a single value"));
     }
     if (value.IsScalar()) {
-      MQ_RETURN_IF_ERROR(SetScalar(message, field, value.Scalar(), where));
+      MQ_RETURN_IF_ERROR(SetScalar(message, field, value.Scalar(), Place(value, file)));
       continue;
     }
     const bool messages = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;

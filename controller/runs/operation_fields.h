@@ -19,7 +19,8 @@ std::string OperationName(const v1::Operation& operation);
 bool SetOperation(const std::string& name, v1::Operation* operation);
 
 // Fills `message` from a YAML map. Durations are "2s", enumerations their short names in lower case
-// ("closed"), lists are lists. The error's sentence begins with `file`:line. What it held stays.
+// ("closed"), lists are lists. The error's sentence begins with `file`:line:column. What it held
+// stays.
 absl::Status FillFromYaml(const YAML::Node& map,
                           const std::string& file,
                           google::protobuf::Message* message);

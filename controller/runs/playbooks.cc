@@ -1,13 +1,16 @@
 #include "controller/runs/playbooks.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/operation/duration.h"
 #include "common/status/error.h"
 #include "controller/fleet/selectors.h"
 #include "controller/runs/operation_fields.h"
@@ -19,24 +22,22 @@ namespace {
 // The largest playbook that makes sense is far below this; YAML aliases cannot grow past it.
 constexpr std::size_t kMostBytes = std::size_t{256} * 1024;
 
-absl::Status Fault(const std::string& file, int line, const std::string& what) {
+absl::Status Fault(const std::string& file, YAML::Mark at, const std::string& what) {
+  if (at.is_null()) at = YAML::Mark();  // Of an empty document: its beginning.
   return Error(absl::StatusCode::kInvalidArgument, "BAD_PLAYBOOK",
-               file + ":" + std::to_string(line) + ": " + what + "; the playbook was not taken");
-}
-
-int Line(const YAML::Node& node) {
-  return node.Mark().line + 1;
+               absl::StrCat(file, ":", at.line + 1, ":", at.column + 1, ": ", what,
+                            "; the playbook was not taken"));
 }
 
 absl::Status OnlyKeys(const YAML::Node& map,
                       const std::string& file,
                       const std::set<std::string>& keys) {
-  if (!map.IsMap()) return Fault(file, Line(map), "a map is wanted here");
+  if (!map.IsMap()) return Fault(file, map.Mark(), "a map is wanted here");
   std::set<std::string> seen;
   for (const auto& entry : map) {
     const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
-    if (keys.count(key) == 0) return Fault(file, Line(entry.first), "unknown key '" + key + "'");
-    if (!seen.insert(key).second) return Fault(file, Line(entry.first), "'" + key + "' twice");
+    if (keys.count(key) == 0) return Fault(file, entry.first.Mark(), "unknown key '" + key + "'");
+    if (!seen.insert(key).second) return Fault(file, entry.first.Mark(), "'" + key + "' twice");
   }
   return absl::OkStatus();
 }
@@ -44,10 +45,10 @@ absl::Status OnlyKeys(const YAML::Node& map,
 absl::Status ReadStep(const YAML::Node& node, const std::string& file, v1::PlaybookStep* step) {
   MQ_RETURN_IF_ERROR(
       OnlyKeys(node, file, {"name", "op", "with", "timeout", "continue_on_failure", "vantage"}));
-  if (!node["op"]) return Fault(file, Line(node), "a step needs 'op'");
+  if (!node["op"]) return Fault(file, node.Mark(), "a step needs 'op'");
   const std::string op = node["op"].as<std::string>();
   if (!SetOperation(op, step->mutable_operation())) {
-    return Fault(file, Line(node["op"]), "there is no operation '" + op + "'");
+    return Fault(file, node["op"].Mark(), "there is no operation '" + op + "'");
   }
   step->set_name(node["name"] ? node["name"].as<std::string>() : op);
   if (node["with"]) {
@@ -55,24 +56,23 @@ absl::Status ReadStep(const YAML::Node& node, const std::string& file, v1::Playb
   }
   step->set_timeout_seconds(300);
   if (node["timeout"]) {
-    absl::Duration timeout;
-    if (!absl::ParseDuration(node["timeout"].as<std::string>(), &timeout) ||
-        timeout < absl::Seconds(1) || timeout > absl::Hours(24)) {
-      return Fault(file, Line(node["timeout"]), "'timeout' is between 1s and 24h");
+    const auto timeout = ParseDuration(node["timeout"].as<std::string>());
+    if (!timeout.ok() || *timeout < absl::Seconds(1) || *timeout > absl::Hours(24)) {
+      return Fault(file, node["timeout"].Mark(), "'timeout' is between 1s and 24h");
     }
-    step->set_timeout_seconds(static_cast<int>(absl::ToInt64Seconds(timeout)));
+    step->set_timeout_seconds(static_cast<int>(absl::ToInt64Seconds(*timeout)));
   }
   if (node["continue_on_failure"]) {
     step->set_continue_on_failure(node["continue_on_failure"].as<bool>());
   }
   if (node["vantage"]) {
     if (!step->operation().has_relay_probe()) {
-      return Fault(file, Line(node["vantage"]), "'vantage' goes with relay.probe only");
+      return Fault(file, node["vantage"].Mark(), "'vantage' goes with relay.probe only");
     }
     step->set_vantage(node["vantage"].as<std::string>());
     const absl::StatusOr<Selector> selector = Selector::Parse(step->vantage());
     if (!selector.ok()) {
-      return Fault(file, Line(node["vantage"]), std::string(selector.status().message()));
+      return Fault(file, node["vantage"].Mark(), std::string(selector.status().message()));
     }
   }
   return absl::OkStatus();
@@ -81,30 +81,30 @@ absl::Status ReadStep(const YAML::Node& node, const std::string& file, v1::Playb
 absl::StatusOr<v1::Playbook> Read(const YAML::Node& root, const std::string& file) {
   MQ_RETURN_IF_ERROR(OnlyKeys(root, file, {"name", "summary", "steps", "waves", "max_failures"}));
   v1::Playbook playbook;
-  if (!root["name"]) return Fault(file, Line(root), "a playbook needs 'name'");
+  if (!root["name"]) return Fault(file, root.Mark(), "a playbook needs 'name'");
   playbook.set_name(root["name"].as<std::string>());
   if (root["summary"]) playbook.set_summary(root["summary"].as<std::string>());
   const YAML::Node steps = root["steps"];
   if (!steps || !steps.IsSequence() || steps.size() == 0) {
-    return Fault(file, Line(steps ? steps : root), "a playbook needs a list 'steps'");
+    return Fault(file, (steps ? steps : root).Mark(), "a playbook needs a list 'steps'");
   }
   for (const YAML::Node& step : steps) {
     MQ_RETURN_IF_ERROR(ReadStep(step, file, playbook.add_steps()));
   }
   if (root["waves"]) {
     if (!root["waves"].IsSequence()) {
-      return Fault(file, Line(root["waves"]), "'waves' is a list, like [\"1\", \"100%\"]");
+      return Fault(file, root["waves"].Mark(), "'waves' is a list, like [\"1\", \"100%\"]");
     }
     for (const YAML::Node& wave : root["waves"]) {
       const std::string wrong = WrongWave(wave.as<std::string>());
-      if (!wrong.empty()) return Fault(file, Line(wave), wrong);
+      if (!wrong.empty()) return Fault(file, wave.Mark(), wrong);
       playbook.add_waves(wave.as<std::string>());
     }
   }
   if (root["max_failures"]) {
     playbook.set_max_failures(root["max_failures"].as<int>());
     if (playbook.max_failures() < 0) {
-      return Fault(file, Line(root["max_failures"]), "'max_failures' is not negative");
+      return Fault(file, root["max_failures"].Mark(), "'max_failures' is not negative");
     }
   }
   return playbook;
@@ -123,14 +123,27 @@ std::string WrongWave(const std::string& wave) {
 }
 
 absl::StatusOr<v1::Playbook> ParsePlaybook(const std::string& text, const std::string& file) {
-  if (text.size() > kMostBytes) return Fault(file, 1, "larger than 256 KiB");
+  if (text.size() > kMostBytes) return Fault(file, YAML::Mark(), "larger than 256 KiB");
   try {  // yaml-cpp throws.
     MQ_ASSIGN_OR_RETURN(v1::Playbook playbook, Read(YAML::Load(text), file));
     playbook.set_source(text);
     return playbook;
   } catch (const YAML::Exception& e) {
-    return Fault(file, e.mark.line + 1, e.msg);
+    return Fault(file, e.mark, e.msg);
   }
+}
+
+absl::StatusOr<v1::Playbook> ReadPlaybook(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return SystemError(EISDIR, "read the playbook " + path);
+  }
+  errno = 0;
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) return SystemError(errno == 0 ? EIO : errno, "read the playbook " + path);
+  return ParsePlaybook(text.str(), path);
 }
 
 absl::StatusOr<std::map<std::string, v1::Playbook>> LoadPlaybooks(const std::string& directory) {
@@ -149,11 +162,7 @@ absl::StatusOr<std::map<std::string, v1::Playbook>> LoadPlaybooks(const std::str
   if (error) return SystemError(error.value(), "read the playbook folder " + directory);
   std::sort(paths.begin(), paths.end());
   for (const std::string& path : paths) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (!file) return SystemError(EIO, "read the playbook " + path);
-    MQ_ASSIGN_OR_RETURN(v1::Playbook playbook, ParsePlaybook(text.str(), path));
+    MQ_ASSIGN_OR_RETURN(v1::Playbook playbook, ReadPlaybook(path));
     playbooks[playbook.name()] = std::move(playbook);
   }
   return playbooks;

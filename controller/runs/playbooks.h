@@ -11,8 +11,11 @@
 
 namespace mailquench::controller {
 
-// One playbook from its text. kInvalidArgument; the sentence begins with `file`:line.
+// One playbook from its text. kInvalidArgument; the sentence begins with `file`:line:column.
 absl::StatusOr<v1::Playbook> ParsePlaybook(const std::string& text, const std::string& file);
+
+// The same from the file of that name; also the errors of reading it.
+absl::StatusOr<v1::Playbook> ReadPlaybook(const std::string& path);
 
 // "" or what is wrong with one wave ("1", "20%").
 std::string WrongWave(const std::string& wave);

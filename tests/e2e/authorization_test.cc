@@ -99,5 +99,22 @@ TEST(Authorization, ARunThatDiscardsNeedsAnAdmin) {
   EXPECT_TRUE(CheckOperations(admin, {survey, discard}).ok());
 }
 
+TEST(Authorization, AViewerPlansWhatCanBeUndoneAndStartsNothing) {
+  const SpiffeId viewer{"example.org", Kind::kOperator, "v", Role::kViewer};
+  const SpiffeId responder{"example.org", Kind::kOperator, "r", Role::kResponder};
+  EXPECT_TRUE(CheckAccess(viewer, "/mailquench.v1.Runs/PlanRun").ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(CheckAccess(viewer, "/mailquench.v1.Runs/StartRun")));
+  v1::Operation contain;
+  contain.mutable_contain();
+  v1::Operation discard;
+  discard.mutable_quarantine_discard();
+  EXPECT_TRUE(CheckDryRun(viewer, {contain}).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(CheckDryRun(viewer, {contain, discard})));
+  EXPECT_TRUE(absl::IsPermissionDenied(CheckDryRun(viewer, {v1::Operation()})));
+  EXPECT_TRUE(CheckDryRun(responder, {contain, discard}).ok());
+  const SpiffeId agent{"example.org", Kind::kAgent, "u", Role::kAdmin};
+  EXPECT_TRUE(absl::IsPermissionDenied(CheckDryRun(agent, {discard})));
+}
+
 }  // namespace
 }  // namespace mailquench::controller

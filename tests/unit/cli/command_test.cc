@@ -1,5 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "common/status/error.h"
 #include "tests/unit/cli/fake_controller.h"
@@ -159,6 +163,115 @@ TEST_F(CommandTest, TheControllersReasonReachesScripts) {
   const Ran ran = RunCli(&controller_, {"-o", "json", "run", "op", "queue.survey", "-l", "a"});
   EXPECT_EQ(ran.code, 4);
   EXPECT_THAT(ran.err, HasSubstr("\"reason\":\"ROLE_TOO_LOW\""));
+  EXPECT_THAT(ran.out, IsEmpty());
+}
+
+TEST_F(CommandTest, NothingThatOthersWroteSteersTheTerminal) {
+  const std::string hostile =
+      "x\xc2\x9b"
+      "2J\x1b[2J\x7f\xe2\x80\xae"
+      "fdp\nerror: all is well";
+  const auto harmless = [](const Ran& ran) {
+    EXPECT_THAT(ran.err + ran.out, Not(HasSubstr("\nerror: all is well")));
+    for (const char* bad : {"\x1b[2J", "\xc2\x9b", "\x7f", "\xe2\x80\xae", "\xff"}) {
+      EXPECT_THAT(ran.err, Not(HasSubstr(bad)));
+      EXPECT_THAT(ran.out, Not(HasSubstr(bad)));
+    }
+  };
+  for (auto& event : controller_.events) {
+    event.mutable_run()->mutable_hosts(0)->set_name(hostile);
+    event.mutable_run()->mutable_hosts(0)->mutable_steps(0)->set_progress(hostile);
+    event.mutable_run()->set_stop_reason(hostile);
+  }
+  controller_.plan.mutable_hosts(0)->set_name(hostile);
+  controller_.hosts.mutable_hosts(0)->set_name(hostile);
+  controller_.incident.set_title(hostile);
+  controller_.incident.add_timeline()->set_text(hostile);
+  const std::vector<std::string> contain = {"run", "contain", "-l", "role=edge", "--reason", "x"};
+  Ran ran = RunCli(&controller_, contain, "y\n", true);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("? [y/N] "));
+  EXPECT_THAT(ran.err, HasSubstr("\x1b[32msucceeded\x1b[0m"));  // Our own colour is left.
+  harmless(ran);
+  for (const char* output : {"table", "json", "yaml", "jsonl"}) {
+    harmless(RunCli(&controller_, {"-o", output, "host", "list"}));
+    harmless(RunCli(&controller_, {"-o", output, "incident", "show", "i1"}));
+    harmless(RunCli(&controller_, {"-o", output, "host", "evict", hostile, "--dry-run"}));
+    // An error of a proxy, say, whose words nobody checked.
+    controller_.plan_status = grpc::Status(grpc::StatusCode::INTERNAL, hostile + "\xff");
+    ran = RunCli(&controller_, {"-o", output, "run", "op", "queue.survey", "-l", "a"});
+    EXPECT_THAT(ran.err, HasSubstr("fdp"));
+    harmless(ran);
+    controller_.plan_status = grpc::Status::OK;
+  }
+  EXPECT_THAT(RunCli(&controller_, {"__complete", "host", "show", ""}).out, Not(HasSubstr("fdp")));
+}
+
+class SeveralOrdersTest : public CommandTest {
+ protected:
+  SeveralOrdersTest() {
+    for (const char* id : {"q1", "q2", "q3"}) {
+      auto* held = controller_.quarantines.add_quarantines();
+      held->set_host_id("id-mx1");
+      held->mutable_quarantine()->set_quarantine_id(id);
+    }
+  }
+  Ran Release(const std::string& output, std::vector<std::string> more = {"--yes"}) {
+    std::vector<std::string> args = {"-o", output, "quarantine", "release", "q1", "q2", "q3"};
+    args.insert(args.end(), more.begin(), more.end());
+    return RunCli(&controller_, args);
+  }
+};
+
+TEST_F(SeveralOrdersTest, AreOneDocument) {
+  Ran ran = Release("json");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  auto json = nlohmann::json::parse(ran.out);
+  ASSERT_EQ(json.size(), 3u);
+  EXPECT_EQ(json[2]["runId"], "r1");
+  EXPECT_EQ(YAML::Load(Release("yaml").out).size(), 3u);
+  EXPECT_EQ(nlohmann::json::parse(Release("json", {"--dry-run"}).out).size(), 3u);
+  EXPECT_EQ(nlohmann::json::parse(Release("json", {"--yes", "--detach"}).out).size(), 3u);
+  ran = Release("jsonl");
+  std::istringstream lines(ran.out);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_EQ(nlohmann::json::parse(line)["runId"], "r1");
+  }
+  EXPECT_EQ(count, 3);
+  // One quarantine has the same form as three; a command that is always one run has its own.
+  ran = RunCli(&controller_, {"-o", "json", "quarantine", "release", "q1", "--yes"});
+  EXPECT_EQ(nlohmann::json::parse(ran.out).size(), 1u);
+  EXPECT_TRUE(nlohmann::json::parse(ran.out).is_array());
+  ran = RunCli(&controller_, {"-o", "json", "run", "op", "queue.survey", "-l", "a"});
+  EXPECT_TRUE(nlohmann::json::parse(ran.out).is_object());
+}
+
+TEST_F(SeveralOrdersTest, ALaterErrorHidesNoResult) {
+  controller_.events[1].mutable_run()->set_state(v1::RUN_STATE_FAILED);
+  controller_.events[1].mutable_run()->mutable_hosts(0)->set_outcome(v1::OUTCOME_FAILED);
+  controller_.start_fails_at = 2;
+  for (const char* output : {"json", "yaml", "jsonl", "table"}) {
+    controller_.starts.clear();
+    const Ran ran = Release(output);
+    EXPECT_EQ(ran.code, 2) << output;  // The failed host is worse than the error (1).
+    EXPECT_THAT(controller_.starts, SizeIs(2));
+    EXPECT_THAT(ran.err, HasSubstr("Order 2 of 3 (those after it were not begun): No."));
+    EXPECT_THAT(ran.out, Not(HasSubstr("No.")));
+    if (std::string(output) == "json") {
+      EXPECT_EQ(nlohmann::json::parse(ran.out).size(), 1u);
+    }
+    if (std::string(output) == "yaml") {
+      EXPECT_EQ(YAML::Load(ran.out).size(), 1u);
+    }
+    if (std::string(output) == "table") {
+      EXPECT_THAT(ran.out, HasSubstr("mx1   failed"));
+    }
+  }
+  controller_.start_fails_at = 1;
+  controller_.starts.clear();
+  const Ran ran = Release("json");
+  EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, IsEmpty());
 }
 

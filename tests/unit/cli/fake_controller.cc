@@ -66,6 +66,7 @@ grpc::Status FakeController::StartRun(grpc::ServerContext*,
                                       const v1::StartRunRequest* request,
                                       v1::Run* response) {
   starts.push_back(*request);
+  if (starts.size() == start_fails_at) return grpc::Status(grpc::StatusCode::INTERNAL, "No.");
   *response = started;
   return grpc::Status::OK;
 }
@@ -113,6 +114,7 @@ Ran RunCli(const FakeController* controller,
   environment.out = &out;
   environment.err = &err;
   environment.in_is_terminal = terminal;
+  environment.err_is_terminal = terminal;
   environment.channel = [&](const Context&) -> absl::StatusOr<std::shared_ptr<grpc::Channel>> {
     if (controller == nullptr) return absl::InternalError("a channel was made without need");
     return controller->Channel();

@@ -36,6 +36,7 @@ class FakeController : public v1::Fleet::Service,
   v1::Incident incident;
   v1::ListQuarantinesResponse quarantines;
   grpc::Status plan_status;
+  std::size_t start_fails_at = 0;  // The StartRun of this number is refused; 0: none.
 
   // What was asked.
   std::vector<v1::PlanRunRequest> planned;

@@ -1,8 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
+#include "cli/output/guard.h"
+#include "cli/output/harmless.h"
 #include "cli/output/printer.h"
 #include "cli/output/report.h"
 #include "cli/output/transcript.h"
@@ -15,6 +21,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 v1::ListTokensResponse Tokens() {
   v1::ListTokensResponse tokens;
@@ -84,6 +91,108 @@ TEST(PrinterTest, YamlKeepsTextThatLooksLikeANumberAsText) {
 )");
 }
 
+std::string Listed(const std::string& output, int count) {
+  std::ostringstream out;
+  Results results(output, true, &out);
+  for (int i = 0; i < count; ++i) {
+    v1::Token token;
+    token.set_token_id("t\xe2\x80\xae");
+    EXPECT_TRUE(results.Add(token, Table{{}, {{"t"}}}).ok());
+  }
+  results.Finish();
+  return out.str();
+}
+
+TEST(ResultsTest, JsonAndYamlAreOneArrayAndTheOthersALineEach) {
+  for (int count : {1, 3}) {
+    const auto json = nlohmann::json::parse(Listed("json", count));
+    ASSERT_EQ(json.size(), static_cast<std::size_t>(count));
+    EXPECT_EQ(json[0]["tokenId"], "t\xe2\x80\xae");
+    const YAML::Node yaml = YAML::Load(Listed("yaml", count));
+    ASSERT_TRUE(yaml.IsSequence());
+    EXPECT_EQ(yaml.size(), static_cast<std::size_t>(count));
+    EXPECT_EQ(HarmlessLines(Listed("yaml", count)), Listed("yaml", count));
+  }
+  EXPECT_EQ(Listed("table", 2), "t\nt\n");
+  const std::string lines = Listed("jsonl", 2);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
+  EXPECT_EQ(Listed("json", 0), "");
+}
+
+// What a host or a mail may hold: a clear screen in C1 and in ESC, a title, DEL, an override and an
+// isolate that turn text around, a line that looks like ours, bytes that are no UTF-8.
+constexpr char kHostile[] =
+    "a\xc2\x9b"
+    "2J\x1b[2J\x1b]0;x\x07\x7f\xe2\x80\xae"
+    "fdp\xe2\x81\xa6\nerror: é\xff\xc0\xafz";
+constexpr char kTamed[] = "a 2J [2J ]0;x   fdp  error: é\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz";
+
+TEST(HarmlessTest, WhatSteersATerminalBecomesASpace) {
+  EXPECT_EQ(Harmless(kHostile), kTamed);
+  EXPECT_THAT(HarmlessLines(kHostile), HasSubstr("\nerror: é"));
+  EXPECT_EQ(Harmless("日本 ✓ 😀"), "日本 ✓ 😀");
+}
+
+TEST(HarmlessTest, EveryHarmfulCharacterAndNoNeighbour) {
+  const auto utf8 = [](unsigned point) {
+    std::string out;
+    if (point < 0x80) return std::string(1, static_cast<char>(point));
+    if (point < 0x800)
+      return std::string{static_cast<char>(0xc0 | point >> 6),
+                         static_cast<char>(0x80 | (point & 0x3f))};
+    return std::string{static_cast<char>(0xe0 | point >> 12),
+                       static_cast<char>(0x80 | (point >> 6 & 0x3f)),
+                       static_cast<char>(0x80 | (point & 0x3f))};
+  };
+  for (unsigned point = 0; point < 0x2100; ++point) {
+    const bool harmful = point < 0x20 || (point >= 0x7f && point < 0xa0) ||
+                         (point >= 0x202a && point <= 0x202e) ||
+                         (point >= 0x2066 && point <= 0x2069);
+    EXPECT_EQ(Harmless(utf8(point)), harmful ? " " : utf8(point)) << point;
+  }
+}
+
+TEST(HarmlessTest, OverlongFormsSurrogatesAndCutCharactersAreNoUtf8) {
+  for (const char* bad : {"\xe0\x80\x9b", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc1\x9b", "\xf8"}) {
+    EXPECT_THAT(Harmless(bad), StartsWith("\xef\xbf\xbd")) << bad;
+    EXPECT_THAT(Harmless(bad), Not(HasSubstr(bad)));
+  }
+  EXPECT_EQ(Harmless("\xf0\x9f\x98"), "\xef\xbf\xbd");
+}
+
+TEST(HarmlessTest, JsonAndYamlKeepWhatWasThere) {
+  v1::Token token;
+  std::string text = kHostile;
+  text.resize(text.find('\xff'));  // A message of the wire holds valid UTF-8.
+  token.set_token_id(text);
+  (*token.mutable_labels())["\xe2\x80\xae"] = "x";
+  for (const auto& printed : {ToJson(token), ToJsonLine(token), ToYaml(token)}) {
+    ASSERT_TRUE(printed.ok());
+    EXPECT_EQ(HarmlessLines(*printed), *printed);
+    EXPECT_THAT(*printed, HasSubstr("\\u202e"));
+  }
+  EXPECT_EQ(nlohmann::json::parse(*ToJson(token))["tokenId"], text);
+  EXPECT_EQ(nlohmann::json::parse(*ToJsonLine(token))["tokenId"], text);
+  const YAML::Node yaml = YAML::Load(*ToYaml(token));
+  EXPECT_EQ(yaml["tokenId"].as<std::string>(), text);
+  EXPECT_EQ(yaml["labels"]["\xe2\x80\xae"].as<std::string>(), "x");
+}
+
+TEST(GuardTest, NothingPassesItInWhateverPiecesItComes) {
+  for (std::size_t size : {1, 2, 3, 1000}) {
+    std::ostringstream out;
+    {
+      Guard guard(out.rdbuf());
+      std::ostream stream(&guard);
+      const std::string text = absl::StrCat(kHostile, "\n\xe2\x80");
+      for (std::size_t at = 0; at < text.size(); at += size)
+        stream << text.substr(at, size) << std::flush;
+      stream << Colour::kRed << "!";
+    }
+    EXPECT_EQ(out.str(), absl::StrCat(HarmlessLines(kHostile), "\n\xef\xbf\xbd\x1b[31m!")) << size;
+  }
+}
+
 v1::RunEvent Event() {
   v1::RunEvent event;
   v1::Run* run = event.mutable_run();
@@ -98,10 +207,16 @@ v1::RunEvent Event() {
   return event;
 }
 
+std::vector<std::string> Texts(const std::vector<Line>& lines) {
+  std::vector<std::string> out;
+  for (const Line& line : lines) out.push_back(line.Text());
+  return out;
+}
+
 TEST(TranscriptTest, OneLineAHostAndStepOnlyWhenSomethingChanges) {
-  Transcript transcript(false);
+  Transcript transcript;
   v1::RunEvent event = Event();
-  EXPECT_THAT(transcript.Update(event),
+  EXPECT_THAT(Texts(transcript.Update(event)),
               ElementsAre("mx1  queue.survey  running", "mx2  queue.survey  running"));
   EXPECT_THAT(transcript.Update(event), IsEmpty());
   auto* report = event.mutable_run()->mutable_hosts(1)->mutable_steps(0)->mutable_report();
@@ -109,16 +224,23 @@ TEST(TranscriptTest, OneLineAHostAndStepOnlyWhenSomethingChanges) {
   report->mutable_error()->set_message("The queue cannot\nbe read.");
   report->mutable_start_time()->set_seconds(10);
   report->mutable_end_time()->set_seconds(12);
-  EXPECT_THAT(transcript.Update(event),
+  EXPECT_THAT(Texts(transcript.Update(event)),
               ElementsAre("mx2  queue.survey  failed  The queue cannot be read.; 2.0 s"));
 }
 
-TEST(TranscriptTest, ColourOnlyWhenAskedFor) {
+TEST(TranscriptTest, TheOutcomeHasAColourAndNoLineHoldsAControlCharacter) {
   v1::RunEvent event = Event();
-  event.mutable_run()->mutable_hosts(0)->mutable_steps(0)->mutable_report()->set_outcome(
-      v1::OUTCOME_SUCCEEDED);
-  EXPECT_THAT(Transcript(true).Update(event)[0], HasSubstr("\x1b[32msucceeded\x1b[0m"));
-  EXPECT_THAT(Transcript(false).Update(event)[0], Not(HasSubstr("\x1b")));
+  auto* host = event.mutable_run()->mutable_hosts(0);
+  host->set_name("mx1\x1b[31m");
+  host->mutable_steps(0)->mutable_report()->set_outcome(v1::OUTCOME_SUCCEEDED);
+  host->mutable_steps(0)->mutable_report()->mutable_error()->set_message(kHostile);
+  const Line line = Transcript().Update(event)[0];
+  EXPECT_EQ(line.colour, Colour::kGreen);
+  EXPECT_EQ(line.word, "succeeded");
+  EXPECT_EQ(line.Text(), Harmless(line.Text()));
+  event.Clear();
+  event.set_text(kHostile);
+  EXPECT_EQ(Transcript().Update(event)[0].Text(), absl::StrCat("-- ", kTamed));
 }
 
 TEST(TranscriptTest, AHostThatWasNeverReachedIsSaid) {
@@ -126,7 +248,7 @@ TEST(TranscriptTest, AHostThatWasNeverReachedIsSaid) {
   v1::RunHost* host = event.mutable_run()->add_hosts();
   host->set_name("mx9");
   host->set_outcome(v1::OUTCOME_UNREACHABLE);
-  EXPECT_THAT(Transcript(false).Update(event), ElementsAre("mx9  -  unreachable"));
+  EXPECT_THAT(Texts(Transcript().Update(event)), ElementsAre("mx9  -  unreachable"));
 }
 
 TEST(TranscriptTest, SummaryCountsByOutcomeWithSeconds) {

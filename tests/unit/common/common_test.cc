@@ -15,6 +15,7 @@
 #include "agent/os/files.h"
 #include "agent/os/lock.h"
 #include "agent/os/process.h"
+#include "common/operation/duration.h"
 #include "common/operation/names.h"
 #include "common/parallel/parallel.h"
 #include "common/sqlite/database.h"
@@ -26,6 +27,27 @@ namespace {
 std::string PrivateFolder() {
   std::string name = "/tmp/mq-common-XXXXXX";
   return mkdtemp(name.data());
+}
+
+TEST(Duration, TakesWhatTheCommandLineAndPlaybooksTook) {
+  // Of absl::ParseDuration(), which read playbooks.
+  for (const char* text : {"0", "1.5h", ".5s", "5.s", "+2m", "1h30m", "1m1h", "-0s", "100us",
+                           "10ns", "1.5m0.5s", "8760h"}) {
+    absl::Duration expected;
+    ASSERT_TRUE(absl::ParseDuration(text, &expected)) << text;
+    const auto read = ParseDuration(text);
+    ASSERT_TRUE(read.ok()) << text;
+    EXPECT_EQ(*read, expected) << text;
+  }
+  // Of the command line.
+  EXPECT_EQ(*ParseDuration("2d"), absl::Hours(48));
+  EXPECT_EQ(*ParseDuration("1d12h5min"), absl::Hours(36) + absl::Minutes(5));
+  EXPECT_EQ(*ParseDuration("1.5d"), absl::Hours(36));
+  EXPECT_EQ(ToProtoDuration(*ParseDuration("1500ms")).nanos(), 500'000'000);
+  for (const char* text : {"", "2", "soon", "s", "1x", "-1s", "inf", "1h 5m", "1..5s", "--1s", "-",
+                           "1h-5m", "0d5", "999999999999999d", "5D", "5 m"}) {
+    EXPECT_EQ(ReasonOf(ParseDuration(text).status()), "BAD_DURATION") << text;
+  }
 }
 
 TEST(Status, KeepsReasonAndSentenceOverTheWire) {

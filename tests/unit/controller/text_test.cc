@@ -2,15 +2,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
 #include "common/status/error.h"
 #include "controller/fleet/selectors.h"
+#include "controller/runs/lint.h"
 #include "controller/runs/operation_fields.h"
 #include "controller/runs/playbooks.h"
 
 namespace mailquench::controller {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TEST(Selectors, EveryFormMatchesAsDocumented) {
   const std::map<std::string, std::string> host = {{"role", "edge"}, {"site", "fra"}};
@@ -49,24 +56,74 @@ TEST(Playbooks, TheBuiltInOnesLoad) {
             v1::RELAY_MODE_CLOSED);
 }
 
-TEST(Playbooks, BadYamlIsRefusedWithFileAndLine) {
+TEST(Playbooks, BadYamlIsRefusedWithFileLineAndColumn) {
   const std::string head = "name: x\nsteps:\n";
   for (const auto& [text, expected] : std::map<std::string, std::string>{
-           {"name: x\nsteps: [\n", "f.yaml:"},
-           {head + "  - op: queue.survey\nwaves: 1\n", "f.yaml:4: 'waves' is a list"},
-           {"name: x\nbogus: 1\n", "f.yaml:2: unknown key 'bogus'"},
-           {head + "  - op: queue.burn\n", "f.yaml:3: there is no operation 'queue.burn'"},
+           {"name: x\nsteps: [\n", "f.yaml:3:1: "},
+           {"", "f.yaml:1:1: a map is wanted here"},
+           {head + "  - op: queue.survey\nwaves: 1\n", "f.yaml:4:8: 'waves' is a list"},
+           {"name: x\nbogus: 1\n", "f.yaml:2:1: unknown key 'bogus'"},
+           {head + "  - op: queue.burn\n", "f.yaml:3:9: there is no operation 'queue.burn'"},
            {head + "  - op: queue.watch\n    with: {sample: 5}\n",
-            "f.yaml:4: there is no 'sample'"},
-           {head + "  - op: queue.watch\n    with: {interval: soon}\n", "f.yaml:4: 'soon'"},
-           {head + "  - op: relay.lock\n    with: {mode: ajar}\n", "f.yaml:4: 'ajar'"},
-           {head + "  - op: queue.survey\n    vantage: role=v\n", "f.yaml:4: 'vantage'"},
-           {head + "  - op: queue.survey\nwaves: [\"0\"]\n", "f.yaml:4: '0' is no wave"},
-           {"name: x\n", "f.yaml:1: a playbook needs a list 'steps'"}}) {
+            "f.yaml:4:12: there is no 'sample'"},
+           {head + "  - op: queue.watch\n    with: {interval: soon}\n", "f.yaml:4:22: 'soon'"},
+           {head + "  - op: relay.lock\n    with: {mode: ajar}\n", "f.yaml:4:18: 'ajar'"},
+           {head + "  - op: relay.lock\n    with: {mode: only}\n",
+            "f.yaml:4:18: 'only' is no value for mode, one of these is wanted: closed, "
+            "authenticated-only, listed"},
+           {head + "  - op: relay.lock\n    with: {mode: unspecified}\n", "f.yaml:4:18:"},
+           {head + "  - op: relay.lock\n    with:\n      mode: closed\n      mode: listed\n",
+            "f.yaml:6:7: 'mode' twice"},
+           {head + "  - op: queue.quarantine\n    with: {filter: {subjects: [a], subjects: [b]}}\n",
+            "f.yaml:4:36: 'subjects' twice"},
+           {head + "  - op: queue.survey\n    timeout: 25h\n", "f.yaml:4:14: 'timeout'"},
+           {head + "  - op: queue.survey\n    continue_on_failure: perhaps\n", "f.yaml:4:26: bad"},
+           {head + "  - op: queue.survey\n    vantage: role=v\n", "f.yaml:4:14: 'vantage'"},
+           {head + "  - op: queue.survey\nwaves: [\"0\"]\n", "f.yaml:4:9: '0' is no wave"},
+           {"name: x\n", "f.yaml:1:1: a playbook needs a list 'steps'"}}) {
     const auto playbook = ParsePlaybook(text, "f.yaml");
     EXPECT_EQ(playbook.status().code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_THAT(std::string(playbook.status().message()), HasSubstr(expected)) << text;
   }
+}
+
+TEST(Playbooks, ChoicesAndLengthsOfTimeThatWereTakenStillAre) {
+  for (const char* mode : {"authenticated-only", "authenticated_only", "Authenticated-Only",
+                           "RELAY_MODE_AUTHENTICATED_ONLY"}) {
+    const auto playbook = ParsePlaybook(
+        absl::StrCat("name: x\nsteps:\n  - {op: relay.lock, with: {mode: ", mode, "}}\n"), "f");
+    ASSERT_TRUE(playbook.ok()) << playbook.status();
+    EXPECT_EQ(playbook->steps(0).operation().relay_lock().mode(),
+              v1::RELAY_MODE_AUTHENTICATED_ONLY);
+  }
+  const auto playbook = ParsePlaybook(
+      "name: x\nsteps:\n  - {op: queue.watch, timeout: 0.5d, with: {interval: 1.5s}}\n", "f");
+  ASSERT_TRUE(playbook.ok()) << playbook.status();
+  EXPECT_EQ(playbook->steps(0).timeout_seconds(), 12 * 3600);
+  EXPECT_EQ(playbook->steps(0).operation().queue_watch().interval().nanos(), 500'000'000);
+}
+
+TEST(Lint, SaysOfEachFileWhatAControllerWould) {
+  const std::string folder = ::testing::TempDir() + "/mailquench-lint";
+  std::filesystem::create_directories(folder);
+  const auto write = [&](const std::string& name, const std::string& text) {
+    std::ofstream(folder + "/" + name) << text;
+    return folder + "/" + name;
+  };
+  const std::string good = write("a.yaml", "name: mine\nsteps: [{op: queue.survey}]\n");
+  const std::string again = write("b.yaml", "name: mine\nsteps: [{op: queue.survey}]\n");
+  const std::string own =
+      write("c.yaml", "name: contain\nsteps: [{op: contain}, {op: queue.watch}]\n");
+  const std::string bad =
+      write("d.yaml", "name: x\nsteps: [{op: relay.lock, with: {mode: only}}]\n");
+  const Lint lint = LintPlaybooks({good, bad, again, own, folder + "/none.yaml", folder});
+  EXPECT_THAT(lint.good,
+              ElementsAre(good + ": good; playbook mine, 1 step",
+                          again + ": good; playbook mine, 1 step; it replaces " + good,
+                          own + ": good; playbook contain, 2 steps; it replaces the built-in one"));
+  EXPECT_THAT(lint.faults, ElementsAre(StartsWith(bad + ":2:"), HasSubstr("none.yaml: No such"),
+                                       HasSubstr("Is a directory")));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Parameters, TheyReachTheStepsThatHaveSuchAField) {
