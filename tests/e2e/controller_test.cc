@@ -271,6 +271,42 @@ TEST_F(ControllerTest, ASurveyOverTwoEnrolledHostsEndsAndItsReportsAreAcknowledg
   EXPECT_EQ(a->begun() + b->begun(), 2);
 }
 
+TEST_F(ControllerTest, AViewerPlansWhatCanBeUndoneAndStartsNothing) {
+  const auto host = Host("a");
+  const std::string out = root_ + "/vic";
+  ASSERT_EQ(WaitFor(Spawn({MAILQUENCH_CONTROLLER, "operator", "issue", "--dir", dir_, "--name",
+                           "vic", "--role", "viewer", "--out", out},
+                          root_ + "/issue")),
+            0);
+  const auto credentials =
+      rpc::ChannelCredentials({out + "/vic.key", out + "/vic.pem", out + "/ca.pem"});
+  ASSERT_TRUE(credentials.ok()) << credentials.status();
+  const auto viewer = v1::Runs::NewStub(grpc::CreateChannel(Address(), *credentials));
+  v1::PlanRunRequest request;
+  request.add_hosts("a");
+  request.set_skip_agents(true);
+  const auto plan = [&](v1::Plan* answer) {
+    grpc::ClientContext context;
+    return viewer->PlanRun(&context, request, answer);
+  };
+  v1::Plan contain;
+  request.set_playbook("contain");
+  const grpc::Status status = plan(&contain);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(contain.hosts_size(), 1);
+  v1::StartRunRequest start;
+  *start.mutable_plan() = request;
+  start.set_request_id(identity::RandomUuid());
+  grpc::ClientContext context;
+  v1::Run run;
+  EXPECT_EQ(viewer->StartRun(&context, start, &run).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  request.mutable_operation()->mutable_quarantine_discard()->set_quarantine_id("q");
+  v1::Plan discard;
+  EXPECT_EQ(plan(&discard).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(host->begun(), 0);
+}
+
 TEST_F(ControllerTest, TheSameTokenWithTheSameKeyGetsTheSameHostAgainAndNobodyElseDoes) {
   const std::string token = Token();
   const auto first = Enrol("a", token);
