@@ -127,6 +127,19 @@ class FileMailSystem final : public MailSystem {
                                                       const CallContext&) override {
     return v1::QuarantineDiscardResult();
   }
+  absl::StatusOr<v1::QuarantineMoveResult> PreviewMove(const v1::QuarantineMove&) override {
+    v1::QuarantineMoveResult out;
+    out.set_files(7);
+    return out;
+  }
+  absl::StatusOr<v1::QuarantineMoveResult> Move(const v1::QuarantineMove& request,
+                                                const CallContext&) override {
+    Log("move");
+    v1::QuarantineMoveResult out;
+    out.mutable_quarantine()->set_directory(request.directory());
+    out.set_from_directory("elsewhere");
+    return out;
+  }
   absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock&) override {
     return PlanFile("relay", "locked\n", true);
   }
