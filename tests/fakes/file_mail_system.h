@@ -25,6 +25,7 @@ class FileMailSystem final : public MailSystem {
   bool dialogue_fails = false;  // Every Probe answers OPEN.
   bool verify_fails = false;
   bool silence_fails = false;
+  std::string notice;  // Of too little room.
 
   void Put(const std::string& name, const std::string& text) {
     std::ofstream(dir_ + "/" + name) << text;
@@ -140,6 +141,7 @@ class FileMailSystem final : public MailSystem {
     out.set_from_directory("elsewhere");
     return out;
   }
+  std::string SpaceNotice(const InstanceNames&) override { return notice; }
   absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock&) override {
     return PlanFile("relay", "locked\n", true);
   }
