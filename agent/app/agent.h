@@ -23,6 +23,8 @@ struct AgentConfig {
   std::set<std::string> allow;       // allow: [operation, ...]; absent: all
   std::vector<std::string>
       postfix_configs;  // postfix_config_directories: [...]; absent: postmulti's
+  // quarantine_roots: [DIRECTORY, ...]: where quarantines may be moved to; absent: nowhere
+  std::set<std::string> quarantine_roots;
   absl::Duration heartbeat = absl::Seconds(30);  // heartbeat_seconds: 1 to 300
 };
 

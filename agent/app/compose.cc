@@ -4,10 +4,12 @@
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <map>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "agent/app/agent.h"
 #include "agent/mail/none/none_mail_system.h"
 #include "agent/mail/postfix/instance.h"
@@ -23,6 +25,15 @@ constexpr char kAgentVersion[] = "0.1.0";
 absl::Status BadConfig(const std::string& path, int line, const std::string& what) {
   return Error(absl::StatusCode::kInvalidArgument, "BAD_CONFIG",
                absl::StrCat(path, ":", line, ": ", what, "; the agent did not start"));
+}
+
+// Absolute, not the root itself, each part by its name, no slash at the end.
+bool IsPlainPath(const std::string& path) {
+  const std::vector<std::string> parts = absl::StrSplit(path, '/');
+  return parts.size() > 1 && parts[0].empty() &&
+         std::all_of(parts.begin() + 1, parts.end(), [](const std::string& part) {
+           return !part.empty() && part != "." && part != "..";
+         });
 }
 
 absl::Status ReadConfig(const YAML::Node& root, const std::string& path, AgentConfig& config) {
@@ -45,6 +56,15 @@ absl::Status ReadConfig(const YAML::Node& root, const std::string& path, AgentCo
       if (config.allow.empty()) return BadConfig(path, line, "allow names no operation");
     } else if (key == "postfix_config_directories") {
       for (const auto& dir : item.second) config.postfix_configs.push_back(dir.as<std::string>());
+    } else if (key == "quarantine_roots") {
+      for (const auto& dir : item.second) {
+        const std::string name = dir.as<std::string>();
+        if (!IsPlainPath(name))
+          return BadConfig(
+              path, line,
+              absl::StrCat("quarantine_roots: '", name, "' is no absolute path without . and .."));
+        config.quarantine_roots.insert(name);
+      }
     } else if (key == "heartbeat_seconds") {
       const int seconds = item.second.as<int>();
       if (seconds < 1 || seconds > 300)
@@ -126,6 +146,7 @@ absl::StatusOr<std::unique_ptr<Agent>> OpenAgent(const std::string& state_dir) {
   options.host_id = agent->host_id;
   options.state_dir = state_dir;
   options.allowed_operations = agent->config.allow;
+  options.quarantine_roots = agent->config.quarantine_roots;
   agent->executor =
       std::make_unique<Executor>(*agent->mail, *agent->journal, agent->clock, options);
   return agent;

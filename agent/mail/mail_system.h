@@ -108,6 +108,17 @@ class MailSystem {
                                                               const CallContext& context) = 0;
   virtual absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard& request,
                                                               const CallContext& context) = 0;
+  // The dry run: what Move would copy, and the room that is there for it. Refuses what Move
+  // refuses.
+  virtual absl::StatusOr<v1::QuarantineMoveResult> PreviewMove(
+      const v1::QuarantineMove& request) = 0;
+  // `directory` is absolute and admitted by this host's own list, or "home". At every moment the
+  // quarantine is whole in one of the two places; all the other calls find it there.
+  virtual absl::StatusOr<v1::QuarantineMoveResult> Move(const v1::QuarantineMove& request,
+                                                        const CallContext& context) = 0;
+  // One sentence where a queue's file system has less room than the mail system wants, else "":
+  // mail that is set aside stays on it.
+  virtual std::string SpaceNotice(const InstanceNames& /*instances*/) { return ""; }
 
   // Each computes and validates a change; nothing is written. An empty `files` means: already so.
   virtual absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock& request) = 0;

@@ -5,6 +5,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agent/os/lock.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
@@ -60,11 +61,27 @@ absl::Status Executor::Admit(const v1::Command& command) {
     return Error(
         absl::StatusCode::kPermissionDenied, "NOT_ALLOWED_HERE",
         absl::StrCat("this host's own allow list does not contain ", name, "; nothing was done"));
+  if (command.operation().has_quarantine_move())
+    MQ_RETURN_IF_ERROR(AdmitDirectory(command.operation().quarantine_move()));
   const std::lock_guard<std::mutex> lock(mu_);
   if (cancelled_.count(command.command_id()) != 0)
     return Error(absl::StatusCode::kCancelled, "CANCELLED",
                  "cancelled before it began; nothing was done");
   return absl::OkStatus();
+}
+
+absl::Status Executor::AdmitDirectory(const v1::QuarantineMove& request) const {
+  const std::string& directory = request.directory();
+  if (directory == "home" || options_.quarantine_roots.count(directory) != 0)
+    return absl::OkStatus();
+  return Error(
+      absl::StatusCode::kPermissionDenied, "DIRECTORY_NOT_ALLOWED",
+      absl::StrCat("this host moves quarantines to no directory '", directory,
+                   "'; nothing was done. Its own list, quarantine_roots in agent.yaml, ",
+                   options_.quarantine_roots.empty()
+                       ? "is empty: name one there"
+                       : absl::StrCat("has ", absl::StrJoin(options_.quarantine_roots, ", ")),
+                   "; 'home' is the queue's own file system"));
 }
 
 v1::OperationReport Executor::Execute(const v1::Command& command,
@@ -220,6 +237,10 @@ absl::Status Executor::Perform(const v1::Command& command,
     case v1::Operation::kQuarantineDiscard:
       MQ_RESULT(quarantine_discard, mail_.Discard(operation.quarantine_discard(), context));
       changed = out.quarantine_discard().discarded() > 0;
+      break;
+    case v1::Operation::kQuarantineMove:
+      MQ_RESULT(quarantine_move, mail_.Move(operation.quarantine_move(), context));
+      changed = !out.quarantine_move().from_directory().empty();
       break;
     case v1::Operation::kRelayLock:
       MQ_RESULT(relay_lock,

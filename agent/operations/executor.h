@@ -22,6 +22,8 @@ struct ExecutorOptions {
   std::string host_id;                       // Commands that name another host are refused.
   std::string state_dir;                     // Holds the host's lock and the alarm file.
   std::set<std::string> allowed_operations;  // Empty: all. The controller cannot widen it.
+  // Where quarantines may be moved to. Empty: nowhere but home. The controller cannot widen it.
+  std::set<std::string> quarantine_roots;
   absl::Duration default_timeout = absl::Minutes(30);
   absl::Duration lock_wait = absl::Minutes(10);  // For another change on this host to end.
 };
@@ -74,6 +76,7 @@ class Executor {
                           const ProgressFn& progress,
                           const std::function<absl::Status()>& still_wanted);
   absl::Status Admit(const v1::Command& command);
+  absl::Status AdmitDirectory(const v1::QuarantineMove& request) const;
   // `out` may be set beside an error: what was done until then.
   absl::Status Perform(const v1::Command& command,
                        const CallContext& context,

@@ -28,12 +28,18 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
   plan.set_operation(OperationName(operation));
   plan.set_operation_class(ClassOf(operation));
   v1::OperationResult& preview = *plan.mutable_preview();
+  const auto tell_space = [&](const auto& request) {
+    const std::string notice =
+        mail_.SpaceNotice({request.instances().begin(), request.instances().end()});
+    if (!notice.empty()) plan.add_warnings(notice);
+  };
   const auto queued = [&](const auto& request) -> absl::Status {
     MQ_ASSIGN_OR_RETURN(const std::int64_t count, mail_.CountQueued({request.instances().begin(),
                                                                      request.instances().end()}));
     plan.add_steps(absl::StrCat("set aside ", count, " queued messages"));
     v1::QuarantineInfo* info = preview.mutable_queue_quarantine()->add_quarantines();
     info->set_messages(count);
+    tell_space(request);
     return absl::OkStatus();
   };
   const auto change = [&](absl::StatusOr<SettingsChange> planned, absl::string_view what,
@@ -62,6 +68,7 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
                           mail_.PreviewQuarantine(request, context));
       plan.add_steps(absl::StrCat("set aside ", preview.quarantine_analyse().matching(),
                                   " matching messages, leave the rest in place"));
+      tell_space(request);
       break;
     }
     case v1::Operation::kQuarantineRelease:
@@ -78,6 +85,21 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
       MQ_ASSIGN_OR_RETURN(*preview.mutable_quarantine_analyse(), mail_.Analyse(analyse, context));
       plan.add_steps(absl::StrCat(release ? "release " : "delete for good ",
                                   preview.quarantine_analyse().matching(), " messages"));
+      break;
+    }
+    case v1::Operation::kQuarantineMove: {
+      MQ_ASSIGN_OR_RETURN(*preview.mutable_quarantine_move(),
+                          mail_.PreviewMove(operation.quarantine_move()));
+      const v1::QuarantineMoveResult& move = preview.quarantine_move();
+      if (move.from_directory().empty()) {
+        plan.add_steps(absl::StrCat("it is in ", move.quarantine().directory(),
+                                    " already; nothing would change"));
+        break;
+      }
+      plan.add_steps(absl::StrCat("copy ", move.files(), " files, ", move.bytes(), " bytes, from ",
+                                  move.from_directory(), " to ", move.quarantine().directory(),
+                                  ", where ", move.free_bytes(), " bytes are free"));
+      plan.add_steps(absl::StrCat("then remove them from ", move.from_directory()));
       break;
     }
     case v1::Operation::kRelayLock:

@@ -1,8 +1,14 @@
 #include "agent/quarantine/manifest.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "agent/os/files.h"
@@ -14,6 +20,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kFormat = 1;
+// Of a quarantine that was moved: a version that knows nothing of that must not find it empty.
+constexpr int kMovedFormat = 2;
 
 std::string Path(const std::string& folder) {
   return absl::StrCat(folder, "/manifest.json");
@@ -54,7 +62,8 @@ T Get(const Json& json, const char* key, T fallback) {
 absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
   MQ_ASSIGN_OR_RETURN(const std::string text, ReadFile(Path(folder), std::size_t{1024} * 1024));
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || Get<std::int64_t>(json, "format", 0) != kFormat) {
+  const std::int64_t format = json.is_object() ? Get<std::int64_t>(json, "format", 0) : 0;
+  if (format != kFormat && format != kMovedFormat) {
     return Error(absl::StatusCode::kDataLoss, "BAD_MANIFEST",
                  absl::StrCat(Path(folder),
                               " is no manifest that this version can read; the mail beside it "
@@ -71,6 +80,8 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
   out.complete = Get(json, "complete", false);
   out.messages = Get<std::int64_t>(json, "messages", -1);
   out.bytes = Get<std::int64_t>(json, "bytes", 0);
+  out.location = Get<std::string>(json, "location", "");
+  out.leaving = Get<std::string>(json, "leaving", "");
   const auto originals = json.find("originals");
   if (originals != json.end() && originals->is_array()) {
     for (const Json& original : *originals) {
@@ -84,7 +95,8 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
 }
 
 absl::Status WriteManifest(const std::string& folder, const Manifest& manifest) {
-  Json json = {{"format", kFormat},
+  const bool moved = !manifest.location.empty() || !manifest.leaving.empty();
+  Json json = {{"format", moved ? kMovedFormat : kFormat},
                {"quarantine_id", manifest.quarantine_id},
                {"command_id", manifest.command_id},
                {"instance", manifest.instance},
@@ -100,9 +112,43 @@ absl::Status WriteManifest(const std::string& folder, const Manifest& manifest) 
     json["originals"].push_back(
         {{"name", original.name}, {"device", original.device}, {"inode", original.inode}});
   }
+  if (moved) {
+    json["location"] = manifest.location;
+    json["leaving"] = manifest.leaving;
+  }
   // "replace": a reason with broken UTF-8 must not keep mail from being set aside.
   return WriteFileAtomically(Path(folder),
                              json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n", 0600);
+}
+
+const std::set<std::string>& NamesAboutIt() {
+  static const auto* const names =
+      new std::set<std::string>{"manifest.json", "manifest.json.mailquench-tmp", kReturning};
+  return *names;
+}
+
+absl::StatusOr<Manifest> UpdateManifest(const std::string& folder,
+                                        const std::function<void(Manifest&)>& change) {
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return SystemError(errno, absl::StrCat("open ", folder));
+  const absl::Cleanup closer = [fd] { close(fd); };  // Lets go of the lock, too.
+  while (flock(fd, LOCK_EX) != 0) {
+    if (errno != EINTR) return SystemError(errno, absl::StrCat("lock ", folder));
+  }
+  MQ_ASSIGN_OR_RETURN(Manifest manifest, ReadManifest(folder));
+  change(manifest);
+  MQ_RETURN_IF_ERROR(WriteManifest(folder, manifest));
+  return manifest;
+}
+
+absl::Status RecordCount(const std::string& folder, const Manifest& counted) {
+  return UpdateManifest(folder,
+                        [&](Manifest& manifest) {
+                          if (manifest.location != counted.location) return;
+                          manifest.messages = counted.messages;
+                          manifest.bytes = counted.bytes;
+                        })
+      .status();
 }
 
 std::string QuarantineId(const std::string& command_id, const std::string& instance) {
@@ -127,7 +173,7 @@ v1::QuarantineInfo InfoOf(const Manifest& manifest, const std::string& folder) {
   info.set_messages(manifest.messages);
   info.set_bytes(manifest.bytes);
   info.set_selective(manifest.selective);
-  info.set_directory(folder);
+  info.set_directory(manifest.location.empty() ? folder : manifest.location);
   return info;
 }
 

@@ -4,6 +4,8 @@
 #define MAILQUENCH_AGENT_QUARANTINE_MANIFEST_H_
 
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,12 +35,29 @@ struct Manifest {
   std::int64_t messages = -1;  // As counted last; -1: never.
   std::int64_t bytes = 0;
   std::vector<DirectoryIdentity> originals;  // Of a swap: the directories that are set aside.
+  std::string location;  // Of a quarantine that was moved: where its messages are. Empty: here.
+  // The place that it is still to be removed from; kHome for the folder of the manifest. Empty:
+  // none.
+  std::string leaving;
 };
+inline constexpr char kHome[] = "home";  // A quarantine's own folder, beside the queue.
+
+// Names in a quarantine's own folder that are about it and no part of what was set aside.
+const std::set<std::string>& NamesAboutIt();
+// Holds messages that are on their way back from another volume.
+inline constexpr char kReturning[] = "returning";
 
 // The file "manifest.json" of a quarantine's folder. Written whole and durably; 0600.
 // Errors: kNotFound (none), kDataLoss/BAD_MANIFEST, those of the file system.
 absl::StatusOr<Manifest> ReadManifest(const std::string& folder);
 absl::Status WriteManifest(const std::string& folder, const Manifest& manifest);
+
+// Reads, changes and writes under a lock that all processes of the host respect: whoever looks at a
+// quarantine may write a count while another moves it.
+absl::StatusOr<Manifest> UpdateManifest(const std::string& folder,
+                                        const std::function<void(Manifest&)>& change);
+// Keeps messages and bytes of `counted`, unless the quarantine was moved since that was read.
+absl::Status RecordCount(const std::string& folder, const Manifest& counted);
 
 // The name of the quarantine that `command_id` makes for `instance`: the same each time, safe as a
 // file name, without a clash between values that differ only in characters which a file name cannot

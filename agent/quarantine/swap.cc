@@ -178,6 +178,11 @@ absl::StatusOr<Manifest> SwapDirectories(const SwapRequest& request, absl::Durat
   absl::StatusOr<Manifest> manifest = ReadManifest(request.folder);
   if (absl::IsNotFound(manifest.status())) manifest = Prepare(request, root.fd, folder.fd);
   if (!manifest.ok() || manifest->complete) return manifest;
+  if (!manifest->location.empty() || !manifest->leaving.empty())
+    return Refuse("QUARANTINE_MOVED",
+                  absl::StrCat(request.folder,
+                               " was moved before all was in it; the queue was left as it is, what "
+                               "was set aside is whole, begin another quarantine"));
   MQ_FAULT_POINT(kManifest);
 
   const absl::Time begin = absl::Now();

@@ -31,7 +31,7 @@ struct SwapRequest {
 // Called again after a crash at any point it completes what was begun; called when all is done it
 // changes nothing. The caller guarantees that nobody works in the directories. `swap_time`: first
 // rename to last fsync. Errors: kFailedPrecondition/NOT_A_DIRECTORY, /OTHER_FILE_SYSTEM,
-// /QUEUE_CHANGED; those of the file system.
+// /QUEUE_CHANGED, /QUARANTINE_MOVED; those of the file system.
 absl::StatusOr<Manifest> SwapDirectories(const SwapRequest& request, absl::Duration* swap_time);
 
 }  // namespace mailquench::agent

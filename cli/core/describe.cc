@@ -25,7 +25,15 @@ std::string SetAside(const v1::QueueQuarantineResult& result) {
   }
   if (result.quarantines_size() == 0) return "nothing to set aside";
   return absl::StrCat(counted ? Messages(messages) : std::string("the whole queue"),
-                      " set aside in ", ids);
+                      " set aside in ", ids,
+                      result.notice().empty() ? "" : absl::StrCat("; WARN ", result.notice()));
+}
+
+std::string Moved(const v1::QuarantineMoveResult& move) {
+  if (move.from_directory().empty())
+    return absl::StrCat("in ", move.quarantine().directory(), " already");
+  return absl::StrCat(move.files(), " files, ", move.bytes(), " bytes, moved to ",
+                      move.quarantine().directory(), "; ", move.free_bytes(), " bytes free there");
 }
 
 std::string Change(const v1::ChangeResult& change, const std::string& what) {
@@ -92,6 +100,8 @@ std::string DescribeResult(const v1::OperationResult& result) {
     case v1::OperationResult::kQuarantineDiscard:
       return absl::StrCat(Messages(result.quarantine_discard().discarded()), " discarded, ",
                           result.quarantine_discard().left(), " left");
+    case v1::OperationResult::kQuarantineMove:
+      return Moved(result.quarantine_move());
     case v1::OperationResult::kRelayLock:
       return Change(result.relay_lock(), "relay locked");
     case v1::OperationResult::kNdrSilence:

@@ -1,5 +1,5 @@
-// quarantine: list, analyse, release, discard. The last three are runs on the hosts that hold the
-// quarantines.
+// quarantine: list, analyse, release, discard, move. All but the first are runs on the hosts that
+// hold the quarantines.
 #include <memory>
 #include <ostream>
 #include <set>
@@ -16,13 +16,14 @@
 namespace mailquench::cli {
 namespace {
 
-enum class Act { kAnalyse, kRelease, kDiscard };
+enum class Act { kAnalyse, kRelease, kDiscard, kMove };
 
 struct Args {
   std::vector<std::string> ids;
   RunFlags flags;
   FilterFlags filter;
   int samples = 5;
+  std::string directory;
 };
 
 absl::StatusOr<v1::ListQuarantinesResponse> Fetch(Session* session, const std::string& incident) {
@@ -87,6 +88,11 @@ absl::StatusOr<int> Do(Session* session, Act act, const Args& args) {
         order.verb = "Delete mail for good";
         fill(operation->mutable_quarantine_discard());
         break;
+      case Act::kMove:
+        order.verb = absl::StrCat("Move mail that was set aside to ", args.directory);
+        operation->mutable_quarantine_move()->set_quarantine_id(id);
+        operation->mutable_quarantine_move()->set_directory(args.directory);
+        break;
     }
     orders.push_back(std::move(order));
   }
@@ -99,6 +105,19 @@ absl::StatusOr<int> Do(Session* session, Act act, const Args& args) {
   return DriveAll(session, orders);
 }
 
+// The last word of a move is where to.
+absl::Status TakeDirectory(Args* args) {
+  if (!args->ids.empty() && (args->ids.back() == "home" || args->ids.back()[0] == '/')) {
+    args->directory = args->ids.back();
+    args->ids.pop_back();
+    while (args->directory.size() > 1 && args->directory.back() == '/') args->directory.pop_back();
+    return absl::OkStatus();
+  }
+  return UsageError(
+      "Say last where to: a directory from / on, or `home`; nothing was done. The host's own "
+      "quarantine_roots lists the directories.");
+}
+
 void AddAct(CLI::App* noun,
             Session* session,
             Act act,
@@ -107,7 +126,12 @@ void AddAct(CLI::App* noun,
             const std::vector<std::string>& examples) {
   auto args = std::make_shared<Args>();
   CLI::App* app = AddCommand(noun, name, summary, examples);
-  app->add_option("QUARANTINE", args->ids, "Which; none with --incident means all of it")
+  const bool move = act == Act::kMove;
+  // One list: CLI11 gives a second name nothing that an open list before it can take.
+  app->add_option("QUARANTINE", args->ids,
+                  move ? "Which, none with --incident means all of it; then DIRECTORY, one of the "
+                         "host's own quarantine_roots, or 'home', beside the queue"
+                       : "Which; none with --incident means all of it")
       ->type_name("QUARANTINE");
   if (act == Act::kAnalyse) {
     app->add_option("--samples", args->samples, "How many messages to show, at most 100")
@@ -115,15 +139,20 @@ void AddAct(CLI::App* noun,
         ->type_name("COUNT");
   }
   AddRunFlags(app, &args->flags, Targets::kIncidentOnly);
-  AddFilterFlags(app, &args->filter);
-  app->callback([=] { session->action = [=] { return Do(session, act, *args); }; });
+  if (!move) AddFilterFlags(app, &args->filter);
+  app->callback([=] {
+    session->action = [=]() -> absl::StatusOr<int> {
+      if (move) MQ_RETURN_IF_ERROR(TakeDirectory(args.get()));
+      return Do(session, act, *args);
+    };
+  });
 }
 
 }  // namespace
 
 void AddQuarantine(CLI::App* root, Session* session) {
   CLI::App* noun = AddCommand(
-      root, "quarantine", "Mail that was set aside: look, give back, delete",
+      root, "quarantine", "Mail that was set aside: look, give back, delete, move",
       {"mailquench quarantine list --incident I", "mailquench quarantine analyse Q",
        "mailquench quarantine release Q --except-account mallory --reason \"good mail\""});
   noun->require_subcommand(1);
@@ -142,6 +171,10 @@ void AddQuarantine(CLI::App* root, Session* session) {
   AddAct(noun, session, Act::kDiscard, "discard", "Delete matching messages for good",
          {"mailquench quarantine discard Q --account mallory --reason spam",
           "mailquench quarantine discard Q --account mallory --dry-run"});
+  AddAct(noun, session, Act::kMove, "move", "Move it to another volume of its host",
+         {"mailquench quarantine move Q /srv/quarantine --dry-run",
+          "mailquench quarantine move --incident I /srv/quarantine --reason 'no room'",
+          "mailquench quarantine move Q home"});
 }
 
 }  // namespace mailquench::cli

@@ -38,6 +38,7 @@ v1::OperationClass ClassOf(const v1::Operation& operation) {
     case v1::Operation::kServiceStart:
     case v1::Operation::kQueueQuarantine:
     case v1::Operation::kQuarantineRelease:
+    case v1::Operation::kQuarantineMove:
     case v1::Operation::kRelayLock:
     case v1::Operation::kNdrSilence:
     case v1::Operation::kSenderBlock:

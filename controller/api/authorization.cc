@@ -21,6 +21,7 @@ bool IsIrreversible(const v1::Operation& operation) {
     case v1::Operation::kQuarantineList:
     case v1::Operation::kQuarantineAnalyse:
     case v1::Operation::kQuarantineRelease:
+    case v1::Operation::kQuarantineMove:
     case v1::Operation::kRelayLock:
     case v1::Operation::kNdrSilence:
     case v1::Operation::kSenderBlock:

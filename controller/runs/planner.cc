@@ -44,7 +44,8 @@ absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Pla
     playbook.set_name(name);
     v1::PlaybookStep* step = playbook.add_steps();
     step->set_name(name);
-    step->set_timeout_seconds(300);
+    // A copy of a whole queue takes its time.
+    step->set_timeout_seconds(request.operation().has_quarantine_move() ? 1800 : 300);
     *step->mutable_operation() = request.operation();
     if (request.operation().has_restore()) {
       // What is open again is watched, so that it can be locked again at once.

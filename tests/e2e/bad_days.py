@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Bad days on real Postfix servers in the lab. Each prints 'ok - NAME' or 'not ok - NAME: why'.
 
-  bad_days.py --build FOLDER --work FOLDER [--only kills,settings,fleet]
+  bad_days.py --build FOLDER --work FOLDER [--only kills,settings,volume,fleet]
 """
 import argparse
 import json
@@ -240,9 +240,87 @@ def broken_settings(stage):
         assert code == 0 and not kept(report).get('needsDecision'), report
 
 
+def mount_volume(host, state):
+    host.run('sh', '-c', 'mkdir -p /srv/volume %s; mountpoint -q /srv/volume || mount -t tmpfs -o size=64m,mode=700 none /srv/volume' % state)
+
+
+def allow_volume(host, state):
+    host.run('sh', '-c', 'echo "quarantine_roots: [/srv/volume]" >>%s/agent.yaml' % state)
+
+
+def other_volume(stage):
+    host = Host(stage, 'mx3')
+    points = [p for p in host.run(stage.agent, 'fault-points').stdout.split() if p.startswith(('quarantine.move.', 'quarantine.return.'))]
+    on_the_way = []
+
+    def everywhere():
+        # By Message-ID: a message that was copied has another inode, so that Postfix gives it another queue id at its next start.
+        found = host.run('sh', '-c', "cd /var/spool/postfix && find %s .quarantine /srv/volume -type f -perm 0700 -not -path '*/defer/*' "
+                         "-not -path '*/bounce/*' -exec sh -c 'grep -aio \"message-id: <[^>]*>\" $0 | head -1' {} ';'" % ' '.join(QUEUES))
+        return sorted(found.stdout.splitlines())
+
+    def move(quarantine, directory, command=None, fault=None):
+        return host.do('quarantine.move', {'quarantineId': quarantine, 'directory': directory}, command=command, fault=fault)
+
+    def sweep():
+        code, report = host.do('contain')
+        assert code == 0, report
+        return report['result']['contain']['quarantine']['quarantines'][0]['quarantineId']
+
+    before = everywhere()
+    assert len(before) == len(set(before)) > 10, 'the attack left %d messages' % len(before)
+    mount_volume(host, LOCAL)
+
+    @bad_day('a move to a folder that the host does not list: refused')
+    def _():
+        code, report = move(sweep(), '/srv/volume')
+        assert code == 4 and 'quarantine_roots' in report['error']['message'], (code, report)
+        allow_volume(host, LOCAL)
+        give_back(host)
+
+    @bad_day('a move to another volume, and a release from it, killed at each point of their way')
+    def _():
+        for point in points:
+            quarantine = sweep()
+            for operation, arguments in (('quarantine.move', {'quarantineId': quarantine, 'directory': '/srv/volume'}),
+                                         ('quarantine.release', {'quarantineId': quarantine})):
+                command = 'm-' + uuid.uuid4().hex
+                code, _ = host.do(operation, arguments, command=command, fault=point)
+                if code in (137, -9):
+                    on_the_way.append(point)
+                    code, report = host.do(operation, arguments, command=command)
+                    assert code == 0, '%s: the repeat ended with %d: %s' % (point, code, report)
+                if operation == 'quarantine.move':
+                    assert everywhere() == before, '%s: %d of %d messages' % (point, len(everywhere()), len(before))
+                    assert not host.run('sh', '-c', 'find /var/spool/postfix/.quarantine/%s -mindepth 1 ! -name manifest.json' % quarantine).stdout
+            give_back(host)
+            for _ in range(10):  # What the queue manager moves meanwhile may be seen in both places, or in none.
+                if everywhere() == before:
+                    break
+                time.sleep(1)
+            assert everywhere() == before, '%s, after the release: %d of %d messages' % (point, len(everywhere()), len(before))
+        assert len(on_the_way) >= 9, on_the_way
+
+    @bad_day('a volume that is too small: the dry run and the move refuse, nothing is moved; with room it goes, and comes home')
+    def _():
+        quarantine = sweep()
+        host.run('dd', 'if=/dev/zero', 'of=/srv/volume/others', 'bs=1k', 'count=65520')
+        code, report = move(quarantine, '/srv/volume')
+        assert code == 2 and 'are free' in report['error']['message'], (code, report)
+        assert everywhere() == before
+        host.run('rm', '/srv/volume/others')
+        for directory in ('/srv/volume', 'home'):
+            code, report = move(quarantine, directory)
+            assert code == 0, report
+            assert everywhere() == before
+        give_back(host)
+
+
 def fleet(stage):
     hosts = {name: Host(stage, name) for name in ('mx1', 'mx2', 'mx3')}
     stage.start_controller()
+    mount_volume(hosts['mx3'], ENROLLED)
+    allow_volume(hosts['mx3'], ENROLLED)
     for name in hosts:
         stage.enrol(name, 'role=edge')
     stage.wait(lambda: sum(h.get('online', False) for h in stage.ask_json('host', 'list').get('hosts', [])) == 3, 30, 'the agents')
@@ -268,6 +346,22 @@ def fleet(stage):
             assert [hosts[n].settings() == clean[n] for n in ('mx2', 'mx3')] == [True, True]
         finally:
             hosts['mx1'].run('sed', '-i', '/^smtpd_recipient_limit = many$/d', '/etc/postfix/main.cf')
+
+    @bad_day('a quarantine that is moved by the command line is listed where it is, and comes home')
+    def _():
+        done = stage._call(['run', 'op', 'queue.quarantine', '--hosts', 'mx3', '--reason', 'test', '--yes'])
+        assert done.returncode == 0, done.stderr
+        held = stage.ask_json('quarantine', 'list')['quarantines'][0]['quarantine']
+        for directory, place in (('/srv/volume', '/srv/volume/' + held['quarantineId']), ('home', held['directory'])):
+            done = stage._call(['quarantine', 'move', held['quarantineId'], directory, '--dry-run'])
+            assert done.returncode == 0 and 'bytes are free' in done.stdout, done.stdout + done.stderr
+            done = stage._call(['quarantine', 'move', held['quarantineId'], directory, '--reason', 'test', '--yes'])
+            assert done.returncode == 0, done.stderr
+            assert stage.ask_json('quarantine', 'list')['quarantines'][0]['quarantine']['directory'] == place
+        done = stage._call(['quarantine', 'move', held['quarantineId'], '/srv/other', '--reason', 'test', '--yes'])
+        assert done.returncode == 2, 'exit %d: %s' % (done.returncode, done.stderr)
+        done = stage._call(['quarantine', 'release', held['quarantineId'], '--reason', 'test', '--yes'])
+        assert done.returncode == 0, done.stderr
 
     @bad_day('a locked setting that somebody changes: the host says drift, and no more once it is right again')
     def _():
@@ -322,14 +416,14 @@ def fleet(stage):
         assert not host.running(), 'it was started'
 
 
-PARTS = {'kills': on_one_host, 'settings': broken_settings, 'fleet': fleet}
+PARTS = {'kills': on_one_host, 'settings': broken_settings, 'volume': other_volume, 'fleet': fleet}
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--build', required=True)
     parser.add_argument('--work', required=True)
-    parser.add_argument('--only', default='kills,settings,fleet')
+    parser.add_argument('--only', default='kills,settings,volume,fleet')
     options = parser.parse_args()
     stage = Stage(options.build, options.work)
     stage.start_lab(3)

@@ -25,6 +25,7 @@ class FileMailSystem final : public MailSystem {
   bool dialogue_fails = false;  // Every Probe answers OPEN.
   bool verify_fails = false;
   bool silence_fails = false;
+  std::string notice;  // Of too little room.
 
   void Put(const std::string& name, const std::string& text) {
     std::ofstream(dir_ + "/" + name) << text;
@@ -127,6 +128,20 @@ class FileMailSystem final : public MailSystem {
                                                       const CallContext&) override {
     return v1::QuarantineDiscardResult();
   }
+  absl::StatusOr<v1::QuarantineMoveResult> PreviewMove(const v1::QuarantineMove&) override {
+    v1::QuarantineMoveResult out;
+    out.set_files(7);
+    return out;
+  }
+  absl::StatusOr<v1::QuarantineMoveResult> Move(const v1::QuarantineMove& request,
+                                                const CallContext&) override {
+    Log("move");
+    v1::QuarantineMoveResult out;
+    out.mutable_quarantine()->set_directory(request.directory());
+    out.set_from_directory("elsewhere");
+    return out;
+  }
+  std::string SpaceNotice(const InstanceNames&) override { return notice; }
   absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock&) override {
     return PlanFile("relay", "locked\n", true);
   }

@@ -13,7 +13,8 @@ constexpr const char* kOperations[] = {
     "service.status",     "service.stop",    "service.start",      "queue.survey",
     "queue.quarantine",   "quarantine.list", "quarantine.analyse", "quarantine.release",
     "quarantine.discard", "relay.lock",      "ndr.silence",        "sender.block",
-    "sender.unblock",     "restore",         "queue.watch",        "contain"};
+    "sender.unblock",     "restore",         "queue.watch",        "contain",
+    "quarantine.move"};
 constexpr char kReason[] = "this host has no mail system";
 
 absl::Status NoMailSystem(const char* what) {
@@ -87,6 +88,15 @@ absl::StatusOr<v1::QuarantineReleaseResult> NoneMailSystem::Release(const v1::Qu
 absl::StatusOr<v1::QuarantineDiscardResult> NoneMailSystem::Discard(const v1::QuarantineDiscard&,
                                                                     const CallContext&) {
   return NoMailSystem("discard a quarantine");
+}
+
+absl::StatusOr<v1::QuarantineMoveResult> NoneMailSystem::PreviewMove(const v1::QuarantineMove&) {
+  return NoMailSystem("move a quarantine");
+}
+
+absl::StatusOr<v1::QuarantineMoveResult> NoneMailSystem::Move(const v1::QuarantineMove&,
+                                                              const CallContext&) {
+  return NoMailSystem("move a quarantine");
 }
 
 absl::StatusOr<SettingsChange> NoneMailSystem::PlanRelayLock(const v1::RelayLock&) {

@@ -32,6 +32,9 @@ class NoneMailSystem final : public MailSystem {
                                                       const CallContext& context) override;
   absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard& request,
                                                       const CallContext& context) override;
+  absl::StatusOr<v1::QuarantineMoveResult> PreviewMove(const v1::QuarantineMove& request) override;
+  absl::StatusOr<v1::QuarantineMoveResult> Move(const v1::QuarantineMove& request,
+                                                const CallContext& context) override;
   absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock& request) override;
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence& request) override;
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override;

@@ -42,7 +42,8 @@ constexpr const char* kOperations[] = {"service.status",
                                        "restore",
                                        "relay.probe",
                                        "queue.watch",
-                                       "contain"};
+                                       "contain",
+                                       "quarantine.move"};
 // Of one dialogue after a change. Generous: a server without a resolver says its banner after 10 s.
 constexpr absl::Duration kDialogueTimeout = absl::Seconds(10);
 
@@ -354,6 +355,8 @@ absl::StatusOr<v1::QueueQuarantineResult> PostfixMailSystem::Quarantine(
     slowest = std::max(slowest, time);
   }
   const std::int64_t nanos = absl::ToInt64Nanoseconds(slowest);
+  result.set_notice(postfix::SpaceNotice(chosen));
+  if (!result.notice().empty()) context.progress(absl::StrCat("warning: ", result.notice()));
   result.mutable_swap_time()->set_seconds(nanos / 1000000000);
   result.mutable_swap_time()->set_nanos(static_cast<std::int32_t>(nanos % 1000000000));
   return result;
@@ -397,6 +400,23 @@ absl::StatusOr<v1::QuarantineDiscardResult> PostfixMailSystem::Discard(
     const v1::QuarantineDiscard& request, const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(request.quarantine_id()));
   return postfix::Discard(instance, request, context);
+}
+
+absl::StatusOr<v1::QuarantineMoveResult> PostfixMailSystem::PreviewMove(
+    const v1::QuarantineMove& request) {
+  MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(request.quarantine_id()));
+  return postfix::PreviewMove(instance, request);
+}
+
+absl::StatusOr<v1::QuarantineMoveResult> PostfixMailSystem::Move(const v1::QuarantineMove& request,
+                                                                 const CallContext& context) {
+  MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(request.quarantine_id()));
+  return postfix::MoveQuarantine(instance, request, context);
+}
+
+std::string PostfixMailSystem::SpaceNotice(const InstanceNames& instances) {
+  const absl::StatusOr<std::vector<Instance>> chosen = Find(instances);
+  return chosen.ok() ? postfix::SpaceNotice(*chosen) : "";
 }
 
 absl::StatusOr<SettingsChange> PostfixMailSystem::PlanRelayLock(const v1::RelayLock& request) {

@@ -35,13 +35,17 @@ class PostfixMailSystem final : public MailSystem {
   absl::StatusOr<v1::QuarantineAnalyseResult> PreviewQuarantine(
       const v1::QueueQuarantine& request, const CallContext& context) override;
   absl::StatusOr<v1::QuarantineListResult> ListQuarantines() override;
-  // These three: kNotFound/UNKNOWN_QUARANTINE.
+  // These five: kNotFound/UNKNOWN_QUARANTINE.
   absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const v1::QuarantineAnalyse& request,
                                                       const CallContext& context) override;
   absl::StatusOr<v1::QuarantineReleaseResult> Release(const v1::QuarantineRelease& request,
                                                       const CallContext& context) override;
   absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard& request,
                                                       const CallContext& context) override;
+  absl::StatusOr<v1::QuarantineMoveResult> PreviewMove(const v1::QuarantineMove& request) override;
+  absl::StatusOr<v1::QuarantineMoveResult> Move(const v1::QuarantineMove& request,
+                                                const CallContext& context) override;
+  std::string SpaceNotice(const InstanceNames& instances) override;
   absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock& request) override;
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence& request) override;
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/mail/postfix/queue_ops.h"
 #include "agent/os/files.h"
+#include "agent/quarantine/place.h"
 #include "agent/quarantine/top_k.h"
 #include "common/status/error.h"
 
@@ -43,8 +44,11 @@ absl::StatusOr<OpenQuarantine> OpenById(const Instance& instance,
   if (lstat(out.path.c_str(), &info) != 0 && errno == ENOENT)
     return UnknownQuarantine(quarantine_id);
   MQ_ASSIGN_OR_RETURN(out.queue, OpenDirectory(out.root));
-  MQ_ASSIGN_OR_RETURN(out.folder, OpenDirectory(out.path));
+  MQ_RETURN_IF_ERROR(OpenDirectory(out.path).status());  // No link.
   MQ_ASSIGN_OR_RETURN(out.manifest, ReadManifest(out.path));
+  MQ_ASSIGN_OR_RETURN(const int folder, OpenPlace(out.path, out.manifest));
+  out.folder = Fd(folder);
+  out.place = PlaceOf(out.path, out.manifest);
   return out;
 }
 

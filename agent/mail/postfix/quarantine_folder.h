@@ -1,5 +1,5 @@
 // Where the quarantines of one Postfix instance are: $queue_directory/.quarantine/ID, of root
-// alone.
+// alone. One that was moved has only its manifest there.
 #ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_QUARANTINE_FOLDER_H_
 #define MAILQUENCH_AGENT_MAIL_POSTFIX_QUARANTINE_FOLDER_H_
 
@@ -25,13 +25,14 @@ const std::vector<std::string>& LiveQueues();
 // An existing quarantine, open. One that was never finished (a full disk, a deadline) is as good:
 // what is in it is in it.
 struct OpenQuarantine {
-  std::string root;  // Of the queue.
-  std::string path;
+  std::string root;   // Of the queue.
+  std::string path;   // Beside the queue, with the manifest.
+  std::string place;  // Where its messages and lists are: the same, or on another volume.
   Fd queue;
-  Fd folder;
+  Fd folder;  // The place.
   Manifest manifest;
 };
-// Errors: kNotFound/UNKNOWN_QUARANTINE, those of ReadManifest().
+// Errors: kNotFound/UNKNOWN_QUARANTINE, those of ReadManifest() and OpenPlace().
 absl::StatusOr<OpenQuarantine> OpenById(const Instance& instance, const std::string& quarantine_id);
 
 // Makes the folder of a quarantine and the one above it, each of root alone.

@@ -141,8 +141,9 @@ std::string Layout::FolderOf(const std::string& queue, const std::string& id) co
 
 Layout ReadLayout(const Instance& instance) {
   Layout layout;
-  const auto asked = EffectiveParameters(instance.config_directory,
-                                         {"hash_queue_names", "hash_queue_depth", "queue_minfree"});
+  const auto asked = EffectiveParameters(
+      instance.config_directory,
+      {"hash_queue_names", "hash_queue_depth", "queue_minfree", "message_size_limit"});
   if (!asked.ok()) return layout;
   for (const auto& [name, value] : *asked) {
     int number = 0;
@@ -152,7 +153,9 @@ Layout ReadLayout(const Instance& instance) {
     } else if (name == "hash_queue_depth" && absl::SimpleAtoi(value, &number)) {
       layout.depth = std::clamp(number, 1, kMaxDepth);
     } else if (name == "queue_minfree" && absl::SimpleAtoi(value, &bytes)) {
-      layout.min_free = bytes;
+      layout.min_free = std::max(layout.min_free, bytes);
+    } else if (name == "message_size_limit" && absl::SimpleAtoi(value, &bytes)) {
+      layout.min_free = std::max(layout.min_free, bytes + bytes / 2);
     }
   }
   return layout;

@@ -42,7 +42,9 @@ bool IsQueueId(const std::string& name);
 struct Layout {
   std::vector<std::string> hashed = {"deferred", "defer"};
   int depth = 1;
-  std::int64_t min_free = 0;  // queue_minfree, bytes.
+  // Bytes below which Postfix refuses new mail: queue_minfree, or 1.5 times message_size_limit
+  // (smtpd_check_queue() in Postfix' source).
+  std::int64_t min_free = 0;
 
   // The folder of `id` relative to the queue root: "incoming" or "deferred/3".
   std::string FolderOf(const std::string& queue, const std::string& id) const;

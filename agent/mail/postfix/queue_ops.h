@@ -72,7 +72,7 @@ absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const Instance& instance,
 
 // Puts matching messages back: mail that was on hold goes on hold, mail from the maildrop into the
 // maildrop, all other into `incoming`, under its own id. Then wakes the queue manager. Errors
-// beside those of the file system: kFailedPrecondition/QUARANTINE_INCOMPLETE, /OTHER_FILE_SYSTEM;
+// beside those of the file system: kFailedPrecondition/QUARANTINE_AWAY, /OTHER_FILE_SYSTEM;
 // kAborted/RELEASE_INCOMPLETE (some ids are taken).
 absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
                                                     const v1::QuarantineRelease& request,
@@ -82,6 +82,18 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
 absl::StatusOr<v1::QuarantineDiscardResult> Discard(const Instance& instance,
                                                     const v1::QuarantineDiscard& request,
                                                     const CallContext& context);
+
+// Moves the quarantine to ROOT/ID on another file system, or back ("home"), and leaves a pointer.
+// Errors: those of Relocate(), kDeadlineExceeded/DEADLINE.
+absl::StatusOr<v1::QuarantineMoveResult> MoveQuarantine(const Instance& instance,
+                                                        const v1::QuarantineMove& request,
+                                                        const CallContext& context);
+// What it would do; only reads.
+absl::StatusOr<v1::QuarantineMoveResult> PreviewMove(const Instance& instance,
+                                                     const v1::QuarantineMove& request);
+
+// One sentence where the file systems of these queues have less room than Postfix wants, else "".
+std::string SpaceNotice(const std::vector<Instance>& instances);
 
 }  // namespace mailquench::agent::postfix
 

@@ -4,13 +4,15 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <ctime>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "agent/mail/postfix/chosen_list.h"
 #include "agent/mail/postfix/quarantine_folder.h"
 #include "agent/mail/postfix/queue_dir.h"
 #include "agent/mail/postfix/queue_ops.h"
+#include "agent/mail/postfix/queue_return.h"
 #include "agent/os/process.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
@@ -32,9 +34,13 @@ class Mover {
       : instance_(instance),
         layout_(ReadLayout(instance)),
         queue_(quarantine.queue.get()),
-        folder_(quarantine.folder.get()) {}
+        folder_(quarantine.folder.get()),
+        way_back_(instance, layout_, quarantine, queue_, folder_),
+        elsewhere_(!quarantine.manifest.location.empty()) {}
 
   enum class Moved { kMoved, kGoneBefore, kIdTaken };
+
+  absl::Status Settle() { return way_back_.Settle(); }
 
   absl::StatusOr<Moved> PutBack(const Chosen& chosen) {
     const int source = folder_.Get(chosen.folder);
@@ -43,27 +49,44 @@ class Mover {
         openat(source, chosen.id.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!file.ok() && errno == ENOENT) return Moved::kGoneBefore;
     if (!file.ok()) return SystemError(errno, absl::StrCat("open ", chosen.id));
-    const std::string queue = chosen.Queue();
-    const bool maildrop = queue == "maildrop";
-    if (!maildrop) MQ_RETURN_IF_ERROR(MakeReady(file.get(), chosen.id));
-    const std::string to = maildrop || queue == "hold" ? queue : "incoming";
-    const std::string folder = layout_.FolderOf(to, chosen.id);
+    if (!elsewhere_ && chosen.Queue() != "maildrop")
+      MQ_RETURN_IF_ERROR(MakeReady(file.get(), chosen.id, instance_));
+    const std::string folder = FolderInQueue(layout_, chosen.Queue(), chosen.id);
     // The logs go first: a message without its log would lose what its sender is to be told.
     for (const char* kind : {"bounce", "defer", "trace"})
       MQ_RETURN_IF_ERROR(MoveLog(kind, chosen.id));
     MQ_FAULT_POINT(kReleaseLogs);
+    if (elsewhere_) {
+      MQ_ASSIGN_OR_RETURN(const bool on_its_way, way_back_.Take(chosen, file.get()));
+      return on_its_way ? Moved::kMoved : Moved::kIdTaken;
+    }
     const int target = queue_.GetOrMake(folder, instance_.mail_owner, instance_.mail_group);
     if (target < 0) return SystemError(errno, absl::StrCat("open the queue folder ", folder));
-    const int failed = Rename(source, chosen.id, target);
+    // Asked again: the logs' folders may have taken its place in the cache.
+    const int from = folder_.Get(chosen.folder);
+    if (from < 0) return SystemError(errno, absl::StrCat("open ", chosen.folder));
+    const int failed = RenameNew(from, chosen.id, target, chosen.id);
     if (failed == EEXIST) return Moved::kIdTaken;
     if (failed == EXDEV) {
       return Error(absl::StatusCode::kFailedPrecondition, "OTHER_FILE_SYSTEM",
-                   "the quarantine is on another file system than the queue; the messages were "
-                   "left in it, move it "
-                   "back below the queue folder first");
+                   "a folder of the queue is on another file system than the quarantine; the "
+                   "messages were left in it, move them by hand");
     }
     if (failed != 0) return SystemError(failed, absl::StrCat("move ", chosen.id, " into ", folder));
     return Moved::kMoved;
+  }
+
+  // Of a quarantine on another volume: lets the messages that are on their way enter the queue,
+  // once they are enough or at the end. Gives those that stay because their id was taken meanwhile.
+  absl::StatusOr<std::vector<Chosen>> LetIn(bool at_the_end) {
+    if (!at_the_end && !way_back_.Full()) return std::vector<Chosen>();
+    MQ_ASSIGN_OR_RETURN(std::vector<Chosen> taken, way_back_.Enter());
+    for (const auto& [folder, id] : copied_logs_) {
+      const int source = folder_.Get(folder);
+      if (source >= 0) (void)unlinkat(source, id.c_str(), 0);
+    }
+    copied_logs_.clear();
+    return taken;
   }
 
   // Deletes a message, then what Postfix knows of its delivery.
@@ -90,29 +113,6 @@ class Mover {
   }
 
  private:
-  // Owner and mode before the rename: a strange file in `incoming` makes the queue manager end
-  // again and again.
-  absl::Status MakeReady(int file, const std::string& id) {
-    struct stat info {};
-    if (fstat(file, &info) != 0) return SystemError(errno, absl::StrCat("stat ", id));
-    if (!S_ISREG(info.st_mode)) {
-      return Error(
-          absl::StatusCode::kFailedPrecondition, "NOT_A_REGULAR_FILE",
-          absl::StrCat(id, " in the quarantine is no file; it was left, look at it by hand"));
-    }
-    if (fchown(file, instance_.mail_owner, instance_.mail_group) != 0)
-      return SystemError(errno, absl::StrCat("chown ", id));
-    if (fchmod(file, 0700) != 0) return SystemError(errno, absl::StrCat("chmod ", id));
-    // Deferred mail carries the time of its next attempt; the queue manager skips files from the
-    // future.
-    if (info.st_mtim.tv_sec >= std::time(nullptr)) {
-      const timespec times[2] = {{0, UTIME_OMIT}, {std::time(nullptr) - 1, 0}};
-      if (futimens(file, times) != 0)
-        return SystemError(errno, absl::StrCat("set the time of ", id));
-    }
-    return absl::OkStatus();
-  }
-
   std::vector<std::string> LogFolders(const std::string& kind, const std::string& id) const {
     std::vector<std::string> folders = {layout_.FolderOf(kind, id)};
     if (folders[0] != kind) folders.push_back(kind);
@@ -128,26 +128,27 @@ class Mover {
       const int target =
           queue_.GetOrMake(layout_.FolderOf(kind, id), instance_.mail_owner, instance_.mail_group);
       if (target < 0) return SystemError(errno, absl::StrCat("open the queue folder ", kind));
-      const int failed = Rename(source, id, target);
+      if (elsewhere_) {
+        const Fd log(openat(source, id.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        if (!log.ok()) return SystemError(errno, absl::StrCat("open ", folder, "/", id));
+        MQ_ASSIGN_OR_RETURN(const bool copied, way_back_.CopyLog(log.get(), id, target));
+        if (copied) copied_logs_.emplace_back(folder, id);
+        continue;
+      }
+      const int failed = RenameNew(source, id, target, id);
       if (failed != 0 && failed != EEXIST && failed != ENOENT)
         return SystemError(failed, absl::StrCat("move ", folder, "/", id));
     }
     return absl::OkStatus();
   }
 
-  // Never over an existing file. 0 or an errno.
-  static int Rename(int source, const std::string& id, int target) {
-    if (renameat2(source, id.c_str(), target, id.c_str(), RENAME_NOREPLACE) == 0) return 0;
-    if (errno != EINVAL && errno != ENOSYS) return errno;
-    struct stat info {};
-    if (fstatat(target, id.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
-    return renameat(source, id.c_str(), target, id.c_str()) == 0 ? 0 : errno;
-  }
-
   const Instance& instance_;
   Layout layout_;
   FolderCache queue_;
   FolderCache folder_;
+  WayBack way_back_;
+  const bool elsewhere_;
+  std::vector<std::pair<std::string, std::string>> copied_logs_;  // Folder and id.
 };
 
 void Poke(const Instance& instance,
@@ -169,7 +170,7 @@ void Poke(const Instance& instance,
 std::string ListPath(const OpenQuarantine& quarantine,
                      const std::string& verb,
                      const CallContext& context) {
-  return absl::StrCat(quarantine.path, "/", verb, "-", QuarantineId(context.command_id, ""),
+  return absl::StrCat(quarantine.place, "/", verb, "-", QuarantineId(context.command_id, ""),
                       ".list");
 }
 
@@ -193,7 +194,7 @@ absl::StatusOr<ScanTotals> CountAgain(const Instance& instance,
   }
   quarantine.manifest.messages = now.messages;
   quarantine.manifest.bytes = now.bytes;
-  MQ_RETURN_IF_ERROR(WriteManifest(quarantine.path, quarantine.manifest));
+  MQ_RETURN_IF_ERROR(RecordCount(quarantine.path, quarantine.manifest));
   return now;
 }
 
@@ -205,6 +206,8 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   if (context.command_id.empty()) return absl::InvalidArgumentError("a command id is wanted");
   MQ_ASSIGN_OR_RETURN(OpenQuarantine quarantine, OpenById(instance, request.quarantine_id()));
   MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
+  Mover mover(instance, quarantine);
+  MQ_RETURN_IF_ERROR(mover.Settle());
   const std::string path = ListPath(quarantine, "release", context);
   const bool repeated = access(path.c_str(), F_OK) == 0;
   ChosenList list(path);
@@ -213,10 +216,18 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   MQ_FAULT_POINT(kReleaseList);
   MQ_ASSIGN_OR_RETURN(const ScanTotals before, list.Totals());
 
-  Mover mover(instance, quarantine);
   std::int64_t released = 0, released_bytes = 0, taken = 0, seen = 0;
   bool maildrop = false;
-  const absl::Status moved_all = list.ForEach([&](const Chosen& chosen) -> absl::Status {
+  const auto let_in = [&](bool at_the_end) -> absl::Status {
+    MQ_ASSIGN_OR_RETURN(const std::vector<Chosen> back, mover.LetIn(at_the_end));
+    for (const Chosen& one : back) {
+      --released;
+      released_bytes -= one.bytes;
+      ++taken;
+    }
+    return absl::OkStatus();
+  };
+  absl::Status moved_all = list.ForEach([&](const Chosen& chosen) -> absl::Status {
     if (++seen % 1024 == 0) MQ_RETURN_IF_ERROR(CheckDeadline(context));
     MQ_ASSIGN_OR_RETURN(const Mover::Moved moved, mover.PutBack(chosen));
     maildrop = maildrop || chosen.Queue() == "maildrop";
@@ -227,9 +238,13 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
     ++released;
     released_bytes += chosen.bytes;
     if (moved == Mover::Moved::kMoved) MQ_FAULT_POINT(kReleaseMove);
-    return absl::OkStatus();
+    return let_in(false);
   });
+  if (moved_all.ok()) moved_all = let_in(true);
+  // What is on its way from another volume waits for no repeat.
+  const absl::Status settled = mover.Settle();
   MQ_RETURN_IF_ERROR(moved_all);
+  MQ_RETURN_IF_ERROR(settled);
   MQ_RETURN_IF_ERROR(mover.Sync());
   MQ_FAULT_POINT(kReleasePoke);
   if (released > 0) Poke(instance, "qmgr", "I", context);
@@ -260,6 +275,8 @@ absl::StatusOr<v1::QuarantineDiscardResult> Discard(const Instance& instance,
   if (context.command_id.empty()) return absl::InvalidArgumentError("a command id is wanted");
   MQ_ASSIGN_OR_RETURN(OpenQuarantine quarantine, OpenById(instance, request.quarantine_id()));
   MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
+  Mover mover(instance, quarantine);
+  MQ_RETURN_IF_ERROR(mover.Settle());
   const std::string path = ListPath(quarantine, "discard", context);
   const bool repeated = access(path.c_str(), F_OK) == 0;
   ChosenList list(path);
@@ -267,7 +284,6 @@ absl::StatusOr<v1::QuarantineDiscardResult> Discard(const Instance& instance,
                                     instance.mail_owner, context));
   MQ_FAULT_POINT(kDiscardList);
   MQ_ASSIGN_OR_RETURN(const ScanTotals before, list.Totals());
-  Mover mover(instance, quarantine);
   std::int64_t discarded = 0, discarded_bytes = 0;
   const absl::Status deleted_all = list.ForEach([&](const Chosen& chosen) -> absl::Status {
     MQ_ASSIGN_OR_RETURN(const Mover::Moved moved, mover.Delete(chosen));

@@ -141,7 +141,7 @@ absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const Instance& instance,
                                request.samples(), instance.mail_owner, context, result));
   quarantine.manifest.messages = totals.messages;
   quarantine.manifest.bytes = totals.bytes;
-  MQ_RETURN_IF_ERROR(WriteManifest(quarantine.path, quarantine.manifest));
+  MQ_RETURN_IF_ERROR(RecordCount(quarantine.path, quarantine.manifest));
   *result.mutable_quarantine() = InfoOf(quarantine.manifest, quarantine.path);
   return result;
 }

@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -41,17 +40,6 @@ Manifest NewManifest(const Instance& instance,
   manifest.create_time = absl::Now();
   manifest.selective = selective;
   return manifest;
-}
-
-void WarnOfSpace(const Instance& instance, const std::string& root, const CallContext& context) {
-  const std::int64_t wanted = ReadLayout(instance).min_free;
-  struct statvfs space {};
-  if (wanted <= 0 || statvfs(root.c_str(), &space) != 0) return;
-  const auto free_bytes = static_cast<std::int64_t>(space.f_bavail * space.f_frsize);
-  if (free_bytes >= wanted) return;
-  context.progress(
-      absl::StrCat("warning: ", root, " has ", free_bytes, " bytes free and queue_minfree is ",
-                   wanted, ": Postfix will refuse new mail, and the quarantine frees no space"));
 }
 
 absl::Status NeedCommand(const CallContext& context) {
@@ -129,7 +117,6 @@ absl::StatusOr<v1::QuarantineInfo> SwapQueue(const Instance& instance,
     }
   }
   MQ_ASSIGN_OR_RETURN(const Manifest manifest, SwapDirectories(swap, swap_time));
-  WarnOfSpace(instance, swap.root, context);
   return InfoOf(manifest, swap.folder);
 }
 
@@ -150,6 +137,11 @@ absl::StatusOr<v1::QuarantineInfo> MoveMatching(const Instance& instance,
   if (recorded.ok()) {
     manifest = *recorded;
     if (manifest.complete) return InfoOf(manifest, path);
+    if (!manifest.location.empty() || !manifest.leaving.empty())
+      return Error(absl::StatusCode::kFailedPrecondition, "QUARANTINE_MOVED",
+                   absl::StrCat(path,
+                                " was moved before all was in it; the queue was left as it "
+                                "is, what was set aside is whole, begin another quarantine"));
   } else if (absl::IsNotFound(recorded.status())) {
     MQ_RETURN_IF_ERROR(WriteManifest(path, manifest));
   } else {

@@ -154,6 +154,26 @@ TEST_F(CommandTest, AFilterMayHaveExceptions) {
   EXPECT_THAT(filter.except().accounts(), ElementsAre("mallory"));
 }
 
+TEST_F(CommandTest, AMoveNamesTheDirectoryLastOrHome) {
+  for (const char* id : {"q1", "q2"}) {
+    auto* held = controller_.quarantines.add_quarantines();
+    held->set_host_id("id-mx1");
+    held->mutable_quarantine()->set_quarantine_id(id);
+  }
+  RunCli(&controller_, {"quarantine", "move", "q1", "q2", "/srv/q/", "--yes"});
+  ASSERT_THAT(controller_.starts, SizeIs(2));
+  const auto& move = controller_.starts[1].plan().operation().quarantine_move();
+  EXPECT_EQ(move.quarantine_id(), "q2");
+  EXPECT_EQ(move.directory(), "/srv/q");
+  RunCli(&controller_, {"quarantine", "move", "--incident", "I", "home", "--yes"});
+  ASSERT_THAT(controller_.starts, SizeIs(4));
+  EXPECT_EQ(controller_.starts[3].plan().operation().quarantine_move().directory(), "home");
+  EXPECT_EQ(RunCli(&controller_, {"quarantine", "move", "/srv/q", "--yes"}).code, 1);
+  EXPECT_EQ(RunCli(&controller_, {"quarantine", "move", "--incident", "I", "--yes"}).code, 1);
+  EXPECT_EQ(RunCli(&controller_, {"quarantine", "move", "q1", "--yes"}).code, 1);
+  EXPECT_THAT(controller_.starts, SizeIs(4));
+}
+
 TEST_F(CommandTest, AnOperationWithoutAFilterRefusesFilterFlags) {
   const Ran ran = RunCli(&controller_, {"run", "op", "relay.lock", "-l", "a", "--sender", "b"});
   EXPECT_EQ(ran.code, 1);

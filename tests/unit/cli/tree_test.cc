@@ -78,9 +78,10 @@ TEST(TreeTest, EveryCommandThatChangesSomethingHasADryRun) {
   for (const char* path :
        {"run contain",    "run restore",        "run start",          "run op",
         "run cancel",     "incident open",      "incident note",      "incident waive",
-        "incident close", "quarantine release", "quarantine discard", "sender block",
-        "sender unblock", "host label",         "host evict",         "host ban",
-        "token create",   "token revoke",       "context add",        "context use"}) {
+        "incident close", "quarantine release", "quarantine discard", "quarantine move",
+        "sender block",   "sender unblock",     "host label",         "host evict",
+        "host ban",       "token create",       "token revoke",       "context add",
+        "context use"}) {
     const std::string text = path;
     const auto space = text.find(' ');
     const CLI::App* app =

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "common/fault/fault_point.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
@@ -32,6 +33,35 @@ TEST(Executor, RefusesWhatItsOwnAllowListLacksWhoeverAsks) {
   EXPECT_EQ(rig.Do("c1", "contain").outcome(), v1::OUTCOME_REFUSED);
   EXPECT_EQ(rig.mail->Acts("stop"), 0);
   EXPECT_EQ(rig.Do("c2", "queue.survey").outcome(), v1::OUTCOME_SUCCEEDED);
+}
+
+TEST(Executor, MovesAQuarantineOnlyToWhatItsOwnListNamesOrHome) {
+  Rig rig;
+  const std::string move = R"({"quarantineId":"q-1","directory":"/srv/q"})";
+  const auto none = rig.Do("c1", "quarantine.move", move);
+  EXPECT_EQ(none.outcome(), v1::OUTCOME_REFUSED);
+  EXPECT_EQ(ReasonOf(FromProto(none.error())), "DIRECTORY_NOT_ALLOWED");
+  EXPECT_THAT(none.error().message(),
+              ::testing::HasSubstr("quarantine_roots in agent.yaml, is empty"));
+  EXPECT_TRUE(rig.executor->Plan(rig.Make("c1", "quarantine.move", move)).has_refused());
+  rig.Open({}, {"/srv/q"});
+  for (const char* other : {"/srv/q/below", "/srv/q/../q", "/srv", ""}) {
+    const auto refused =
+        rig.Do("c2", "quarantine.move", absl::StrCat(R"({"directory":")", other, "\"}"));
+    EXPECT_EQ(refused.outcome(), v1::OUTCOME_REFUSED) << other;
+  }
+  EXPECT_EQ(rig.mail->Acts("move"), 0);
+  EXPECT_EQ(rig.executor->Plan(rig.Make("c3", "quarantine.move", move))
+                .plan()
+                .preview()
+                .quarantine_move()
+                .files(),
+            7);
+  EXPECT_EQ(rig.Do("c3", "quarantine.move", move).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(rig.Do("c3", "quarantine.move", move).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(rig.mail->Acts("move"), 1);
+  EXPECT_EQ(rig.Do("c4", "quarantine.move", R"({"directory":"home"})").outcome(),
+            v1::OUTCOME_SUCCEEDED);
 }
 
 TEST(Executor, RefusesACommandWithoutAKnownOperation) {
@@ -211,6 +241,17 @@ TEST(Plan, TouchesNothingAndRecordsNothing) {
   EXPECT_EQ(rig.mail->Get("relay"), "open\n");
   EXPECT_EQ(rig.executor->Execute(rig.Make("c1", "contain"), false, nullptr).outcome(),
             v1::OUTCOME_SUCCEEDED);
+}
+
+TEST(Plan, SaysOnceThatThereIsTooLittleRoom) {
+  Rig rig;
+  for (const char* operation : {"contain", "queue.quarantine"}) {
+    rig.mail->notice = "";
+    EXPECT_EQ(rig.executor->Plan(rig.Make("c1", operation)).plan().warnings_size(), 0);
+    rig.mail->notice = "too little room";
+    const auto planned = rig.executor->Plan(rig.Make("c1", operation));
+    EXPECT_THAT(planned.plan().warnings(), ::testing::ElementsAre("too little room"));
+  }
 }
 
 TEST(Reconcile, TellsFinishedFromNeverSeen) {

@@ -45,7 +45,7 @@ class Rig {
     Open();
   }
   ~Rig() { std::filesystem::remove_all(dir); }
-  void Open(std::set<std::string> allowed = {}) {
+  void Open(std::set<std::string> allowed = {}, std::set<std::string> roots = {}) {
     executor.reset();
     journal.reset();
     auto opened = Journal::Open(dir + "/journal.db");
@@ -55,6 +55,7 @@ class Rig {
     options.host_id = "host-1";
     options.state_dir = dir;
     options.allowed_operations = std::move(allowed);
+    options.quarantine_roots = std::move(roots);
     executor = std::make_unique<Executor>(*mail, *journal, clock, options);
   }
   v1::Command Make(const std::string& id,
