@@ -320,9 +320,10 @@ absl::StatusOr<Relocated> PreviewRelocation(const Relocation& relocation) {
 absl::StatusOr<Relocated> Relocate(const Relocation& relocation) {
   Mover mover(relocation);
   MQ_RETURN_IF_ERROR(mover.Open());
+  // First of all: originals are kept as long as the copy is not to be seen.
+  MQ_RETURN_IF_ERROR(mover.Measure());
   std::string left;
   MQ_RETURN_IF_ERROR(mover.RemoveOriginals(left));
-  MQ_RETURN_IF_ERROR(mover.Measure());
   if (mover.AlreadyThere()) return mover.Result(left);
   MQ_RETURN_IF_ERROR(mover.OpenTarget());
   MQ_RETURN_IF_ERROR(mover.CheckTaken());

@@ -331,6 +331,17 @@ TEST_F(Move, AVolumeThatIsNotMountedIsSaidAndNothingIsTouched) {
   EXPECT_EQ(ReleaseAs("r", id_)->released(), 6);
 }
 
+TEST_F(Move, OriginalsAreKeptAsLongAsTheCopyIsNotToBeSeen) {
+  Sweep();
+  ASSERT_TRUE(KilledAt("quarantine.move.switched", 1, [&] { return MoveTo(volume_); }));
+  fs::rename(Away(), volume_ + "/unmounted");
+  EXPECT_EQ(ReasonOf(MoveTo(volume_).status()), "QUARANTINE_AWAY");
+  EXPECT_EQ(Everywhere(), all_);
+  fs::rename(volume_ + "/unmounted", Away());
+  ASSERT_TRUE(MoveTo(volume_).ok());
+  EXPECT_EQ(Both(), all_);
+}
+
 TEST_F(Move, ACountFromBeforeTheMoveDoesNotUndoIt) {
   Sweep();
   Manifest before = ReadManifest(Home()).value();
