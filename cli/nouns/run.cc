@@ -23,10 +23,11 @@ namespace {
 
 struct ContainArgs {
   RunFlags flags;
-  std::string mode = "closed";
+  std::string mode;
   std::vector<std::string> clients;
   bool keep_notifications = false;
   bool leave_stopped = false;
+  bool all_at_once = false;
 };
 
 absl::StatusOr<int> DoContain(Session* session, const ContainArgs& args) {
@@ -36,17 +37,20 @@ absl::StatusOr<int> DoContain(Session* session, const ContainArgs& args) {
         "Nothing was done.");
   }
   RunOrder order;
-  order.verb = "Contain (stop, set the queue aside, close the relay, start)";
+  order.verb =
+      absl::StrCat("Contain (stop, set the queue aside, close the relay, start, prove it; ",
+                   args.all_at_once ? "all at once)" : "in waves)");
   order.flags = args.flags;
   MQ_RETURN_IF_ERROR(FillTargets(session, args.flags, &order.plan));
-  v1::Operation* operation = order.plan.mutable_operation();
-  v1::Contain* contain = operation->mutable_contain();
-  MQ_RETURN_IF_ERROR(SetField(operation, absl::StrCat("mode=", args.mode)));
-  contain->set_reason(args.flags.reason);
-  contain->set_incident_id(args.flags.incident);
-  for (const auto& client : args.clients) contain->add_clients(client);
-  contain->set_keep_notifications(args.keep_notifications);
-  contain->set_leave_stopped(args.leave_stopped);
+  order.plan.set_playbook("contain");
+  // Only what was given, so that a playbook of one's own keeps its values. The controller puts
+  // reason and incident into its steps.
+  auto& parameters = *order.plan.mutable_parameters();
+  if (!args.mode.empty()) parameters["mode"] = args.mode;
+  if (!args.clients.empty()) parameters["clients"] = absl::StrJoin(args.clients, ",");
+  if (args.keep_notifications) parameters["keep_notifications"] = "true";
+  if (args.leave_stopped) parameters["leave_stopped"] = "true";
+  if (args.all_at_once) parameters["waves"] = "100%";
   if (args.flags.incident.empty() && !args.flags.dry_run) {
     // What is set aside and locked has to be owed back to somebody: an incident keeps that account.
     order.before_start = [session, reason = args.flags.reason](v1::PlanRunRequest* plan) {
@@ -56,7 +60,6 @@ absl::StatusOr<int> DoContain(Session* session, const ContainArgs& args) {
       auto incident = session->Call(&v1::Incidents::Stub::OpenIncident, open);
       if (!incident.ok()) return incident.status();
       plan->set_incident_id(incident->incident_id());
-      plan->mutable_operation()->mutable_contain()->set_incident_id(incident->incident_id());
       session->Tell(absl::StrCat("incident ", incident->incident_id(), " opened"));
       return absl::OkStatus();
     };
@@ -66,15 +69,18 @@ absl::StatusOr<int> DoContain(Session* session, const ContainArgs& args) {
 
 void AddContain(CLI::App* noun, Session* session) {
   auto args = std::make_shared<ContainArgs>();
-  CLI::App* app =
-      AddCommand(noun, "contain",
-                 "Stop, set the queue aside, close the relay and start: the one command in a fire",
-                 {"mailquench run contain -l role=edge --reason \"outbound spam\"",
-                  "mailquench run contain --hosts mx1,mx2 --reason \"stolen login\" "
-                  "--mode authenticated-only",
-                  "mailquench run contain -l role=edge --reason drill --dry-run"});
+  CLI::App* app = AddCommand(
+      noun, "contain",
+      "The playbook contain, the one command in a fire: stop, set the queue aside, close "
+      "the relay, start, prove it; one host first, then all",
+      {"mailquench run contain -l role=edge --reason \"outbound spam\"",
+       "mailquench run contain --hosts mx1,mx2 --reason \"stolen login\" "
+       "--mode authenticated-only",
+       "mailquench run contain -l role=edge --reason \"it burns everywhere\" --all-at-once",
+       "mailquench run contain -l role=edge --reason drill --dry-run"});
   AddRunFlags(app, &args->flags);
-  app->add_option("--mode", args->mode, "Who may relay: closed, authenticated-only or listed")
+  app->add_option("--mode", args->mode,
+                  "Who may relay: closed (if not given), authenticated-only or listed")
       ->check(CLI::IsMember({"closed", "authenticated-only", "listed"}))
       ->type_name("MODE");
   app->add_option("--allow-client", args->clients, "With --mode listed: who still relays")
@@ -83,6 +89,8 @@ void AddContain(CLI::App* noun, Session* session) {
   app->add_flag("--keep-notifications", args->keep_notifications,
                 "Let delivery status reports leave");
   app->add_flag("--leave-stopped", args->leave_stopped, "Do not start the service again");
+  app->add_flag("--all-at-once", args->all_at_once,
+                "No waves: no host waits for another, and none is spared where one fails");
   app->callback([=] { session->action = [=] { return DoContain(session, *args); }; });
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -15,6 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 class CommandTest : public ::testing::Test {
@@ -56,13 +58,32 @@ TEST_F(CommandTest, ContainOpensAnIncidentStartsWhatWasPlannedAndTellsHowItEnds)
   EXPECT_EQ(start.expected_plan_hash(), "hash");
   EXPECT_EQ(start.reason(), "spam");
   EXPECT_EQ(start.plan().selector(), "role=edge");
-  EXPECT_EQ(start.plan().operation().contain().incident_id(), "i1");
-  EXPECT_EQ(start.plan().operation().contain().mode(), v1::RELAY_MODE_CLOSED);
+  EXPECT_EQ(start.plan().incident_id(), "i1");
+  EXPECT_EQ(start.plan().playbook(), "contain");  // Waves and proof, not the operation alone.
+  EXPECT_FALSE(start.plan().has_operation());
+  EXPECT_TRUE(start.plan().parameters().empty());
   EXPECT_EQ(start.request_id().size(), 36u);
   EXPECT_THAT(ran.err, HasSubstr("mx1  step 1  running\nmx1  step 1  succeeded\n"));
   EXPECT_THAT(ran.err, HasSubstr("1 host: 1 succeeded; run r1\n"));
   EXPECT_THAT(ran.err, Not(HasSubstr("\x1b")));
   EXPECT_THAT(ran.out, HasSubstr("mx1   succeeded"));
+}
+
+TEST_F(CommandTest, WhatContainIsToldReachesThePlaybookAsParameters) {
+  const Ran ran =
+      RunCli(&controller_, {"run", "contain", "-l", "a", "--reason", "x", "--yes", "--mode",
+                            "listed", "--allow-client", "192.0.2.1,192.0.2.2",
+                            "--keep-notifications", "--leave-stopped", "--all-at-once"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  const auto& given = controller_.starts[0].plan().parameters();
+  const std::map<std::string, std::string> sorted(given.begin(), given.end());
+  EXPECT_THAT(sorted, ElementsAre(Pair("clients", "192.0.2.1,192.0.2.2"),
+                                  Pair("keep_notifications", "true"), Pair("leave_stopped", "true"),
+                                  Pair("mode", "listed"), Pair("waves", "100%")));
+  RunCli(&controller_, {"run", "op", "contain", "-l", "a", "--yes"});
+  ASSERT_THAT(controller_.starts, SizeIs(2));
+  EXPECT_TRUE(controller_.starts[1].plan().operation().has_contain());
 }
 
 TEST_F(CommandTest, TheSelectorIsPassedOnUntouched) {

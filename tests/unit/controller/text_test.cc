@@ -132,6 +132,13 @@ TEST(Parameters, TheyReachTheStepsThatHaveSuchAField) {
       ApplyParameters({{"mode", "listed"}, {"clients", "10.0.0.1,10.0.0.2"}}, &playbook).ok());
   EXPECT_EQ(playbook.steps(0).operation().contain().mode(), v1::RELAY_MODE_LISTED);
   EXPECT_EQ(playbook.steps(0).operation().contain().clients_size(), 2);
+  // All that `mailquench run contain` sends.
+  ASSERT_TRUE(
+      ApplyParameters(
+          {{"keep_notifications", "true"}, {"leave_stopped", "true"}, {"waves", "100%"}}, &playbook)
+          .ok());
+  EXPECT_TRUE(playbook.steps(0).operation().contain().leave_stopped());
+  EXPECT_THAT(playbook.waves(), ElementsAre("100%"));
   EXPECT_EQ(ReasonOf(ApplyParameters({{"mood", "x"}}, &playbook)), "UNKNOWN_PARAMETER");
   v1::Playbook restore = LoadPlaybooks("")->at("restore");
   const std::string decisions =
