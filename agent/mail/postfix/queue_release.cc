@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "agent/mail/postfix/chosen_list.h"
 #include "agent/mail/postfix/quarantine_folder.h"
 #include "agent/mail/postfix/queue_dir.h"
@@ -19,6 +20,8 @@
 
 namespace mailquench::agent::postfix {
 namespace {
+constexpr int kPokes = 5;
+constexpr absl::Duration kBetweenPokes = absl::Milliseconds(200);
 MQ_DEFINE_FAULT_POINT(kReleaseList, "quarantine.release.list");
 MQ_DEFINE_FAULT_POINT(kReleaseLogs, "quarantine.release.logs");
 MQ_DEFINE_FAULT_POINT(kReleaseMove, "quarantine.release.move");
@@ -157,14 +160,20 @@ void Poke(const Instance& instance,
           const CallContext& context) {
   ProcessOptions options;
   options.timeout = absl::Seconds(10);
-  const auto ran = RunProcess({absl::StrCat(instance.command_directory, "/postkick"), "-c",
-                               instance.config_directory, "public", service, request},
-                              options);
-  if (!ran.ok() || ran->exit_code != 0) {
-    context.progress(absl::StrCat("warning: ", service, " could not be woken (",
-                                  ran.ok() ? ran->err.substr(0, 200) : ran.status().ToString(),
-                                  "); it takes the messages at its next scan or start"));
+  std::string why;
+  // A queue manager that has just been restarted, or has a full backlog, takes it a moment later.
+  for (int attempt = 0; attempt < kPokes; ++attempt) {
+    if (attempt > 0) absl::SleepFor(kBetweenPokes);
+    const auto ran = RunProcess({absl::StrCat(instance.command_directory, "/postkick"), "-c",
+                                 instance.config_directory, "public", service, request},
+                                options);
+    if (ran.ok() && ran->exit_code == 0) return;
+    why = ran.ok()
+              ? absl::StrCat("postkick ended with ", ran->exit_code, " ", ran->err.substr(0, 200))
+              : ran.status().ToString();
   }
+  context.progress(absl::StrCat("warning: ", service, " could not be woken (", why,
+                                "); it takes the messages at its next scan or start"));
 }
 
 std::string ListPath(const OpenQuarantine& quarantine,
