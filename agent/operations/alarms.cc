@@ -14,7 +14,8 @@
 namespace mailquench::agent {
 namespace {
 constexpr char kHost[] = "*";
-constexpr std::size_t kLongest = 65536;
+constexpr std::size_t kLongest = 1024 * 1024;
+constexpr std::size_t kLongestLine = 1000;
 
 void Drop(const std::string& instance, std::vector<std::string>& lines) {
   std::erase_if(lines, [&](const std::string& line) {
@@ -25,7 +26,9 @@ void Drop(const std::string& instance, std::vector<std::string>& lines) {
 
 std::string Alarms::Text() const {
   const auto text = ReadFile(path_, kLongest);
-  return text.ok() ? *text : "";
+  if (text.ok()) return *text;
+  if (absl::IsNotFound(text.status())) return "";
+  return absl::StrCat(kHost, ": the alarm file cannot be read: ", text.status().message(), "\n");
 }
 
 void Alarms::Write(const std::vector<std::string>& lines) {
@@ -38,7 +41,7 @@ void Alarms::Write(const std::vector<std::string>& lines) {
 
 void Alarms::Raise(const std::vector<std::string>& instances, const std::string& text) {
   spdlog::critical("ALARM: {}", text);
-  const std::string why = absl::StrReplaceAll(text, {{"\n", " "}});
+  const std::string why = absl::StrReplaceAll(text.substr(0, kLongestLine), {{"\n", " "}});
   const std::lock_guard<std::mutex> lock(mu_);
   std::vector<std::string> lines = absl::StrSplit(Text(), '\n', absl::SkipEmpty());
   const std::vector<std::string> host = {kHost};

@@ -116,9 +116,10 @@ class Executor {
                                                const CallContext& context);
   absl::StatusOr<v1::ServiceStartResult> DoStart(const v1::Command& command,
                                                  const CallContext& context);
-  absl::Status Recheck(const v1::Command& command,
-                       const InstanceNames& chosen,
-                       const CallContext& context);
+  absl::Status StopAgain(const v1::Command& command,
+                         const InstanceNames& chosen,
+                         const absl::Status& why,
+                         const CallContext& context);
   absl::StatusOr<v1::QueueQuarantineResult> DoQuarantine(const v1::Command& command,
                                                          const CallContext& context);
   absl::Status StillLeased(const v1::Lease& lease);

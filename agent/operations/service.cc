@@ -63,39 +63,40 @@ absl::StatusOr<v1::ServiceStartResult> Executor::DoStart(const v1::Command& comm
   const v1::ServiceStart& request = command.operation().service_start();
   const InstanceNames chosen(request.instances().begin(), request.instances().end());
   if (request.has_only_locked()) {
-    v1::RelayLock lock = request.only_locked();
-    *lock.mutable_instances() = request.instances();
-    const absl::Status verified = mail_.VerifyLocked(lock);
-    if (!verified.ok()) {
-      absl::Status out =
-          Prepend(verified,
-                  "the lock could not be verified, so nothing was started; lock again, then start");
-      RaiseAlarm(chosen, std::string(out.message()));
-      return out;
-    }
+    // What ran before is written down first: a repeat after a crash must know what this command
+    // started.
     MQ_ASSIGN_OR_RETURN(const auto recorded, journal_.Step(command.command_id(), "was_running"));
     if (!recorded.has_value()) {
       MQ_ASSIGN_OR_RETURN(const v1::ServiceStatusResult before, mail_.Status(chosen));
       MQ_RETURN_IF_ERROR(
           journal_.RecordStep(command.command_id(), "was_running", before.SerializeAsString()));
     }
+    v1::RelayLock lock = request.only_locked();
+    *lock.mutable_instances() = request.instances();
+    const absl::Status verified = mail_.VerifyLocked(lock);
+    if (!verified.ok())
+      return StopAgain(command, chosen, Prepend(verified, "the lock could not be verified"),
+                       context);
   }
-  MQ_ASSIGN_OR_RETURN(v1::ServiceStartResult result, mail_.Start(chosen, context));
+  const auto started = mail_.Start(chosen, context);
   MQ_FAULT_POINT(kStarted);
-  if (request.has_only_locked()) MQ_RETURN_IF_ERROR(Recheck(command, chosen, context));
+  if (request.has_only_locked()) {
+    absl::Status asked = started.status();  // Some may have started although one did not.
+    v1::RelayProbeResult probe;
+    if (asked.ok()) asked = AskListeners(chosen, request.only_locked().mode(), context, probe);
+    if (!asked.ok()) return StopAgain(command, chosen, asked, context);
+  }
+  MQ_ASSIGN_OR_RETURN(v1::ServiceStartResult result, started);
   MQ_RETURN_IF_ERROR(journal_.ClearLeases(chosen));
   alarms_.Clear(chosen);
   return result;
 }
 
-// Asks every listener of what was started; what still relays is stopped again.
-absl::Status Executor::Recheck(const v1::Command& command,
-                               const InstanceNames& chosen,
-                               const CallContext& context) {
-  v1::RelayProbeResult probe;
-  const absl::Status asked = AskListeners(
-      chosen, command.operation().service_start().only_locked().mode(), context, probe);
-  if (asked.ok()) return absl::OkStatus();
+// Ends a start that is not fit to stay: what this command started is stopped, and a person called.
+absl::Status Executor::StopAgain(const v1::Command& command,
+                                 const InstanceNames& chosen,
+                                 const absl::Status& why,
+                                 const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const auto recorded, journal_.Step(command.command_id(), "was_running"));
   v1::ServiceStatusResult before;
   if (!recorded.has_value() || !before.ParseFromString(*recorded))
@@ -106,9 +107,9 @@ absl::Status Executor::Recheck(const v1::Command& command,
   }
   const absl::Status stopped = ours.empty() ? absl::OkStatus() : mail_.Stop(ours, context).status();
   absl::Status out =
-      Prepend(asked, absl::StrCat("the host was started, but could not be verified; what this "
-                                  "command started ",
-                                  stopped.ok() ? "was stopped again" : "could NOT be stopped"));
+      Prepend(why, absl::StrCat("the start is not fit to stay; what did not run before ",
+                                stopped.ok() ? "is stopped again" : "could NOT be stopped",
+                                "; lock again, then start"));
   RaiseAlarm(chosen, std::string(out.message()));
   return out;
 }
@@ -133,7 +134,18 @@ absl::StatusOr<v1::QueueQuarantineResult> Executor::DoQuarantine(const v1::Comma
   for (const auto& instance : before.instances()) {
     if (instance.running()) was_running.push_back(instance.name());
   }
-  if (!was_running.empty()) MQ_RETURN_IF_ERROR(mail_.Stop(was_running, context).status());
+  if (!was_running.empty()) {
+    const absl::Status stopped = mail_.Stop(was_running, context).status();
+    if (!stopped.ok()) {
+      // Nothing was swept; those that did end go on.
+      const absl::Status again = mail_.Start(was_running, context).status();
+      if (!again.ok())
+        RaiseAlarm(was_running, absl::StrCat("a sweep could not stop all, and what had ended did "
+                                             "not start again: ",
+                                             again.message()));
+      return Prepend(stopped, "the stop failed; no queue was touched");
+    }
+  }
   auto result = mail_.Quarantine(request, context);
   if (!was_running.empty()) {
     const absl::Status started = mail_.Start(was_running, context).status();
@@ -183,8 +195,14 @@ absl::Status Executor::StillLeased(const v1::Lease& lease) {
     if (instance.running()) running.push_back(instance.name());
   }
   if (running.empty()) return absl::OkStatus();
-  spdlog::warn("{} was started by somebody; its lease ends without more",
-               absl::StrJoin(running, ", "));
+  // A person, or a reboot: the spam is still queued where the stop asked for a sweep.
+  v1::RelayLock lock = lease.stop().lock();
+  if (lock.mode() == v1::RELAY_MODE_UNSPECIFIED) lock.set_mode(v1::RELAY_MODE_CLOSED);
+  lock.mutable_instances()->Assign(running.begin(), running.end());
+  if (lease.stop().has_sweep() || !mail_.VerifyLocked(lock).ok())
+    RaiseAlarm(running,
+               "it was started while the lease of its stop ran, by somebody or by a reboot; it was "
+               "left as it is, neither swept nor locked; contain it, or start it by service.start");
   MQ_RETURN_IF_ERROR(journal_.ClearLeases(running));
   return changed("lost instances that somebody started");
 }

@@ -1,5 +1,6 @@
 #include "controller/app/core.h"
 
+#include <algorithm>
 #include <set>
 
 #include "common/status/error.h"
@@ -259,8 +260,11 @@ class CoreImpl final : public Core, public RunListener {
     const absl::StatusOr<v1::Host> host = hosts_->Find(host_id);
     return host.ok() ? host->name() : host_id;
   }
-  absl::StatusOr<std::vector<v1::ResolveCauseRequest>> CheckRestore(const v1::Plan& plan,
-                                                                    std::string* incident);
+  absl::Status CheckRestore(const v1::Plan& plan, std::string* incident);
+  // `patient`: a host that is not there yet gets the time that it has after a restart.
+  absl::StatusOr<v1::Run> Begin(const v1::StartRunRequest& r,
+                                const std::string& actor,
+                                bool patient);
   void LockAgain(const v1::Run& run);
   void OnRunStarted(const v1::Run& run) override { incidents_.RunStarted(run); }
   absl::Status OnStepReport(const v1::Run& run,
@@ -289,8 +293,7 @@ class CoreImpl final : public Core, public RunListener {
 };
 
 // Restore without naming its incident is held to the causes of the incidents of these hosts, too.
-absl::StatusOr<std::vector<v1::ResolveCauseRequest>> CoreImpl::CheckRestore(const v1::Plan& plan,
-                                                                            std::string* incident) {
+absl::Status CoreImpl::CheckRestore(const v1::Plan& plan, std::string* incident) {
   v1::Restore restore;
   bool restores = false;
   for (const v1::PlaybookStep& step : plan.playbook().steps()) {
@@ -298,8 +301,7 @@ absl::StatusOr<std::vector<v1::ResolveCauseRequest>> CoreImpl::CheckRestore(cons
     restores = true;
     restore.MergeFrom(step.operation().restore());
   }
-  std::vector<v1::ResolveCauseRequest> resolved;
-  if (!restores) return resolved;
+  if (!restores) return absl::OkStatus();
   std::set<std::string> concerned, hosts;
   if (!incident->empty()) concerned.insert(*incident);
   for (const v1::PlannedHost& host : plan.hosts()) {
@@ -312,14 +314,19 @@ absl::StatusOr<std::vector<v1::ResolveCauseRequest>> CoreImpl::CheckRestore(cons
     }
   }
   for (const std::string& id : concerned) {
-    MQ_ASSIGN_OR_RETURN(const auto of_this, incidents_.AllowRestore(id, restore, hosts));
-    resolved.insert(resolved.end(), of_this.begin(), of_this.end());
+    MQ_RETURN_IF_ERROR(incidents_.AllowRestore(id, restore, hosts));
   }
   if (incident->empty() && concerned.size() == 1) *incident = *concerned.begin();
-  return resolved;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const std::string& actor) {
+  return Begin(r, actor, false);
+}
+
+absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
+                                        const std::string& actor,
+                                        bool patient) {
   const std::lock_guard<std::recursive_mutex> lock(start_mu_);
   const std::string request_id = r.request_id().empty() ? NewId() : r.request_id();
   const absl::StatusOr<std::string> before = store_->RunOfRequest(request_id);
@@ -340,13 +347,11 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
                    "the incident " + incident + " is closed; nothing was done; open a new one");
     }
   }
-  MQ_ASSIGN_OR_RETURN(const auto resolved, CheckRestore(plan, &incident));
+  MQ_RETURN_IF_ERROR(CheckRestore(plan, &incident));
   v1::Run run;
   run.set_run_id(NewId());
   *run.mutable_playbook() = plan.playbook();
   MQ_RETURN_IF_ERROR(Audit(actor, "run.start", Json(r)));
-  for (const v1::ResolveCauseRequest& cause : resolved)
-    MQ_RETURN_IF_ERROR(ResolveCause(cause, actor).status());
   for (v1::PlaybookStep& step : *run.mutable_playbook()->mutable_steps()) {
     v1::Operation* operation = step.mutable_operation();
     // Whoever contains, or changes settings, owes something: that needs an incident.
@@ -377,7 +382,7 @@ absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const s
     host->set_name(planned.name());
     host->set_wave(planned.wave());
   }
-  return engine_->Start(run, request_id);
+  return engine_->Start(run, request_id, patient);
 }
 
 void CoreImpl::OnRunEnded(const v1::Run& run) {
@@ -392,10 +397,16 @@ absl::Status CoreImpl::Resume() {
   MQ_RETURN_IF_ERROR(engine_->Resume());
   MQ_ASSIGN_OR_RETURN(const std::vector<std::string> ids, store_->RunIds("", false));
   const std::int64_t since = absl::ToUnixSeconds(options_.clock->Now() - kRecent);
+  std::vector<v1::Run> recent;
   for (const std::string& id : ids) {  // Newest first.
-    MQ_ASSIGN_OR_RETURN(const v1::Run run, store_->FindRun(id));
+    MQ_ASSIGN_OR_RETURN(v1::Run run, store_->FindRun(id));
     if (run.start_time().seconds() < since) break;
-    if (run.has_end_time()) LockAgain(run);
+    if (run.has_end_time()) recent.push_back(std::move(run));
+  }
+  std::reverse(recent.begin(), recent.end());
+  for (const v1::Run& run : recent) {
+    if (!incidents_.Concluded(run)) incidents_.RunEnded(run);
+    LockAgain(run);
   }
   return absl::OkStatus();
 }
@@ -407,24 +418,25 @@ void CoreImpl::LockAgain(const v1::Run& run) {
     restored |= step.operation().has_restore();
   }
   if (!restored) return;
-  v1::StartRunRequest lock;
-  lock.set_request_id("relock:" + run.run_id());
-  lock.set_reason("the queue filled again after the restore");
-  lock.mutable_plan()->set_playbook("lockdown");
-  lock.mutable_plan()->set_incident_id(run.incident_id());
   for (const v1::RunHost& host : run.hosts()) {
-    for (const v1::HostStep& step : host.steps()) {
-      if (step.report().result().queue_watch().verdict() == v1::WATCH_VERDICT_REFILLING) {
-        lock.mutable_plan()->add_hosts(host.host_id());
-      }
-    }
-  }
-  if (lock.plan().hosts_size() == 0) return;
-  const absl::StatusOr<v1::Run> started = StartRun(lock, "controller");
-  if (!started.ok()) {
+    const bool refilling =
+        std::any_of(host.steps().begin(), host.steps().end(), [](const v1::HostStep& step) {
+          return step.report().result().queue_watch().verdict() == v1::WATCH_VERDICT_REFILLING;
+        });
+    if (!refilling || !hosts_->IsActive(host.host_id())) continue;
+    // A run for each host: one that fails, or that reports late, keeps no other open.
+    v1::StartRunRequest lock;
+    lock.set_request_id("relock:" + run.run_id() + ":" + host.host_id());
+    lock.set_reason("the queue filled again after the restore");
+    lock.mutable_plan()->set_playbook("lockdown");
+    lock.mutable_plan()->set_incident_id(run.incident_id());
+    lock.mutable_plan()->add_hosts(host.host_id());
+    const absl::StatusOr<v1::Run> started = Begin(lock, "controller", true);
+    if (started.ok()) continue;
     v1::AddNoteRequest note;
     note.set_incident_id(run.incident_id());
-    note.set_text("could not lock again: " + std::string(started.status().message()));
+    note.set_text("could not lock " + host.name() +
+                  " again: " + std::string(started.status().message()));
     incidents_.AddNote(note, "controller").IgnoreError();
   }
 }

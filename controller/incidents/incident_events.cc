@@ -30,6 +30,10 @@ absl::StatusOr<FleetPicture> Incidents::PictureWith(const v1::Run& run) {
     MQ_ASSIGN_OR_RETURN(const v1::Run other, store_->FindRun(id));
     picture.Add(other);
   }
+  MQ_ASSIGN_OR_RETURN(const auto hosts, store_->AllHosts());
+  for (const Store::HostRow& row : hosts) {
+    if (row.host.state() != v1::HOST_STATE_ACTIVE) picture.Forget(row.host.host_id());
+  }
   return picture;
 }
 
@@ -71,7 +75,9 @@ void Incidents::Judge(const v1::Run& run, const FleetPicture& picture, v1::Incid
     for (const v1::HostStep& step : host.steps()) {
       if (!run.playbook().steps(step.step()).operation().has_queue_watch()) continue;
       watched = true;
-      if (step.report().result().queue_watch().verdict() != v1::WATCH_VERDICT_REFILLING) continue;
+      if (step.report().result().queue_watch().verdict() != v1::WATCH_VERDICT_REFILLING ||
+          !picture.Refilling(host.host_id()))
+        continue;
       refilling = true;
       NoteOnce(incident,
                "the queue of " + host.name() + " is refilling (run " + run.run_id() + ")");
@@ -103,6 +109,14 @@ void Incidents::Judge(const v1::Run& run, const FleetPicture& picture, v1::Incid
     incident->set_state(v1::INCIDENT_STATE_CONTAINED);
     NoteOnce(incident, "not yet seen quiet after run " + run.run_id() + ": " + loud);
   }
+}
+
+bool Incidents::Concluded(const v1::Run& run) {
+  const auto incident = store_->FindIncident(run.incident_id());
+  if (!incident.ok()) return true;  // Of none.
+  const std::string text = "run " + run.run_id() + " ended: ";
+  return std::any_of(incident->timeline().begin(), incident->timeline().end(),
+                     [&](const auto& entry) { return entry.text().rfind(text, 0) == 0; });
 }
 
 void Incidents::RunEnded(const v1::Run& run) {

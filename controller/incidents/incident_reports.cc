@@ -91,6 +91,23 @@ absl::Status Incidents::Owe(const std::string& incident_id,
   return absl::OkStatus();
 }
 
+absl::Status Incidents::KeptAsFix(const std::string& incident_id,
+                                  const std::string& host_id,
+                                  const v1::RestoredSetting& kept) {
+  return UnlessClosed(Edit(incident_id, [&](v1::Incident* incident) {
+    for (v1::Cause& cause : *incident->mutable_causes()) {
+      if (cause.resolved() || cause.host_id() != host_id ||
+          !IsSetting(cause, kept.setting().instance(), kept.setting().key()))
+        continue;
+      cause.set_resolved(true);
+      cause.set_how("kept as fix: " + kept.why());
+      Note(incident, "controller",
+           "cause resolved: " + cause.kind() + " " + cause.value() + ", " + cause.how());
+    }
+    return absl::OkStatus();
+  }));
+}
+
 absl::Status Incidents::SettleObligations(const std::string& host_id,
                                           const v1::Restore* asked,
                                           const v1::OperationReport& report) {
@@ -116,6 +133,9 @@ absl::Status Incidents::SettleObligations(const std::string& host_id,
         mentioned = true;
         undecided |= restored.state() == v1::RestoredSetting::STATE_NEEDS_DECISION;
         if (restored.state() == v1::RestoredSetting::STATE_KEPT_AS_FIX) {
+          std::string owner;
+          MQ_RETURN_IF_ERROR(store_->FindObligation(obligation.obligation_id(), &owner).status());
+          MQ_RETURN_IF_ERROR(KeptAsFix(owner, host_id, restored));
           kept += (kept.empty() ? "" : "; ") + setting.key() + ": " + restored.why();
         }
       }
@@ -237,7 +257,8 @@ absl::Status Incidents::Blocked(const v1::Run& run,
   cause.set_value(block.has_account()  ? block.account()
                   : block.has_client() ? block.client()
                                        : block.local_user());
-  const absl::StatusOr<v1::Incident> incident = AddCause(cause, "controller");
+  const absl::StatusOr<v1::Incident> incident =
+      AddCause(cause, "controller", "", /*known_is_enough=*/true);
   if (!incident.ok()) return UnlessClosed(incident);
   if (!BlockedEverywhere(run, operation)) return absl::OkStatus();
   for (const v1::Cause& known : incident->causes()) {

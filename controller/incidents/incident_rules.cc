@@ -1,5 +1,7 @@
 #include "controller/incidents/incident_rules.h"
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "controller/runs/engine.h"
 
 namespace mailquench::controller {
@@ -22,12 +24,14 @@ bool AllContained(const v1::Run& run) {
 
 void FleetPicture::Add(const v1::Run& run) {
   for (const v1::RunHost& host : run.hosts()) {
-    bool containing = false, contained = true;
+    bool containing = false, contained = true, begun = false;
     for (const v1::HostStep& step : host.steps()) {
       const v1::PlaybookStep& said = run.playbook().steps(step.step());
       const v1::Outcome outcome = step.report().outcome();
+      if (said.operation().has_restore() && WentWell(outcome)) hosts_.erase(host.host_id());
       if (IsContaining(said.operation())) {
         containing = true;
+        begun = begun || step.sent();
         contained = contained && WentWell(outcome);
       } else if (!said.continue_on_failure() && !said.operation().has_queue_watch() &&
                  outcome != v1::OUTCOME_UNSPECIFIED) {
@@ -35,13 +39,17 @@ void FleetPicture::Add(const v1::Run& run) {
         contained = contained && WentWell(outcome);
       }
     }
-    if (containing) hosts_[host.host_id()] = {host.name(), contained, false};
-    const auto known = hosts_.find(host.host_id());
+    auto known = hosts_.find(host.host_id());
+    // What was never begun on a host leaves it as it was.
+    if (containing && (begun || known == hosts_.end()))
+      known =
+          hosts_.insert_or_assign(host.host_id(), Host{host.name(), contained, false, false}).first;
     if (known == hosts_.end()) continue;
     for (const v1::HostStep& step : host.steps()) {
       const v1::WatchVerdict verdict = step.report().result().queue_watch().verdict();
-      if (verdict != v1::WATCH_VERDICT_UNSPECIFIED)
-        known->second.quiet = verdict == v1::WATCH_VERDICT_QUIET;
+      if (verdict == v1::WATCH_VERDICT_UNSPECIFIED) continue;
+      known->second.quiet = verdict == v1::WATCH_VERDICT_QUIET;
+      known->second.refilling = verdict == v1::WATCH_VERDICT_REFILLING;
     }
   }
 }
@@ -67,6 +75,11 @@ bool FleetPicture::Contained(const std::string& host_id) const {
   return known != hosts_.end() && known->second.contained;
 }
 
+bool FleetPicture::Refilling(const std::string& host_id) const {
+  const auto known = hosts_.find(host_id);
+  return known == hosts_.end() || known->second.refilling;
+}
+
 bool BlockedEverywhere(const v1::Run& run, const v1::Operation& block) {
   for (const v1::RunHost& host : run.hosts()) {
     for (const v1::HostStep& step : host.steps()) {
@@ -78,6 +91,11 @@ bool BlockedEverywhere(const v1::Run& run, const v1::Operation& block) {
     }
   }
   return true;
+}
+
+bool IsSetting(const v1::Cause& cause, const std::string& instance, const std::string& key) {
+  return cause.kind() == "open_relay" &&
+         absl::EndsWith(cause.value(), absl::StrCat(" ", instance, " ", key));
 }
 
 void MarkContained(absl::Time now, v1::Incident* incident) {

@@ -21,17 +21,22 @@ class FleetPicture {
  public:
   // Oldest first: what a later run says of a host counts.
   void Add(const v1::Run& run);
+  // A host that is evicted or banned is nobody's to contain.
+  void Forget(const std::string& host_id) { hosts_.erase(host_id); }
   // Hosts that a containing step was meant for and that are not contained, by name; "": none.
   std::string NotContained() const;
   // Contained hosts whose queue was not seen quiet since, by name; "": none.
   std::string NotQuiet() const;
   bool Contained(const std::string& host_id) const;
+  // No later watch has seen it quiet.
+  bool Refilling(const std::string& host_id) const;
 
  private:
   struct Host {
     std::string name;
     bool contained = false;
     bool quiet = false;
+    bool refilling = false;
   };
   std::string Names(bool Host::*wanted) const;
   std::map<std::string, Host> hosts_;  // By host id.
@@ -39,6 +44,8 @@ class FleetPicture {
 
 // Every host of the run has this block, so that what it names is shut.
 bool BlockedEverywhere(const v1::Run& run, const v1::Operation& block);
+// Whether the cause is this setting of its host ("HOST INSTANCE KEY").
+bool IsSetting(const v1::Cause& cause, const std::string& instance, const std::string& key);
 // Sets the state; time and duration only the first time.
 void MarkContained(absl::Time now, v1::Incident* incident);
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "common/status/error.h"
 #include "controller/store/ids.h"
 
@@ -79,7 +77,8 @@ absl::StatusOr<v1::Incident> Incidents::AddNote(const v1::AddNoteRequest& reques
 
 absl::StatusOr<v1::Incident> Incidents::AddCause(const v1::AddCauseRequest& request,
                                                  const std::string& actor,
-                                                 const std::string& host_id) {
+                                                 const std::string& host_id,
+                                                 bool known_is_enough) {
   static const std::set<std::string> kKinds = {"account", "client", "local_user", "open_relay",
                                                "other"};
   if (kKinds.count(request.kind()) == 0 || request.value().empty()) {
@@ -89,10 +88,14 @@ absl::StatusOr<v1::Incident> Incidents::AddCause(const v1::AddCauseRequest& requ
                      "and the value is not empty; nothing was changed");
   }
   return Edit(request.incident_id(), [&](v1::Incident* incident) {
-    for (const v1::Cause& cause : incident->causes()) {
-      if (cause.kind() == request.kind() && cause.value() == request.value()) {
-        return absl::OkStatus();
-      }
+    for (v1::Cause& cause : *incident->mutable_causes()) {
+      if (cause.kind() != request.kind() || cause.value() != request.value()) continue;
+      if (cause.host_id().empty()) cause.set_host_id(host_id);
+      if (!cause.resolved() || known_is_enough) return absl::OkStatus();
+      cause.set_resolved(false);
+      cause.clear_how();
+      Note(incident, actor, "cause again: " + request.kind() + " " + request.value());
+      return absl::OkStatus();
     }
     v1::Cause* cause = incident->add_causes();
     cause->set_cause_id(NewId());
@@ -167,34 +170,25 @@ absl::StatusOr<v1::Incident> Incidents::Close(const v1::CloseIncidentRequest& re
   });
 }
 
-absl::StatusOr<std::vector<v1::ResolveCauseRequest>> Incidents::AllowRestore(
-    const std::string& incident_id,
-    const v1::Restore& restore,
-    const std::set<std::string>& host_ids) {
+absl::Status Incidents::AllowRestore(const std::string& incident_id,
+                                     const v1::Restore& restore,
+                                     const std::set<std::string>& host_ids) {
   MQ_ASSIGN_OR_RETURN(const v1::Incident incident, store_->FindIncident(incident_id));
-  std::vector<v1::ResolveCauseRequest> resolved;
   std::string open;
   for (const v1::Cause& cause : incident.causes()) {
     // One host's own setting keeps no other host from being restored.
     if (cause.resolved() || (!cause.host_id().empty() && host_ids.count(cause.host_id()) == 0))
       continue;
-    const auto kept = std::find_if(
-        restore.decisions().begin(), restore.decisions().end(), [&](const auto& decision) {
-          return decision.choice() == v1::RESTORE_CHOICE_KEEP_AS_FIX &&
-                 !decision.reason().empty() &&
-                 absl::EndsWith(cause.value(),
-                                absl::StrCat(" ", decision.instance(), " ", decision.key()));
-        });
-    if (cause.host_id().empty() || kept == restore.decisions().end()) {
-      open += (open.empty() ? "" : ", ") + cause.kind() + " " + cause.value();
-      continue;
-    }
-    v1::ResolveCauseRequest& request = resolved.emplace_back();
-    request.set_incident_id(incident_id);
-    request.set_cause_id(cause.cause_id());
-    request.set_how("kept as fix: " + kept->reason());
+    const bool kept = std::any_of(restore.decisions().begin(), restore.decisions().end(),
+                                  [&](const auto& decision) {
+                                    return decision.choice() == v1::RESTORE_CHOICE_KEEP_AS_FIX &&
+                                           !decision.reason().empty() &&
+                                           IsSetting(cause, decision.instance(), decision.key());
+                                  });
+    if (kept && !cause.host_id().empty()) continue;
+    open += (open.empty() ? "" : ", ") + cause.kind() + " " + cause.value();
   }
-  if (open.empty()) return resolved;
+  if (open.empty()) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "CAUSE_UNRESOLVED",
                "restore waits for these causes: " + open +
                    "; nothing was restored; block each, keep its setting as a fix, or mark it as "

@@ -23,10 +23,12 @@ class Incidents {
                                     const std::string& request_id,
                                     const std::string& actor);
   absl::StatusOr<v1::Incident> AddNote(const v1::AddNoteRequest& request, const std::string& actor);
-  // `host_id`: it is that host's own setting.
+  // `host_id`: it is that host's own setting. A cause that was resolved is open again, but for
+  // `known_is_enough`.
   absl::StatusOr<v1::Incident> AddCause(const v1::AddCauseRequest& request,
                                         const std::string& actor,
-                                        const std::string& host_id = "");
+                                        const std::string& host_id = "",
+                                        bool known_is_enough = false);
   absl::StatusOr<v1::Incident> ResolveCause(const v1::ResolveCauseRequest& request,
                                             const std::string& actor);
   absl::StatusOr<v1::Incident> Waive(const v1::WaiveObligationRequest& request,
@@ -35,17 +37,17 @@ class Incidents {
   absl::StatusOr<v1::Incident> Close(const v1::CloseIncidentRequest& request,
                                      const std::string& actor);
 
-  // Whether `restore` may begin on these hosts (ids). Returns the causes that its decisions
-  // resolve, once it has begun: a value that is kept as fix on its host. Changes nothing.
-  // kFailedPrecondition/CAUSE_UNRESOLVED.
-  absl::StatusOr<std::vector<v1::ResolveCauseRequest>> AllowRestore(
-      const std::string& incident_id,
-      const v1::Restore& restore,
-      const std::set<std::string>& host_ids);
+  // Whether `restore` may begin on these hosts (ids): a value that is kept as fix on its host is no
+  // open cause. kFailedPrecondition/CAUSE_UNRESOLVED.
+  absl::Status AllowRestore(const std::string& incident_id,
+                            const v1::Restore& restore,
+                            const std::set<std::string>& host_ids);
 
   // From runs. Reports may come twice.
   void RunStarted(const v1::Run& run);
   void RunEnded(const v1::Run& run);
+  // Whether RunEnded() has come to its end for this run.
+  bool Concluded(const v1::Run& run);
   // All of it or nothing: an error means that the report has to come again.
   absl::Status Reported(const v1::Run& run,
                         const std::string& host_id,
@@ -86,6 +88,10 @@ class Incidents {
   absl::Status NoteEvidence(const std::string& incident_id,
                             const std::string& host_name,
                             const v1::QueueSurveyResult& evidence);
+  // The cause that a host's open setting was is resolved once the host has kept it as fix.
+  absl::Status KeptAsFix(const std::string& incident_id,
+                         const std::string& host_id,
+                         const v1::RestoredSetting& kept);
   absl::Status SettleObligations(const std::string& host_id,
                                  const v1::Restore* asked,
                                  const v1::OperationReport& report);

@@ -172,7 +172,7 @@ bool RunEngine::Drive(Active* a, v1::RunHost* host, Outbox* out) {
         } else {
           const auto until = a->patience.emplace(
               host->host_id(),
-              clock_->Now() + (a->resumed ? options_.resume_patience : options_.patience));
+              clock_->Now() + (a->patient ? options_.resume_patience : options_.patience));
           if (clock_->Now() < until.first->second) return false;
           rest = v1::OUTCOME_UNREACHABLE;
         }
@@ -312,8 +312,11 @@ void RunEngine::Dispatch(Outbox out) {
   for (const auto& call : out.calls) call();
 }
 
-absl::StatusOr<v1::Run> RunEngine::Start(const v1::Run& given, const std::string& request_id) {
+absl::StatusOr<v1::Run> RunEngine::Start(const v1::Run& given,
+                                         const std::string& request_id,
+                                         bool patient) {
   auto a = std::make_unique<Active>();
+  a->patient = patient;
   a->run = given;
   a->run.set_state(v1::RUN_STATE_RUNNING);
   Stamp(clock_->Now(), a->run.mutable_start_time());

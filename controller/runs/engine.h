@@ -57,7 +57,10 @@ class RunEngine final : public AgentEvents {
   ~RunEngine() override;
 
   // Journals and begins `plan`. The caller has made sure that `request_id` is new.
-  absl::StatusOr<v1::Run> Start(const v1::Run& run, const std::string& request_id);
+  // `patient`: hosts that are not there get the time that they have after a restart.
+  absl::StatusOr<v1::Run> Start(const v1::Run& run,
+                                const std::string& request_id,
+                                bool patient = false);
   // Takes up every run that had not ended: what may have been sent is asked after, never sent
   // again.
   absl::Status Resume();
@@ -96,7 +99,7 @@ class RunEngine final : public AgentEvents {
     std::set<std::string> given_up;    // Waited for long enough; a late report still counts.
     std::map<std::string, absl::Time> patience;  // By host: until when it may come online.
     std::set<std::string> dirty;                 // Hosts whose summary changed.
-    bool resumed = false;
+    bool patient = false;                        // Its hosts may still be on their way to us.
     bool changed = false;
     bool ended = false;
     std::string text;

@@ -249,7 +249,7 @@ absl::Status RunEngine::Resume() {
     for (const std::string& id : ids) {
       if (active_.count(id) > 0) continue;
       auto a = std::make_unique<Active>();
-      a->resumed = true;
+      a->patient = true;
       MQ_ASSIGN_OR_RETURN(a->run, store_->FindRun(id));
       MQ_ASSIGN_OR_RETURN(const std::vector<CommandRow> rows, store_->CommandsOfRun(id));
       for (const CommandRow& row : rows) {

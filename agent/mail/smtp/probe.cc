@@ -50,7 +50,7 @@ absl::Status AskWithBogusAccount(const std::string& target,
   dialogue.account = absl::StrCat("mailquench-probe-", word());
   dialogue.password = word();
   MQ_ASSIGN_OR_RETURN(const DialogueResult result, Dialogue(target, dialogue));
-  probe.set_auth_offered(result.auth_offered);
+  probe.set_auth_offered(probe.auth_offered() || result.auth_offered);
   probe.set_auth_reply(result.reply);
   if (result.verdict != v1::RELAY_VERDICT_OPEN) return absl::OkStatus();
   probe.set_verdict(v1::RELAY_VERDICT_OPEN);

@@ -182,7 +182,45 @@ TEST_F(CoreTest, OneHostsOpenRelayKeepsNoOtherFromBeingRestoredAndARefusalResolv
   ASSERT_TRUE(StartOne(restore, id, "name=mx-b").ok());
   EXPECT_FALSE(GetIncident(id).causes(0).resolved());
   ASSERT_TRUE(StartOne(restore, id, "name=mx-a").ok());
+  EXPECT_FALSE(GetIncident(id).causes(0).resolved()) << "the host has not kept it yet";
+  v1::OperationReport report = Report(link_.Commands("a").back(), v1::OUTCOME_SUCCEEDED);
+  auto* setting = report.mutable_result()->mutable_restore()->add_settings();
+  setting->mutable_setting()->set_key("main.cf:mynetworks");
+  setting->set_state(v1::RestoredSetting::STATE_KEPT_AS_FIX);
+  core_->events().OnReport("a", report);
   EXPECT_TRUE(GetIncident(id).causes(0).resolved());
+}
+
+TEST_F(CoreTest, ACauseThatIsNamedAgainIsOpenAgain) {
+  v1::OpenIncidentRequest open;
+  open.set_request_id("r");
+  const std::string id = core_->OpenIncident(open, "ann")->incident_id();
+  v1::AddCauseRequest stolen;
+  stolen.set_incident_id(id);
+  stolen.set_kind("account");
+  stolen.set_value("alice");
+  v1::ResolveCauseRequest resolve;
+  resolve.set_incident_id(id);
+  resolve.set_cause_id(core_->AddCause(stolen, "ann")->causes(0).cause_id());
+  resolve.set_how("password changed");
+  ASSERT_TRUE(core_->ResolveCause(resolve, "ann")->causes(0).resolved());
+  const auto again = core_->AddCause(stolen, "ann");
+  ASSERT_EQ(again->causes_size(), 1);
+  EXPECT_FALSE(again->causes(0).resolved());
+}
+
+TEST_F(CoreTest, EachHostThatRefillsIsLockedByItself) {
+  const auto run = Start("restore", "", {"mx-a", "mx-b", "mx-c"});
+  ASSERT_TRUE(run.ok()) << run.status();
+  while (Get(run->run_id()).state() == v1::RUN_STATE_RUNNING)
+    AnswerAll(v1::WATCH_VERDICT_REFILLING);
+  for (const char* id : {"a", "b", "c"}) {
+    const auto commands = link_.Commands(id);
+    const auto locks = std::count_if(commands.begin(), commands.end(), [](const auto& command) {
+      return command.operation().has_relay_lock();
+    });
+    EXPECT_EQ(locks, 1) << id;
+  }
 }
 
 TEST_F(CoreTest, ALockThatARefillCallsForIsNotLostWithTheController) {
@@ -194,7 +232,8 @@ TEST_F(CoreTest, ALockThatARefillCallsForIsNotLostWithTheController) {
   // As if it had died between the end of that run and the start of the next.
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((folder_ + "/store").c_str(), &db), SQLITE_OK);
-  const std::string forget = "DELETE FROM runs WHERE request_id='relock:" + run->run_id() + "'";
+  const std::string forget =
+      "DELETE FROM runs WHERE request_id LIKE 'relock:" + run->run_id() + "%'";
   ASSERT_EQ(sqlite3_exec(db, forget.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
   ASSERT_EQ(sqlite3_changes(db), 1);
   sqlite3_close(db);

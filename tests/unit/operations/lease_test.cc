@@ -114,7 +114,7 @@ TEST(Lease, LeavesAloneWhatSomebodyStartedByHand) {
   EXPECT_EQ(rig.mail->Get("relay"), "open\n");
   EXPECT_EQ(rig.mail->Get("queue"), "20000");
   EXPECT_TRUE(rig.journal->Leases()->empty());
-  EXPECT_EQ(rig.executor->Alarm(), "");
+  EXPECT_THAT(rig.executor->Alarm(), ::testing::HasSubstr("neither swept nor locked"));
 }
 
 TEST(Start, WithALockThatIsNotVerifiedStartsNothing) {
@@ -125,7 +125,7 @@ TEST(Start, WithALockThatIsNotVerifiedStartsNothing) {
       rig.Do("c", "service.start", R"({"onlyLocked":{"mode":"RELAY_MODE_CLOSED"}})");
   EXPECT_EQ(report.outcome(), v1::OUTCOME_FAILED);
   EXPECT_EQ(rig.mail->Get("running"), "0");
-  EXPECT_THAT(rig.executor->Alarm(), ::testing::HasSubstr("nothing was started"));
+  EXPECT_THAT(rig.executor->Alarm(), ::testing::HasSubstr("could not be verified"));
 }
 
 TEST(Start, ThatFindsAnOpenListenerStopsOnlyWhatItStarted) {
