@@ -122,6 +122,12 @@ class Service {
       beat.set_queued_messages(queued.ok() ? *queued : -1);
       beat.set_alarm_text(agent_.executor->Alarm());
       beat.set_alarm(!beat.alarm_text().empty());
+      for (const v1::Lease& lease : agent_.journal->Leases().value_or(std::vector<v1::Lease>())) {
+        v1::HeldLease* held = beat.add_leases();
+        held->set_command_id(lease.command_id());
+        *held->mutable_end_time() = lease.end_time();
+        *held->mutable_length() = LeaseLength(lease.stop());
+      }
       const std::lock_guard<std::mutex> lock(mu_);
       for (const std::string& one : drifted_) beat.add_drifted(one);
       return beat;
@@ -132,9 +138,10 @@ class Service {
     };
     callbacks.on_reconcile = [this](const v1::Reconcile& request) { return Known(request); };
     callbacks.on_lease_renewal = [this](const v1::LeaseRenewal& renewal) {
-      const absl::Time end = absl::FromUnixMicros(
-          google::protobuf::util::TimeUtil::TimestampToMicroseconds(renewal.end_time()));
-      const absl::Status renewed = agent_.journal->RenewLease(renewal.command_id(), end);
+      const absl::Duration length = absl::Microseconds(
+          google::protobuf::util::TimeUtil::DurationToMicroseconds(renewal.length()));
+      const absl::Status renewed =
+          agent_.journal->RenewLease(renewal.command_id(), absl::Now() + length);
       if (!renewed.ok()) spdlog::warn("a lease was not renewed: {}", renewed.ToString());
     };
     callbacks.unreported = [this] {
@@ -158,6 +165,7 @@ class Service {
       const std::lock_guard<std::mutex> lock(mu_);
       queued_.insert(command.command_id());
     }
+    if (!command.plan_only()) agent_.executor->Expect(command);
     const bool posted = worker.TryPost([this, command] {
       if (command.plan_only())
         link_.SendPlanned(agent_.executor->Plan(command));
@@ -166,6 +174,7 @@ class Service {
       Done(command.command_id());
     });
     if (posted) return;
+    agent_.executor->ExpectNoMore(command.command_id());
     Done(command.command_id());
     v1::OperationReport report;
     report.set_command_id(command.command_id());

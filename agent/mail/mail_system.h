@@ -24,6 +24,8 @@ struct CallContext {
   std::string command_id;  // Names what the call leaves behind; the same after a crash.
   absl::Time deadline = absl::InfiniteFuture();
   std::function<void(const std::string&)> progress = [](const std::string&) {};
+  // Asked between two messages, with the deadline: an error ends what a repeat can continue.
+  std::function<absl::Status()> still_wanted = [] { return absl::OkStatus(); };
   // Around a restart that a change needs: recorded before the stop and after the start, so that a
   // repeat knows an instance that a crash in between has left stopped.
   std::function<absl::Status(const std::string& instance, bool begins)> restart =

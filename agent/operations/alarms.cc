@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -40,15 +41,19 @@ void Alarms::Write(const std::vector<std::string>& lines) {
 }
 
 void Alarms::Raise(const std::vector<std::string>& instances, const std::string& text) {
-  spdlog::critical("ALARM: {}", text);
   const std::string why = absl::StrReplaceAll(text.substr(0, kLongestLine), {{"\n", " "}});
   const std::lock_guard<std::mutex> lock(mu_);
   std::vector<std::string> lines = absl::StrSplit(Text(), '\n', absl::SkipEmpty());
+  const std::vector<std::string> before = lines;
   const std::vector<std::string> host = {kHost};
   for (const std::string& instance : instances.empty() ? host : instances) {
+    const std::string line = absl::StrCat(instance, ": ", why);
+    if (absl::c_linear_search(lines, line)) continue;
     Drop(instance, lines);
-    lines.push_back(absl::StrCat(instance, ": ", why));
+    lines.push_back(line);
   }
+  if (lines == before) return;  // Said already: a cause that is tried again and again.
+  spdlog::critical("ALARM: {}", text);
   Write(lines);
 }
 

@@ -18,10 +18,6 @@ google::protobuf::Timestamp Stamp(absl::Time time) {
   return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
 }
 
-InstanceNames Names(const google::protobuf::RepeatedPtrField<std::string>& names) {
-  return {names.begin(), names.end()};
-}
-
 v1::Outcome OutcomeOf(const absl::Status& status, bool admitted, bool changed) {
   if (status.ok()) return changed ? v1::OUTCOME_SUCCEEDED : v1::OUTCOME_UNCHANGED;
   if (!admitted) return v1::OUTCOME_REFUSED;
@@ -43,6 +39,7 @@ Executor::Executor(MailSystem& mail, Journal& journal, Clock& clock, ExecutorOpt
       journal_(journal),
       clock_(clock),
       options_(std::move(options)),
+      turn_(options_.state_dir),
       alarms_(absl::StrCat(options_.state_dir, "/alarm")) {}
 
 absl::Status Executor::Admit(const v1::Command& command) {
@@ -63,11 +60,42 @@ absl::Status Executor::Admit(const v1::Command& command) {
         absl::StrCat("this host's own allow list does not contain ", name, "; nothing was done"));
   if (command.operation().has_quarantine_move())
     MQ_RETURN_IF_ERROR(AdmitDirectory(command.operation().quarantine_move()));
+  return NotCancelled(command.command_id());
+}
+
+absl::Status Executor::NotCancelled(const std::string& command_id) {
   const std::lock_guard<std::mutex> lock(mu_);
-  if (cancelled_.count(command.command_id()) != 0)
-    return Error(absl::StatusCode::kCancelled, "CANCELLED",
-                 "cancelled before it began; nothing was done");
+  if (cancelled_.count(command_id) == 0) return absl::OkStatus();
+  return Error(absl::StatusCode::kCancelled, "CANCELLED",
+               "cancelled before it began; nothing was done");
+}
+
+// Asked between two messages or samples of what can be continued by a repeat.
+absl::Status Executor::StillWanted(const v1::Command& command) {
+  bool urgent_waits = false;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    if (cancelled_.count(command.command_id()) != 0)
+      return Error(absl::StatusCode::kCancelled, "CANCELLED",
+                   "cancelled while it went on; what was done stays done, ask again to continue");
+    urgent_waits = !urgent_.empty();
+  }
+  if (MakesWay(command.operation()) && (urgent_waits || turn_.Wanted()))
+    return Error(absl::StatusCode::kAborted, "MADE_WAY",
+                 "it made way for a change that ends an attack; what was done stays done, ask "
+                 "again to continue");
   return absl::OkStatus();
+}
+
+void Executor::Expect(const v1::Command& command) {
+  if (!IsUrgent(command.operation())) return;
+  const std::lock_guard<std::mutex> lock(mu_);
+  urgent_.insert(command.command_id());
+}
+
+void Executor::ExpectNoMore(const std::string& command_id) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  urgent_.erase(command_id);
 }
 
 absl::Status Executor::AdmitDirectory(const v1::QuarantineMove& request) const {
@@ -93,6 +121,7 @@ v1::OperationReport Executor::Execute(const v1::Command& command,
     running_.insert(command.command_id());
   }
   const absl::Cleanup done = [&] {
+    ExpectNoMore(command.command_id());
     const std::lock_guard<std::mutex> lock(mu_);
     running_.erase(command.command_id());
   };
@@ -125,8 +154,8 @@ v1::OperationReport Executor::Run(const v1::Command& command,
   const bool observes = ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE;
   std::unique_ptr<FileLock> host;
   if (!observes) {
-    auto lock =
-        FileLock::Acquire(absl::StrCat(options_.state_dir, "/changes.lock"), options_.lock_wait);
+    auto lock = turn_.Take(IsUrgent(command.operation()), options_.lock_wait,
+                           [&] { return NotCancelled(command.command_id()); });
     if (!lock.ok()) {
       finish(lock.status(), true, false);
       return report;
@@ -160,6 +189,8 @@ v1::OperationReport Executor::Run(const v1::Command& command,
     spdlog::info("{}: {}", command.command_id(), text);
     if (progress) progress(command.command_id(), text);
   };
+  if (observes || MakesWay(command.operation()))
+    context.still_wanted = [this, &command] { return StillWanted(command); };
   const auto restart_step = [](const std::string& instance) {
     return absl::StrCat("restart/", instance);
   };
@@ -192,101 +223,6 @@ v1::OperationReport Executor::Run(const v1::Command& command,
   spdlog::info("{} {}: {} {}", report.command_id(), report.operation(),
                OutcomeName(report.outcome()), report.error().message());
   return report;
-}
-
-absl::Status Executor::Perform(const v1::Command& command,
-                               const CallContext& context,
-                               bool& changed,
-                               v1::OperationResult& out) {
-  const v1::Operation& operation = command.operation();
-  // Each arm: call, move the result into its field, and say whether anything changed.
-#define MQ_RESULT(field, expr)                  \
-  {                                             \
-    auto value = (expr);                        \
-    if (!value.ok()) return value.status();     \
-    *out.mutable_##field() = *std::move(value); \
-  }
-  switch (operation.kind_case()) {
-    case v1::Operation::kServiceStatus:
-      MQ_RESULT(service_status, mail_.Status(Names(operation.service_status().instances())));
-      break;
-    case v1::Operation::kServiceStop:
-      MQ_RESULT(service_stop, DoStop(command, context));
-      changed = out.service_stop().stopped_size() > 0;
-      break;
-    case v1::Operation::kServiceStart:
-      MQ_RESULT(service_start, DoStart(command, context));
-      changed = out.service_start().started_size() > 0;
-      break;
-    case v1::Operation::kQueueSurvey:
-      MQ_RESULT(queue_survey, mail_.Survey(Names(operation.queue_survey().instances()), context));
-      break;
-    case v1::Operation::kQueueQuarantine:
-      MQ_RESULT(queue_quarantine, DoQuarantine(command, context));
-      break;
-    case v1::Operation::kQuarantineList:
-      MQ_RESULT(quarantine_list, mail_.ListQuarantines());
-      break;
-    case v1::Operation::kQuarantineAnalyse:
-      MQ_RESULT(quarantine_analyse, mail_.Analyse(operation.quarantine_analyse(), context));
-      break;
-    case v1::Operation::kQuarantineRelease:
-      MQ_RESULT(quarantine_release, mail_.Release(operation.quarantine_release(), context));
-      changed = out.quarantine_release().released() > 0;
-      break;
-    case v1::Operation::kQuarantineDiscard:
-      MQ_RESULT(quarantine_discard, mail_.Discard(operation.quarantine_discard(), context));
-      changed = out.quarantine_discard().discarded() > 0;
-      break;
-    case v1::Operation::kQuarantineMove:
-      MQ_RESULT(quarantine_move, mail_.Move(operation.quarantine_move(), context));
-      changed = !out.quarantine_move().from_directory().empty();
-      break;
-    case v1::Operation::kRelayLock:
-      MQ_RESULT(relay_lock,
-                DoChange(
-                    command, "lock", [&] { return mail_.PlanRelayLock(operation.relay_lock()); },
-                    context));
-      changed = out.relay_lock().settings_size() > 0;
-      break;
-    case v1::Operation::kNdrSilence:
-      MQ_RESULT(ndr_silence,
-                DoChange(
-                    command, "silence",
-                    [&] { return mail_.PlanNdrSilence(operation.ndr_silence()); }, context));
-      changed = out.ndr_silence().settings_size() > 0;
-      break;
-    case v1::Operation::kSenderBlock:
-      MQ_RESULT(sender_block,
-                DoChange(
-                    command, "block",
-                    [&] { return mail_.PlanSenderBlock(operation.sender_block()); }, context));
-      changed = out.sender_block().settings_size() > 0;
-      break;
-    case v1::Operation::kSenderUnblock:
-      MQ_RESULT(sender_unblock,
-                DoChange(
-                    command, "unblock",
-                    [&] { return mail_.PlanSenderUnblock(operation.sender_unblock()); }, context));
-      changed = out.sender_unblock().settings_size() > 0;
-      break;
-    case v1::Operation::kRestore:
-      MQ_RESULT(restore, DoRestore(command, context));
-      changed = out.restore().put_back() + out.restore().kept_as_fix() > 0;
-      break;
-    case v1::Operation::kRelayProbe:
-      MQ_RESULT(relay_probe, mail_.Probe(operation.relay_probe(), context));
-      break;
-    case v1::Operation::kQueueWatch:
-      MQ_RESULT(queue_watch, DoWatch(operation.queue_watch(), context));
-      break;
-    case v1::Operation::kContain:
-      return DoContain(command, context, *out.mutable_contain());
-    case v1::Operation::KIND_NOT_SET:
-      return absl::InternalError("admitted without an operation");
-  }
-#undef MQ_RESULT
-  return absl::OkStatus();
 }
 
 v1::OperationPlanned Executor::Plan(const v1::Command& command) {

@@ -13,10 +13,14 @@
 #include "agent/mail/mail_system.h"
 #include "agent/operations/alarms.h"
 #include "agent/operations/journal.h"
+#include "agent/operations/turn.h"
 #include "common/clock/clock.h"
 #include "mailquench/v1/agent_link.pb.h"
 
 namespace mailquench::agent {
+
+// How long a stop is leased, unless it is renewed.
+google::protobuf::Duration LeaseLength(const v1::ServiceStop& stop);
 
 struct ExecutorOptions {
   std::string host_id;                       // Commands that name another host are refused.
@@ -64,7 +68,13 @@ class Executor {
   // change is going on.
   absl::StatusOr<std::vector<std::string>> Drift();
 
-  // A cancelled command is refused where it has not begun.
+  // An urgent command (IsUrgent) has arrived and is to be executed soon: what can be continued
+  // later makes way for it. Execute() of the same id ends the expectation.
+  void Expect(const v1::Command& command);
+  void ExpectNoMore(const std::string& command_id);
+
+  // A cancelled command is refused where it has not begun. What only observes, or moves messages
+  // one by one, ends in its middle too; any other change is finished.
   void Cancel(const std::string& command_id);
 
   // Why a person must look at this host; "" when nobody need. Also in STATE_DIR/alarm.
@@ -76,7 +86,10 @@ class Executor {
                           const ProgressFn& progress,
                           const std::function<absl::Status()>& still_wanted);
   absl::Status Admit(const v1::Command& command);
+  absl::Status NotCancelled(const std::string& command_id);
+  absl::Status StillWanted(const v1::Command& command);
   absl::Status AdmitDirectory(const v1::QuarantineMove& request) const;
+  // perform.cc
   // `out` may be set beside an error: what was done until then.
   absl::Status Perform(const v1::Command& command,
                        const CallContext& context,
@@ -123,6 +136,7 @@ class Executor {
   absl::StatusOr<v1::QueueQuarantineResult> DoQuarantine(const v1::Command& command,
                                                          const CallContext& context);
   absl::Status StillLeased(const v1::Lease& lease);
+  bool IsOpen(const v1::OperationReport& report);
   v1::OperationReport EndLease(const v1::Lease& lease, const ProgressFn& progress);
   // watch.cc
   absl::StatusOr<v1::QueueWatchResult> DoWatch(const v1::QueueWatch& request,
@@ -137,10 +151,12 @@ class Executor {
   Journal& journal_;
   Clock& clock_;
   const ExecutorOptions options_;
+  const Turn turn_;
   Alarms alarms_;
-  std::mutex mu_;  // Guards the two sets.
+  std::mutex mu_;  // Guards the sets.
   std::set<std::string> running_;
   std::set<std::string> cancelled_;
+  std::set<std::string> urgent_;  // Expected, not ended.
 };
 
 }  // namespace mailquench::agent

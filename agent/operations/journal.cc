@@ -213,8 +213,10 @@ absl::Status Journal::RenewLease(const std::string& command_id, absl::Time end) 
       return Error(absl::StatusCode::kNotFound, "NO_LEASE",
                    absl::StrCat("no lease of command ", command_id, " is running"));
     MQ_ASSIGN_OR_RETURN(v1::Lease lease, Parse<v1::Lease>(rows[0].Text(0), "lease"));
-    *lease.mutable_end_time() =
-        google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(end));
+    using google::protobuf::util::TimeUtil;
+    if (TimeUtil::TimestampToMicroseconds(lease.end_time()) >= absl::ToUnixMicros(end))
+      return absl::OkStatus();
+    *lease.mutable_end_time() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(end));
     return PutLease(lease);
   });
 }

@@ -62,6 +62,7 @@ class Journal {
   absl::Status CloseChange(const std::string& snapshot_id, const std::string& reason);
 
   absl::Status PutLease(const v1::Lease& lease);
+  // Never shortens it. Errors: kNotFound/NO_LEASE.
   absl::Status RenewLease(const std::string& command_id, absl::Time end);
   absl::Status DropLease(const std::string& command_id);
   // Of these instances; empty: all. A lease that has others left goes on for those.

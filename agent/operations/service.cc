@@ -19,12 +19,15 @@ MQ_DEFINE_FAULT_POINT(kLeased, "service.stop.leased");
 MQ_DEFINE_FAULT_POINT(kStarted, "service.start.after");
 }  // namespace
 
+google::protobuf::Duration LeaseLength(const v1::ServiceStop& stop) {
+  return stop.has_lease() ? stop.lease() : TimeUtil::MinutesToDuration(15);
+}
+
 absl::StatusOr<v1::ServiceStopResult> Executor::DoStop(const v1::Command& command,
                                                        const CallContext& context) {
   const v1::ServiceStop& request = command.operation().service_stop();
-  absl::Duration length =
-      request.has_lease() ? absl::Microseconds(TimeUtil::DurationToMicroseconds(request.lease()))
-                          : absl::Minutes(15);
+  const absl::Duration length =
+      absl::Microseconds(TimeUtil::DurationToMicroseconds(LeaseLength(request)));
   if (length < absl::Seconds(10) || length > absl::Hours(24))
     return Error(absl::StatusCode::kInvalidArgument, "BAD_LEASE",
                  absl::StrCat("a lease lasts 10 s to 24 h, not ", absl::FormatDuration(length),
@@ -171,9 +174,18 @@ std::vector<v1::OperationReport> Executor::EndDueLeases(const ProgressFn& progre
     if (absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(lease.end_time())) > clock_.Now())
       continue;
     const v1::OperationReport report = EndLease(lease, progress);
-    if (report.outcome() != v1::OUTCOME_CANCELLED) reports.push_back(report);
+    if (report.outcome() != v1::OUTCOME_CANCELLED && !IsOpen(report)) reports.push_back(report);
   }
   return reports;
+}
+
+// What could not be begun, or whose outcome could not be written (another change holds the host,
+// the journal's disk is full), is taken up again at the next look. What cannot be read counts as
+// over.
+bool Executor::IsOpen(const v1::OperationReport& report) {
+  if (report.outcome() == v1::OUTCOME_REFUSED) return false;
+  const auto recorded = journal_.Report(report.command_id());
+  return recorded.ok() && !recorded->has_value();
 }
 
 // Whether the lease is as it was read, and nobody started any of its instances meanwhile, by us or
@@ -199,10 +211,13 @@ absl::Status Executor::StillLeased(const v1::Lease& lease) {
   v1::RelayLock lock = lease.stop().lock();
   if (lock.mode() == v1::RELAY_MODE_UNSPECIFIED) lock.set_mode(v1::RELAY_MODE_CLOSED);
   lock.mutable_instances()->Assign(running.begin(), running.end());
-  if (lease.stop().has_sweep() || !mail_.VerifyLocked(lock).ok())
+  if (lease.stop().has_sweep() || !mail_.VerifyLocked(lock).ok()) {
     RaiseAlarm(running,
                "it was started while the lease of its stop ran, by somebody or by a reboot; it was "
                "left as it is, neither swept nor locked; contain it, or start it by service.start");
+  } else {
+    alarms_.Clear(running);
+  }
   MQ_RETURN_IF_ERROR(journal_.ClearLeases(running));
   return changed("lost instances that somebody started");
 }
@@ -227,6 +242,12 @@ v1::OperationReport Executor::EndLease(const v1::Lease& lease, const ProgressFn&
   };
   const auto give_up = [&](const v1::OperationReport& report, const std::string& what) {
     if (report.outcome() == v1::OUTCOME_CANCELLED) return report;
+    if (IsOpen(report)) {
+      RaiseAlarm(names, absl::StrCat("a lease ended, but what it owes could not be done yet; the "
+                                     "service stays stopped, and it is tried again: ",
+                                     report.error().message()));
+      return report;
+    }
     // The alarm first: a crash after it tries once more, and says the same.
     RaiseAlarm(names, absl::StrCat("a lease ended, but ", what, ": ", report.error().message()));
     const absl::Status cleared = journal_.DropLease(lease.command_id());

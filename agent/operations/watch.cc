@@ -42,6 +42,7 @@ absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& req
   v1::QueueWatchResult result;
   for (int i = 0; i < samples; ++i) {
     if (i > 0) clock_.Sleep(interval);
+    MQ_RETURN_IF_ERROR(context.still_wanted());
     if (clock_.Now() >= context.deadline)
       return Error(absl::StatusCode::kDeadlineExceeded, "WATCH_TIMED_OUT",
                    "the watch's time ended before its samples; no verdict");

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace mailquench::agent {
 
@@ -24,6 +25,13 @@ absl::Status WriteFileAtomically(const std::string& path,
 
 // Removes a file and makes that durable. A missing file is OK.
 absl::Status RemoveFile(const std::string& path);
+
+// Sets a file's time of modification to now; makes it with mode 0600 where it is missing. Not
+// durable.
+absl::Status TouchFile(const std::string& path);
+
+// Errors: kNotFound, kPermissionDenied, kInternal.
+absl::StatusOr<absl::Time> ModificationTime(const std::string& path);
 
 absl::Status SyncDirectory(const std::string& path);
 absl::Status MakeDirectories(const std::string& path, unsigned mode);

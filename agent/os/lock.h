@@ -3,9 +3,11 @@
 #ifndef MAILQUENCH_AGENT_OS_LOCK_H_
 #define MAILQUENCH_AGENT_OS_LOCK_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
@@ -14,9 +16,12 @@ namespace mailquench::agent {
 // Held until destroyed; the system lets go of it when the process ends, however it ends.
 class FileLock {
  public:
-  // Errors: kDeadlineExceeded (somebody else holds it), kInternal.
-  static absl::StatusOr<std::unique_ptr<FileLock>> Acquire(const std::string& path,
-                                                           absl::Duration wait);
+  // `while_waiting` is asked before each of a hundred tries a second; its error ends the wait.
+  // Errors: that of while_waiting, kDeadlineExceeded (somebody else holds it), kInternal.
+  static absl::StatusOr<std::unique_ptr<FileLock>> Acquire(
+      const std::string& path,
+      absl::Duration wait,
+      const std::function<absl::Status()>& while_waiting = nullptr);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

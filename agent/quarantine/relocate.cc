@@ -21,11 +21,13 @@ namespace mailquench::agent {
 namespace {
 MQ_DEFINE_FAULT_POINT(kPartial, "quarantine.move.partial");
 MQ_DEFINE_FAULT_POINT(kSynced, "quarantine.move.synced");
+MQ_DEFINE_FAULT_POINT(kUnnamed, "quarantine.move.unnamed");
 MQ_DEFINE_FAULT_POINT(kRenamed, "quarantine.move.renamed");
 MQ_DEFINE_FAULT_POINT(kSwitched, "quarantine.move.switched");
 MQ_DEFINE_FAULT_POINT(kEmptied, "quarantine.move.emptied");
 
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr std::int64_t kKeepFree = std::int64_t{1} << 30;
 constexpr absl::Duration kTellEvery = absl::Seconds(5);
 
 struct Folder {
@@ -152,10 +154,14 @@ class Mover {
     if (fstatvfs(root_.fd, &space) != 0)
       return SystemError(errno, absl::StrCat("ask for the free space of ", target_));
     const auto free = static_cast<std::int64_t>(space.f_bavail * space.f_frsize);
-    const std::int64_t wanted = size_.Room() + r_.keep_free;
+    // Where nothing is mounted at the root it is the system's own disk: never filled to the brim.
+    const auto size = static_cast<std::int64_t>(space.f_blocks * space.f_frsize);
+    const std::int64_t keep_free = to_home_ ? r_.keep_free : std::min(size / 20, kKeepFree);
+    const std::int64_t wanted = size_.Room() + keep_free;
     if (free < wanted)
-      return Refuse("NO_ROOM", absl::StrCat("the move to ", target_, " needs ", wanted,
-                                            " bytes there, and ", free, " are free"));
+      return Refuse("NO_ROOM",
+                    absl::StrCat("the move to ", target_, " needs ", wanted, " bytes there (",
+                                 keep_free, " of them to stay free), and ", free, " are free"));
     const std::int64_t entries = size_.files + size_.folders + 2;
     if (space.f_files > 0 && static_cast<std::int64_t>(space.f_favail) < entries)
       return Refuse("NO_ROOM", absl::StrCat("the move to ", target_, " needs ", entries,
@@ -163,14 +169,21 @@ class Mover {
     return absl::OkStatus();
   }
 
-  // Removes what an earlier move left at the target, or on its way home.
-  absl::Status ClearTarget(const StillTime& still_time) {
+  // Removes what an earlier move left at the target, or on its way home. `whole`: also a copy that
+  // has its name already; it loses that first, so that one half removed is known for what it is.
+  absl::Status ClearTarget(const StillTime& still_time, bool whole) {
     if (!manifest_.location.empty())
       MQ_RETURN_IF_ERROR(EmptyTree({home_.fd, r_.home, NamesAboutIt()}, still_time));
     if (to_home_) return absl::OkStatus();
-    MQ_RETURN_IF_ERROR(
-        RemoveWhole(root_, r_.root, PartialName(manifest_.quarantine_id), still_time));
-    return RemoveWhole(root_, r_.root, manifest_.quarantine_id, still_time);
+    const std::string& id = manifest_.quarantine_id;
+    const std::string partial = PartialName(id);
+    MQ_RETURN_IF_ERROR(RemoveWhole(root_, r_.root, partial, still_time));
+    if (!whole) return absl::OkStatus();
+    if (renameat(root_.fd, id.c_str(), root_.fd, partial.c_str()) != 0)
+      return errno == ENOENT ? absl::OkStatus()
+                             : SystemError(errno, absl::StrCat("rename ", target_));
+    MQ_FAULT_POINT(kUnnamed);
+    return RemoveWhole(root_, r_.root, partial, still_time);
   }
 
   absl::Status MakeCopy() {
@@ -207,6 +220,7 @@ class Mover {
         ((errno != EINVAL && errno != ENOSYS) ||
          renameat(root_.fd, partial.c_str(), root_.fd, id.c_str()) != 0))
       return SystemError(errno, absl::StrCat("rename ", path));
+    named_ = true;
     if (fsync(root_.fd) != 0) return SystemError(errno, absl::StrCat("fsync ", r_.root));
     MQ_FAULT_POINT(kRenamed);
     return absl::OkStatus();
@@ -214,7 +228,7 @@ class Mover {
 
   // Nothing has changed but the copy, which goes.
   absl::Status GiveUp(const absl::Status& why) {
-    const absl::Status cleared = ClearTarget(Always);
+    const absl::Status cleared = ClearTarget(Always, named_);
     const std::string left = absl::StrCat(
         "quarantine ", manifest_.quarantine_id, " was not moved and is whole in ",
         PlaceOf(r_.home, manifest_), ", its partial copy in ", to_home_ ? r_.home : r_.root,
@@ -302,6 +316,7 @@ class Mover {
   std::string target_;
   Folder home_, from_, root_;
   TreeSize size_;
+  bool named_ = false;  // The copy has its name at the target.
 };
 
 }  // namespace
@@ -327,7 +342,7 @@ absl::StatusOr<Relocated> Relocate(const Relocation& relocation) {
   if (mover.AlreadyThere()) return mover.Result(left);
   MQ_RETURN_IF_ERROR(mover.OpenTarget());
   MQ_RETURN_IF_ERROR(mover.CheckTaken());
-  MQ_RETURN_IF_ERROR(mover.ClearTarget(mover.still_time()));
+  MQ_RETURN_IF_ERROR(mover.ClearTarget(mover.still_time(), true));
   MQ_RETURN_IF_ERROR(mover.CheckRoom());
   const absl::Status copied = mover.MakeCopy();
   if (!copied.ok()) return mover.GiveUp(copied);

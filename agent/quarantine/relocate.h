@@ -17,7 +17,7 @@ namespace mailquench::agent {
 struct Relocation {
   std::string home;            // The quarantine's own folder, with the manifest.
   std::string root;            // kHome, or an existing folder: it goes to ROOT/ID.
-  std::int64_t keep_free = 0;  // Bytes that must stay free at the target.
+  std::int64_t keep_free = 0;  // Bytes that must stay free, for a move home.
   StillTime still_time;        // Its error ends the move.
   std::function<void(const std::string&)> progress;
 };

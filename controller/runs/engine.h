@@ -139,6 +139,7 @@ class RunEngine final : public AgentEvents {
                    v1::HostStep* step,
                    const v1::OperationReport* outside,
                    Outbox* out);
+  void RenewLeases(const std::string& host_id, const v1::Heartbeat& heartbeat);
   void LoseCommands(const std::string& host_id, Outbox* out);
   void Reconcile(const std::string& host_id, Outbox* out);
   void Dispatch(Outbox out);

@@ -1,4 +1,6 @@
 // What agents say: reports, presence, reconciliation and dry runs.
+#include <google/protobuf/util/time_util.h>
+
 #include <algorithm>
 
 #include "common/status/error.h"
@@ -144,8 +146,27 @@ void RunEngine::OnProgress(const std::string& host_id, const v1::Progress& progr
 }
 
 void RunEngine::OnHeartbeat(const std::string& host_id, const v1::Heartbeat& heartbeat) {
+  RenewLeases(host_id, heartbeat);
   if (!hosts_->Beat(host_id, heartbeat)) return;
   listener_->OnDrift(host_id, {heartbeat.drifted().begin(), heartbeat.drifted().end()});
+}
+
+// A lease is for the case that nobody is in touch with the host any more: while it is heard, the
+// lease goes on, so that a controller which is away for a minute starts nothing. Times are by the
+// host's clock.
+void RunEngine::RenewLeases(const std::string& host_id, const v1::Heartbeat& heartbeat) {
+  using google::protobuf::util::TimeUtil;
+  for (const v1::HeldLease& lease : heartbeat.leases()) {
+    const auto left = TimeUtil::TimestampToMicroseconds(lease.end_time()) -
+                      TimeUtil::TimestampToMicroseconds(heartbeat.time());
+    if (left > TimeUtil::DurationToMicroseconds(lease.length()) / 2) continue;
+    const absl::StatusOr<CommandRow> command = store_->FindCommand(lease.command_id());
+    if (!command.ok() || command->sent_to != host_id) continue;
+    v1::ControllerMessage message;
+    message.mutable_lease()->set_command_id(lease.command_id());
+    *message.mutable_lease()->mutable_length() = lease.length();
+    link_->Send(host_id, message);  // Lost, it is sent again at the next heartbeat.
+  }
 }
 
 // What was sent and not answered is unknown from now on.

@@ -25,7 +25,8 @@ class FileMailSystem final : public MailSystem {
   bool dialogue_fails = false;  // Every Probe answers OPEN.
   bool verify_fails = false;
   bool silence_fails = false;
-  std::string notice;  // Of too little room.
+  std::string notice;     // Of too little room.
+  int files_to_move = 0;  // A move takes them one by one, 10 ms each.
 
   void Put(const std::string& name, const std::string& text) {
     std::ofstream(dir_ + "/" + name) << text;
@@ -134,8 +135,12 @@ class FileMailSystem final : public MailSystem {
     return out;
   }
   absl::StatusOr<v1::QuarantineMoveResult> Move(const v1::QuarantineMove& request,
-                                                const CallContext&) override {
+                                                const CallContext& context) override {
     Log("move");
+    for (int i = 0; i < files_to_move; ++i) {
+      MQ_RETURN_IF_ERROR(context.still_wanted());
+      absl::SleepFor(absl::Milliseconds(10));
+    }
     v1::QuarantineMoveResult out;
     out.mutable_quarantine()->set_directory(request.directory());
     out.set_from_directory("elsewhere");

@@ -22,8 +22,8 @@ Relocation RelocationOf(const Instance& instance,
   // Home is the queue's own file system: what Postfix wants there must stay free.
   if (relocation.root == kHome) relocation.keep_free = ReadLayout(instance).min_free;
   relocation.progress = context.progress;
-  relocation.still_time = [deadline = context.deadline]() -> absl::Status {
-    if (absl::Now() < deadline) return absl::OkStatus();
+  relocation.still_time = [&context]() -> absl::Status {
+    if (absl::Now() < context.deadline) return context.still_wanted();
     return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
                  "the time for the move is over; repeat it with more");
   };

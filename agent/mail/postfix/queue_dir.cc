@@ -257,7 +257,7 @@ LoadedFile Load(const FoundFile& file, uid_t mail_owner) {
 }
 
 absl::Status CheckDeadline(const CallContext& context) {
-  if (absl::Now() < context.deadline) return absl::OkStatus();
+  if (absl::Now() < context.deadline) return context.still_wanted();
   return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
                "the time for this work on the queue is over; what was done stays done, ask again "
                "to continue");

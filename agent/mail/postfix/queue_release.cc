@@ -55,6 +55,12 @@ class Mover {
     if (!elsewhere_ && chosen.Queue() != "maildrop")
       MQ_RETURN_IF_ERROR(MakeReady(file.get(), chosen.id, instance_));
     const std::string folder = FolderInQueue(layout_, chosen.Queue(), chosen.id);
+    const int target = queue_.GetOrMake(folder, instance_.mail_owner, instance_.mail_group);
+    if (target < 0) return SystemError(errno, absl::StrCat("open the queue folder ", folder));
+    struct stat other {};
+    // Its logs would become those of the message that has its id now.
+    if (fstatat(target, chosen.id.c_str(), &other, AT_SYMLINK_NOFOLLOW) == 0)
+      return Moved::kIdTaken;
     // The logs go first: a message without its log would lose what its sender is to be told.
     for (const char* kind : {"bounce", "defer", "trace"})
       MQ_RETURN_IF_ERROR(MoveLog(kind, chosen.id));
@@ -63,12 +69,12 @@ class Mover {
       MQ_ASSIGN_OR_RETURN(const bool on_its_way, way_back_.Take(chosen, file.get()));
       return on_its_way ? Moved::kMoved : Moved::kIdTaken;
     }
-    const int target = queue_.GetOrMake(folder, instance_.mail_owner, instance_.mail_group);
-    if (target < 0) return SystemError(errno, absl::StrCat("open the queue folder ", folder));
-    // Asked again: the logs' folders may have taken its place in the cache.
+    // Asked again: the logs' folders may have taken their places in the cache.
     const int from = folder_.Get(chosen.folder);
     if (from < 0) return SystemError(errno, absl::StrCat("open ", chosen.folder));
-    const int failed = RenameNew(from, chosen.id, target, chosen.id);
+    const int to = queue_.GetOrMake(folder, instance_.mail_owner, instance_.mail_group);
+    if (to < 0) return SystemError(errno, absl::StrCat("open the queue folder ", folder));
+    const int failed = RenameNew(from, chosen.id, to, chosen.id);
     if (failed == EEXIST) return Moved::kIdTaken;
     if (failed == EXDEV) {
       return Error(absl::StatusCode::kFailedPrecondition, "OTHER_FILE_SYSTEM",

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "agent/os/files.h"
 #include "agent/quarantine/tree.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
@@ -93,8 +94,12 @@ WayBack::WayBack(const Instance& instance,
 absl::Status WayBack::OpenStage() {
   if (stage_.ok()) return absl::OkStatus();
   const std::string path = absl::StrCat(quarantine_.path, "/", kReturning);
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+  if (mkdir(path.c_str(), 0700) == 0) {
+    // The only copy of a message may stand in it for a moment.
+    MQ_RETURN_IF_ERROR(SyncDirectory(quarantine_.path));
+  } else if (errno != EEXIST) {
     return SystemError(errno, absl::StrCat("mkdir ", path));
+  }
   MQ_ASSIGN_OR_RETURN(stage_, OpenDirectory(path));
   return absl::OkStatus();
 }

@@ -62,6 +62,7 @@ absl::Status AskWithBogusAccount(const std::string& target,
 absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
                                               const DialogueRequest& dialogue,
                                               bool with_auth) {
+  const absl::Time begin = absl::Now();
   MQ_ASSIGN_OR_RETURN(const DialogueResult result, Dialogue(target, dialogue));
   v1::ListenerProbe probe;
   probe.set_target(target);
@@ -70,8 +71,11 @@ absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
   probe.set_reply(result.reply);
   // Many servers offer it only inside TLS.
   if (with_auth && result.verdict == v1::RELAY_VERDICT_CLOSED &&
-      (result.auth_offered || result.starttls_offered))
-    MQ_RETURN_IF_ERROR(AskWithBogusAccount(target, dialogue, probe));
+      (result.auth_offered || result.starttls_offered)) {
+    DialogueRequest second = dialogue;  // In what the first left of the time.
+    second.timeout = std::max(dialogue.timeout - (absl::Now() - begin), absl::Milliseconds(1));
+    MQ_RETURN_IF_ERROR(AskWithBogusAccount(target, second, probe));
+  }
   return probe;
 }
 

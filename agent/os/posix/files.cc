@@ -54,6 +54,20 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_by
   }
 }
 
+absl::Status TouchFile(const std::string& path) {
+  const Closer file{open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (file.fd < 0) return SystemError(errno, absl::StrCat("open ", path));
+  if (futimens(file.fd, nullptr) != 0)
+    return SystemError(errno, absl::StrCat("set the time of ", path));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Time> ModificationTime(const std::string& path) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) return SystemError(errno, absl::StrCat("stat ", path));
+  return absl::TimeFromTimespec(info.st_mtim);
+}
+
 absl::Status SyncDirectory(const std::string& path) {
   const Closer dir{open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (dir.fd < 0) return SystemError(errno, absl::StrCat("open ", path));

@@ -12,8 +12,10 @@
 
 namespace mailquench::agent {
 
-absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& path,
-                                                            absl::Duration wait) {
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(
+    const std::string& path,
+    absl::Duration wait,
+    const std::function<absl::Status()>& while_waiting) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return SystemError(errno, absl::StrCat("open ", path));
   std::unique_ptr<FileLock> lock(new FileLock(fd));
@@ -25,6 +27,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& p
       return Error(absl::StatusCode::kDeadlineExceeded, "HOST_BUSY",
                    absl::StrCat("another change is under way on this host (", path,
                                 " is held); nothing was done, try again when it has ended"));
+    if (while_waiting) MQ_RETURN_IF_ERROR(while_waiting());
     absl::SleepFor(absl::Milliseconds(10));
   }
   return lock;

@@ -220,5 +220,32 @@ TEST_F(CoreTest, AWatcherSeesTheRunNowAndEachChangeUntilItsEnd) {
   EXPECT_EQ(events.back().run().state(), v1::RUN_STATE_SUCCEEDED);
 }
 
+TEST_F(CoreTest, TheLeasesOfItsOwnStopsAreRenewedWhileTheHostIsHeard) {
+  v1::Operation stop;
+  stop.mutable_service_stop();
+  ASSERT_TRUE(StartOne(stop).ok());
+  const std::string id = link_.Commands("a").front().command_id();
+  v1::Heartbeat beat;
+  beat.mutable_time()->set_seconds(1000);
+  const auto renewed = [&](const std::string& command, std::int64_t left, const char* host) {
+    beat.clear_leases();
+    v1::HeldLease* lease = beat.add_leases();
+    lease->set_command_id(command);
+    lease->mutable_length()->set_seconds(900);
+    lease->mutable_end_time()->set_seconds(1000 + left);
+    const std::size_t before = link_.sent.size();
+    core_->events().OnHeartbeat(host, beat);
+    if (link_.sent.size() == before) return std::string();
+    const v1::LeaseRenewal& renewal = link_.sent.back().second.lease();
+    EXPECT_EQ(renewal.length().seconds(), 900);
+    return link_.sent.back().first + " " + renewal.command_id();
+  };
+  EXPECT_EQ(renewed(id, 600, "a"), "") << "more than half of it is left";
+  EXPECT_EQ(renewed(id, 400, "a"), "a " + id);
+  EXPECT_EQ(renewed(id, -50, "a"), "a " + id);
+  EXPECT_EQ(renewed(id, 400, "b"), "") << "it is no command of b's";
+  EXPECT_EQ(renewed("by-hand", 400, "a"), "");
+}
+
 }  // namespace
 }  // namespace mailquench::controller

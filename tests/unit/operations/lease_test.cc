@@ -34,6 +34,40 @@ TEST(Lease, NeverStartsAHostWhoseLockIsNotVerified) {
   EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());  // A person decides now.
 }
 
+TEST(Lease, StaysWhereItsEndCannotBeBegunAndIsTakenUpAgain) {
+  Rig rig;
+  rig.lock_wait = absl::ZeroDuration();
+  rig.Open();
+  ASSERT_EQ(rig.Do("s", "service.stop", R"({"lease":"60s","sweep":{}})").outcome(),
+            v1::OUTCOME_SUCCEEDED);
+  rig.clock.Sleep(absl::Seconds(61));
+  {
+    const auto other = FileLock::Acquire(rig.dir + "/changes.lock", absl::ZeroDuration());
+    ASSERT_TRUE(other.ok());
+    EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
+    EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
+    EXPECT_EQ(rig.mail->Get("running"), "0");
+    EXPECT_THAT(rig.executor->Alarm(), ::testing::HasSubstr("tried again"));
+    EXPECT_EQ(rig.journal->Leases()->size(), 1u);
+  }
+  ASSERT_EQ(rig.executor->EndDueLeases(nullptr).size(), 1u);
+  EXPECT_EQ(rig.mail->Get("running"), "1");
+  EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
+  EXPECT_EQ(rig.mail->Get("queue"), "0");
+  EXPECT_EQ(rig.executor->Alarm(), "");
+}
+
+TEST(Lease, IsGivenUpWhereThisHostRefusesWhatItOwes) {
+  Rig rig;
+  rig.Open({"service.stop"});
+  ASSERT_EQ(rig.Do("s", "service.stop", R"({"lease":"60s"})").outcome(), v1::OUTCOME_SUCCEEDED);
+  rig.clock.Sleep(absl::Seconds(61));
+  EXPECT_EQ(rig.executor->EndDueLeases(nullptr).size(), 1u);
+  EXPECT_EQ(rig.mail->Get("running"), "0");
+  EXPECT_THAT(rig.executor->Alarm(), ::testing::HasSubstr("allow list"));
+  EXPECT_TRUE(rig.journal->Leases()->empty());
+}
+
 TEST(Lease, StopsAgainWhatADialogueFindsOpenAtItsEnd) {
   Rig rig;
   ASSERT_EQ(rig.Do("s", "service.stop", R"({"lease": "60s"})").outcome(), v1::OUTCOME_SUCCEEDED);
@@ -71,6 +105,18 @@ TEST(Lease, IsNeitherShortenedNorMovedByARepeatOfItsStop) {
   EXPECT_EQ(report.result().service_stop().lease_end_time().seconds(), 1'900'000'000);
   ASSERT_EQ(rig.journal->Leases()->size(), 1u);
   EXPECT_EQ(rig.journal->Leases()->front().instances_size(), 2);
+}
+
+TEST(Lease, IsRenewedAndNeverShortenedByThat) {
+  Rig rig;
+  rig.Do("s", "service.stop", R"({"lease":"60s"})");
+  ASSERT_TRUE(rig.journal->RenewLease("s", rig.clock.Now() + absl::Minutes(5)).ok());
+  ASSERT_TRUE(rig.journal->RenewLease("s", rig.clock.Now() + absl::Minutes(1)).ok());
+  rig.clock.Sleep(absl::Minutes(2));
+  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
+  rig.clock.Sleep(absl::Minutes(4));
+  EXPECT_EQ(rig.executor->EndDueLeases(nullptr).size(), 1u);
+  EXPECT_EQ(ReasonOf(rig.journal->RenewLease("s", rig.clock.Now())), "NO_LEASE");
 }
 
 TEST(Lease, OfOtherInstancesOutlivesAStart) {

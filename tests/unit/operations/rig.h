@@ -56,6 +56,7 @@ class Rig {
     options.state_dir = dir;
     options.allowed_operations = std::move(allowed);
     options.quarantine_roots = std::move(roots);
+    options.lock_wait = lock_wait;
     executor = std::make_unique<Executor>(*mail, *journal, clock, options);
   }
   v1::Command Make(const std::string& id,
@@ -74,6 +75,7 @@ class Rig {
   }
 
   std::string dir;
+  absl::Duration lock_wait = absl::Minutes(10);  // From the next Open() on.
   FakeClock clock;
   std::unique_ptr<FileMailSystem> mail;
   std::unique_ptr<Journal> journal;

@@ -180,6 +180,20 @@ TEST_F(Move, KilledAtAnyPointNothingIsLostDoubledOrOutOfReach) {
   EXPECT_GT(kills, 15);
 }
 
+TEST_F(Move, ACopyThatWasNeverUsedIsRemovedEvenWhenThatIsKilledHalfway) {
+  Sweep();
+  ASSERT_TRUE(KilledAt("quarantine.move.renamed", 1, [&] { return MoveTo(volume_); }));
+  ASSERT_TRUE(fs::exists(Away() + "/manifest.json"));
+  ASSERT_TRUE(KilledAt("quarantine.move.unnamed", 1, [&] { return MoveTo(volume_); }));
+  EXPECT_FALSE(fs::exists(Away())) << "half removed, it could not be told from somebody else's";
+  fs::remove(volume_ + "/." + id_ + ".partial/manifest.json");
+  EXPECT_EQ(Found(), 6);
+  const auto moved = MoveTo(volume_);
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_EQ(Both(), all_);
+  EXPECT_EQ(Found(), 6);
+}
+
 TEST_F(Move, AReleaseFromTheOtherVolumeThatIsKilledAtAnyPointLosesAndDoublesNothing) {
   int kills = 0;
   for (const std::string& point : fault::AllPoints()) {
@@ -229,6 +243,25 @@ TEST_F(Move, AMessageWhoseIdIsTakenStaysOnTheOtherVolume) {
   fs::remove(root_ + "/incoming/A1");
   EXPECT_EQ(ReleaseAs("r2", id_)->released(), 1);
   EXPECT_EQ(Both(), all_);
+}
+
+TEST_F(Move, AMessageWhoseIdIsTakenKeepsItsLogWithItself) {
+  for (const bool away : {false, true}) {
+    SCOPED_TRACE(away);
+    StartAgain();
+    context_.command_id = away ? "c2" : "c3";
+    Sweep();
+    if (away) {
+      ASSERT_TRUE(MoveTo(volume_).ok());
+    }
+    Add("incoming/B4", "new@x.test");
+    EXPECT_EQ(ReasonOf(ReleaseAs("r", id_).status()), "RELEASE_INCOMPLETE");
+    EXPECT_FALSE(Has("defer/B/B4")) << "it would be the other message's";
+    EXPECT_TRUE(fs::exists((away ? Away() : Home()) + "/defer/B/B4"));
+    fs::remove(root_ + "/incoming/B4");
+    EXPECT_EQ(ReleaseAs("r2", id_)->released(), 1);
+    EXPECT_TRUE(Has("defer/B/B4"));
+  }
 }
 
 TEST_F(Move, AnIdThatIsTakenWhileItsMessageIsOnItsWaySendsItBack) {
