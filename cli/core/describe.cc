@@ -56,15 +56,18 @@ std::string Probe(const v1::RelayProbeResult& probe) {
 }
 
 std::string Survey(const v1::QueueSurveyResult& survey) {
-  std::int64_t messages = 0;
+  std::int64_t messages = 0, notifications = 0;
   std::string top;
   bool partial = false;
   for (const auto& one : survey.instances()) {
     partial |= one.partial();
     messages += one.messages();
+    notifications += one.held_notifications();
     if (top.empty()) top = WhoStandsOut(one.picture());
   }
-  return absl::StrCat(partial ? "at least " : "", Messages(messages), " queued", top);
+  return absl::StrCat(
+      partial ? "at least " : "", Messages(messages), " queued",
+      notifications > 0 ? absl::StrCat(", ", notifications, " notifications held") : "", top);
 }
 
 std::string Running(const v1::ServiceStatusResult& status) {

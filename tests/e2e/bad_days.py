@@ -240,6 +240,27 @@ def broken_settings(stage):
         assert code == 0 and not kept(report).get('needsDecision'), report
 
 
+    @bad_day('a notification while they are silenced: held and counted, neither sent nor lost, also after the restore')
+    def _():
+        def notifications():
+            code, report = host.do('queue.survey')
+            assert code == 0, report
+            return sum(int(i.get('heldNotifications', 0)) for i in report['result']['queueSurvey']['instances'])
+
+        def undeliverable():  # To nobody here, from a stranger: Postfix tells the stranger so.
+            sent = host.run('sh', '-c', 'echo hello | sendmail -f stranger@victim1.test no-such-user@localhost')
+            assert sent.returncode == 0, sent.stderr
+
+        first = notifications()
+        assert host.do('ndr.silence')[0] == 0
+        undeliverable()
+        stage.wait(lambda: notifications() == first + 1, 30, 'the notification to be held')
+        give_back(host)
+        time.sleep(2)
+        assert notifications() == first + 1, 'it went out, or was lost, at the restore'
+        host.run('postsuper', '-d', 'ALL', 'hold')
+
+
 def mount_volume(host, state):
     host.run('sh', '-c', 'mkdir -p /srv/volume %s; mountpoint -q /srv/volume || mount -t tmpfs -o size=64m,mode=700 none /srv/volume' % state)
 

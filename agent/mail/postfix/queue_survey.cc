@@ -75,6 +75,8 @@ absl::StatusOr<v1::InstanceSurvey> SurveyQueue(const OpenQueues& open, const Cal
           if (!loaded.complete) return absl::OkStatus();
           oldest = std::min(oldest, loaded.facts.arrival);
           picture.Add(loaded.facts);
+          if (queue == "hold" && loaded.facts.sender.empty())
+            survey.set_held_notifications(survey.held_notifications() + 1);
           return absl::OkStatus();
         });
     survey.set_partial(absl::IsDeadlineExceeded(walked));

@@ -25,6 +25,15 @@ TEST_F(Queue, SurveyCountsEachQueueAndNamesTheSender) {
   EXPECT_EQ(survey->queues(2).messages(), 2);
 }
 
+TEST_F(Queue, SurveyCountsTheNotificationsOnHold) {
+  Add("hold/N1", "");
+  Add("hold/N2", "");
+  Add("incoming/N3", "");
+  const auto survey = SurveyQueue(instance_, context_);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_EQ(survey->held_notifications(), 2);
+}
+
 TEST_F(Queue, ASurveyThatWasBegunSeesWhatASwapMovesAwayMeanwhile) {
   const auto open = OpenLiveQueues(instance_);
   ASSERT_TRUE(open.ok()) << open.status();
