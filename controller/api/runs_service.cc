@@ -12,7 +12,22 @@ namespace mailquench::controller {
 namespace {
 
 constexpr int kMaxWatchers = 32;
+constexpr int kMaxPlanners = 16;
 constexpr std::size_t kMaxEvents = 256;
+
+// One of those who do the same at a time.
+class Seat {
+ public:
+  explicit Seat(std::atomic<int>* taken) : taken_(taken), number_(taken->fetch_add(1) + 1) {}
+  ~Seat() { taken_->fetch_sub(1); }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+  int number() const { return number_; }  // From 1.
+
+ private:
+  std::atomic<int>* const taken_;
+  const int number_;
+};
 
 // What the engine said and the watcher has not read yet. Each event holds the whole run, so that a
 // slow watcher that misses old ones still ends up with the truth.
@@ -57,7 +72,15 @@ class RunsService final : public v1::Runs::Service {
                  [&](const rpc::Peer& peer) -> absl::StatusOr<v1::Plan> {
                    const auto operations = core_->OperationsOf(*request);
                    if (!operations.ok()) return operations.status();
-                   MQ_RETURN_IF_ERROR(CheckDryRun(peer.id, *operations));
+                   const absl::Status allowed = CheckDryRun(peer.id, *operations);
+                   gate_->NoteRefusal(peer, "/mailquench.v1.Runs/PlanRun", allowed);
+                   MQ_RETURN_IF_ERROR(allowed);
+                   // It waits for agents, and no viewer may hold all threads by that.
+                   const Seat seat(&planners_);
+                   if (seat.number() > kMaxPlanners)
+                     return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_DRY_RUNS",
+                                  "too many dry runs are under way already; nothing was asked, try "
+                                  "again in a moment");
                    return core_->PlanRun(*request, peer.id.name);
                  });
   }
@@ -68,7 +91,9 @@ class RunsService final : public v1::Runs::Service {
                  [&](const rpc::Peer& peer) -> absl::StatusOr<v1::Run> {
                    const auto operations = core_->OperationsOf(request->plan());
                    if (!operations.ok()) return operations.status();
-                   MQ_RETURN_IF_ERROR(CheckOperations(peer.id, *operations));
+                   const absl::Status allowed = CheckOperations(peer.id, *operations);
+                   gate_->NoteRefusal(peer, "/mailquench.v1.Runs/StartRun", allowed);
+                   MQ_RETURN_IF_ERROR(allowed);
                    return core_->StartRun(*request, peer.id.name);
                  });
   }
@@ -95,14 +120,12 @@ class RunsService final : public v1::Runs::Service {
                         grpc::ServerWriter<v1::RunEvent>* writer) override {
     const auto peer = gate_->Authorize(*context, "/mailquench.v1.Runs/WatchRun");
     if (!peer.ok()) return rpc::ToGrpc(peer.status());
-    if (watchers_.fetch_add(1) >= kMaxWatchers) {
-      watchers_.fetch_sub(1);
+    const Seat seat(&watchers_);
+    if (seat.number() > kMaxWatchers) {
       return rpc::ToGrpc(Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS",
                                "too many calls watch runs already; ask for the run with GetRun"));
     }
-    grpc::Status status = Watch(context, *peer, request->run_id(), writer);
-    watchers_.fetch_sub(1);
-    return status;
+    return Watch(context, *peer, request->run_id(), writer);
   }
 
  private:
@@ -147,6 +170,7 @@ class RunsService final : public v1::Runs::Service {
   Gate* const gate_;
   const std::atomic<bool>* const stopping_;
   std::atomic<int> watchers_{0};
+  std::atomic<int> planners_{0};
 };
 
 }  // namespace

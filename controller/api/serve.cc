@@ -27,6 +27,7 @@ absl::Status Gate::CheckRevoked(const rpc::Peer& peer) {
 }
 
 void Gate::NoteRefusal(const rpc::Peer& peer, const std::string& method, const absl::Status& why) {
+  if (why.ok()) return;
   spdlog::warn("denied: {}: {}", method, std::string(why.message()));
   const std::string reason = ReasonOf(why);
   // The refused must not be able to fill the disk with their own refusals.

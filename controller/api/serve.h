@@ -29,10 +29,10 @@ class Gate {
                                       const std::string& method);
   // For a call that goes on for long, again and again.
   absl::Status CheckRevoked(const rpc::Peer& peer);
-
- private:
+  // Logs and audits a refusal that is decided by what is in the request. An OK `why` is none.
   void NoteRefusal(const rpc::Peer& peer, const std::string& method, const absl::Status& why);
 
+ private:
   Core* const core_;
   RevocationWatch* const revocations_;
   std::mutex mu_;

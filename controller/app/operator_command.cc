@@ -128,6 +128,15 @@ absl::Status RevokeOne(RevokeFlags flags) {
                 identity::RoleName(one.id.role), one.id.name.c_str(),
                 TimeText(one.not_after).c_str());
   }
+  for (const auto& one : issued.ok() ? *issued : std::vector<identity::CertificateInfo>()) {
+    // Issued while the clock was ahead: "up to now" would miss it, and a later bound would shut out
+    // the certificate that the person gets next.
+    if (flags.name.empty() || one.id.name != flags.name || one.not_before <= now) continue;
+    hit = true;
+    MQ_ASSIGN_OR_RETURN(const Revocation early,
+                        Revoke(dir, Revocation::By::kSerial, one.serial, flags.reason, now));
+    std::printf("revoked, though it begins later than now: %s\n", early.ToLine().c_str());
+  }
   if (!hit) {
     std::fprintf(stderr,
                  "mailquench-controller: no certificate that is still good was listed for this; "

@@ -18,6 +18,7 @@
 #include "common/rpc/credentials.h"
 #include "common/rpc/status_map.h"
 #include "common/status/error.h"
+#include "mailquench/v1/audit.grpc.pb.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
 #include "mailquench/v1/runs.grpc.pb.h"
 #include "tests/e2e/processes.h"
@@ -29,6 +30,7 @@ using test::Eventually;
 using test::FreePort;
 using test::Spawn;
 using test::WaitFor;
+using testing::HasSubstr;
 
 // A host: its link is real, its executor only counts and keeps a journal in memory.
 class FakeHost {
@@ -202,6 +204,18 @@ class ControllerTest : public ::testing::Test {
     const auto channel = grpc::CreateChannel(Address(), *credentials);
     fleet_ = v1::Fleet::NewStub(channel);
     runs_ = v1::Runs::NewStub(channel);
+    audit_ = v1::Audit::NewStub(channel);
+  }
+  // The details of all refusals of this actor.
+  std::string Denied(const std::string& actor) {
+    grpc::ClientContext context;
+    v1::ListEntriesResponse response;
+    const grpc::Status status = audit_->ListEntries(&context, {}, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    std::string details;
+    for (const auto& entry : response.entries())
+      if (entry.actor() == actor && entry.action() == "denied") details += entry.detail() + "\n";
+    return details;
   }
   std::string Token() {
     grpc::ClientContext context;
@@ -257,6 +271,7 @@ class ControllerTest : public ::testing::Test {
   std::map<std::string, std::string> ids_;
   std::unique_ptr<v1::Fleet::Stub> fleet_;
   std::unique_ptr<v1::Runs::Stub> runs_;
+  std::unique_ptr<v1::Audit::Stub> audit_;
 };
 
 TEST_F(ControllerTest, ASurveyOverTwoEnrolledHostsEndsAndItsReportsAreAcknowledged) {
@@ -305,6 +320,10 @@ TEST_F(ControllerTest, AViewerPlansWhatCanBeUndoneAndStartsNothing) {
   v1::Plan discard;
   EXPECT_EQ(plan(&discard).error_code(), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(host->begun(), 0);
+  const std::string denied = Denied("vic");
+  EXPECT_THAT(denied, HasSubstr("Runs/StartRun"));
+  EXPECT_THAT(denied, HasSubstr("Runs/PlanRun"))
+      << "refused for what is in it, and audited as well";
 }
 
 TEST_F(ControllerTest, TheSameTokenWithTheSameKeyGetsTheSameHostAgainAndNobodyElseDoes) {

@@ -1,5 +1,7 @@
 // Operators' certificates and the controller's own, by the real program: issued, revoked and
 // renewed while it serves.
+#include "controller/identity/operators.h"
+
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -8,6 +10,7 @@
 #include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "agent/link/enrol.h"
 #include "common/identity/certificate.h"
@@ -136,6 +139,24 @@ class OperatorsTest : public testing::Test {
   std::string out_;
   std::string err_;
 };
+
+TEST_F(OperatorsTest, ARevokedNameLosesAlsoWhatWasIssuedWhileTheClockWasAhead) {
+  Init();
+  clock_.shift = absl::Hours(1);
+  ASSERT_TRUE(
+      controller::IssueOperatorFiles(
+          dir_, {"ada", identity::Role::kResponder, absl::Hours(9), root_ + "/ahead"}, &clock_)
+          .ok());
+  EXPECT_EQ(Revoke("--name", "ada"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("begins later than now"));
+  EXPECT_EQ(Run({"operator", "list", "--dir", dir_}), 0);
+  std::string line;
+  for (std::istringstream lines(out_); std::getline(lines, line);) {
+    if (line.rfind("ada", 0) == 0) {
+      EXPECT_THAT(line, HasSubstr("revoked"));
+    }
+  }
+}
 
 TEST_F(OperatorsTest, ARevokedNameIsRefusedAtTheNextCallAndTheAuditLogHasItOnce) {
   Init();

@@ -169,6 +169,8 @@ TEST_F(CoreTest, WithoutAVantageTheVerdictIsUnknownAndWithOneAnOpenRelayFailsThe
   hello.add_addresses("10.1.0.5");
   hello.add_trusted_ranges("10.1.0.0/16");
   Connect("a", hello);
+  hello.add_trusted_ranges("128.0.0.0/1");  // That is the open relay, and no neighbourhood.
+  Connect("a", hello);
   for (const char* address : {"10.1.9.9", "192.0.2.7"}) {
     outside.clear_addresses();
     outside.add_addresses(address);
