@@ -1,7 +1,9 @@
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/core/duration.h"
 #include "cli/core/operation_text.h"
 #include "cli/output/printer.h"
@@ -128,14 +130,13 @@ std::string DescribeResult(const v1::OperationResult& result) {
               : "");
     case v1::OperationResult::kContain: {
       const auto& contain = result.contain();
-      const std::string before =
-          contain.has_evidence() ? absl::StrCat("before: ", Survey(contain.evidence()), "; ") : "";
-      // Beside an error some parts may be missing.
-      std::string out = before;
-      if (contain.has_quarantine()) absl::StrAppend(&out, SetAside(contain.quarantine()), "; ");
-      if (contain.has_lock()) absl::StrAppend(&out, Change(contain.lock(), "relay locked"), "; ");
-      if (contain.has_probe()) absl::StrAppend(&out, Probe(contain.probe()));
-      return out;
+      // Beside an error, or where the service stays stopped, some parts are missing.
+      std::vector<std::string> parts;
+      if (contain.has_evidence()) parts.push_back("before: " + Survey(contain.evidence()));
+      if (contain.has_quarantine()) parts.push_back(SetAside(contain.quarantine()));
+      if (contain.has_lock()) parts.push_back(Change(contain.lock(), "relay locked"));
+      if (contain.has_probe()) parts.push_back(Probe(contain.probe()));
+      return absl::StrJoin(parts, "; ");
     }
     default:
       return "";

@@ -94,17 +94,17 @@ def kept(report):
     return report.get('result', {}).get('restore', {})
 
 
-def give_back(host):
+def give_back(host, state=LOCAL):
     """Back to how it was: settings restored (the hole is put back, this is a lab), all quarantines released."""
-    code, report = host.do('restore')
+    code, report = host.do('restore', state=state)
     waiting = [s['setting'] for s in kept(report).get('settings', []) if s['state'] == 'STATE_NEEDS_DECISION']
     if waiting:
         decisions = [dict(instance=s['instance'], key=s['key'], choice='RESTORE_CHOICE_PUT_BACK', reason='lab') for s in waiting]
-        code, report = host.do('restore', {'decisions': decisions})
+        code, report = host.do('restore', {'decisions': decisions}, state=state)
     assert code == 0, 'restore ended with %d: %s' % (code, report)
-    code, report = host.do('quarantine.list')
+    code, report = host.do('quarantine.list', state=state)
     for quarantine in report.get('result', {}).get('quarantineList', {}).get('quarantines', []):
-        code, report = host.do('quarantine.release', {'quarantineId': quarantine['quarantineId']})
+        code, report = host.do('quarantine.release', {'quarantineId': quarantine['quarantineId']}, state=state)
         assert code == 0, 'release ended with %d: %s' % (code, report)
 
 
@@ -342,9 +342,16 @@ def fleet(stage):
     stage.start_controller()
     mount_volume(hosts['mx3'], ENROLLED)
     allow_volume(hosts['mx3'], ENROLLED)
+    narrow = hosts['mx2'].run('postconf', '-h', 'mynetworks').stdout.strip()
+    hosts['mx2'].run('postconf', '-e', 'mynetworks=0.0.0.0/0')
+    hosts['mx2'].run('postfix', 'reload')
     for name in hosts:
         stage.enrol(name, 'role=edge')
-    stage.wait(lambda: sum(h.get('online', False) for h in stage.ask_json('host', 'list').get('hosts', [])) == 3, 30, 'the agents')
+    stage.enrol('outside', 'role=vantage')
+    stage.wait(lambda: sum(h.get('online', False) for h in stage.ask_json('host', 'list').get('hosts', [])) == 4, 30, 'the agents')
+
+    def last_run():
+        return stage.ask_json('run', 'show', stage.ask_json('run', 'list')['runs'][0]['runId'])
 
     @bad_day('a mistyped selector: exit 7, nothing done')
     def _():
@@ -352,6 +359,35 @@ def fleet(stage):
             done = stage._call(['run', 'start', 'survey', '-l', selector, '--yes'])
             assert done.returncode == 7, 'exit %d: %s' % (done.returncode, done.stderr)
         assert not stage.ask_json('run', 'list').get('runs'), 'a run was made'
+
+    @bad_day('output that cannot be written to its end: said, exit 1; a reader that has enough is no failure')
+    def _():
+        for where, code in (('>/dev/full', 1), ('| head -c1 >/dev/null', 0)):
+            done = subprocess.run(world.enter(stage.lab, 'core') + ['bash', '-o', 'pipefail', '-c', '"$0" --help %s' % where, stage.cli],
+                                  env=stage.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+            assert done.returncode == code, 'exit %d with %s' % (done.returncode, where)
+            assert ('could not be written' in done.stderr) == bool(code), done.stderr
+
+    @bad_day('a host that trusts the world: its lock is proved from outside')
+    def _():
+        done = stage._call(['run', 'start', 'lockdown', '--hosts', 'mx2', '--reason', 'test', '--yes'])
+        assert done.returncode == 0, done.stderr
+        seen = [l for s in last_run()['hosts'][0]['steps'] for l in s.get('report', {}).get('result', {}).get('relayProbe', {}).get('listeners', [])
+                if l.get('outside')]
+        assert seen and all(l['verdict'] == 'RELAY_VERDICT_CLOSED' for l in seen), seen
+        give_back(hosts['mx2'], ENROLLED)
+        hosts['mx2'].run('postconf', '-e', 'mynetworks=' + narrow)
+        hosts['mx2'].run('postfix', 'reload')
+
+    @bad_day('contain --leave-stopped: contained, stopped, and no lease starts it')
+    def _():
+        done = stage._call(['run', 'contain', '--hosts', 'mx3', '--leave-stopped', '--reason', 'test', '--yes'])
+        assert done.returncode == 0, done.stderr
+        assert not hosts['mx3'].running()
+        done = stage._call(['run', 'op', 'service.start', '--hosts', 'mx3', '--yes'])
+        assert done.returncode == 0, done.stderr
+        assert hosts['mx3'].running()
+        give_back(hosts['mx3'], ENROLLED)
 
     @bad_day('the first host of the first wave fails: exactly one host was touched')
     def _():
@@ -372,13 +408,15 @@ def fleet(stage):
     def _():
         done = stage._call(['run', 'op', 'queue.quarantine', '--hosts', 'mx3', '--reason', 'test', '--yes'])
         assert done.returncode == 0, done.stderr
-        held = stage.ask_json('quarantine', 'list')['quarantines'][0]['quarantine']
+        def known():
+            return max((q['quarantine'] for q in stage.ask_json('quarantine', 'list')['quarantines']), key=lambda q: q['createTime'])
+        held = known()
         for directory, place in (('/srv/volume', '/srv/volume/' + held['quarantineId']), ('home', held['directory'])):
             done = stage._call(['quarantine', 'move', held['quarantineId'], directory, '--dry-run'])
             assert done.returncode == 0 and 'bytes are free' in done.stdout, done.stdout + done.stderr
             done = stage._call(['quarantine', 'move', held['quarantineId'], directory, '--reason', 'test', '--yes'])
             assert done.returncode == 0, done.stderr
-            assert stage.ask_json('quarantine', 'list')['quarantines'][0]['quarantine']['directory'] == place
+            assert known()['directory'] == place
         done = stage._call(['quarantine', 'move', held['quarantineId'], '/srv/other', '--reason', 'test', '--yes'])
         assert done.returncode == 2, 'exit %d: %s' % (done.returncode, done.stderr)
         done = stage._call(['quarantine', 'release', held['quarantineId'], '--reason', 'test', '--yes'])
