@@ -15,7 +15,7 @@
 namespace mailquench::agent {
 namespace {
 constexpr char kHost[] = "*";
-constexpr std::size_t kLongest = 1024 * 1024;
+constexpr std::size_t kLongest = std::size_t{1024} * 1024;
 constexpr std::size_t kLongestLine = 1000;
 
 void Drop(const std::string& instance, std::vector<std::string>& lines) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/mail/postfix/quarantine_folder.h"
 #include "agent/mail/postfix/queue_dir.h"
@@ -49,7 +50,7 @@ absl::StatusOr<OpenQueues> OpenLiveQueues(const Instance& instance) {
   std::vector<std::string> queues = LiveQueues();
   queues.push_back("corrupt");
   for (const std::string& queue : queues) {
-    absl::StatusOr<Fd> folder = OpenDirectory(root + "/" + queue);
+    absl::StatusOr<Fd> folder = OpenDirectory(absl::StrCat(root, "/", queue));
     if (absl::IsNotFound(folder.status())) continue;
     if (!folder.ok()) return folder.status();
     open.queues.emplace_back(queue, *std::move(folder));
@@ -62,7 +63,9 @@ absl::StatusOr<v1::InstanceSurvey> SurveyQueue(const OpenQueues& open, const Cal
   survey.set_instance(open.instance);
   Picture picture;
   std::int64_t seen = 0;
-  for (const auto& [queue, folder] : open.queues) {
+  for (const auto& one : open.queues) {
+    const std::string& queue = one.first;
+    const Fd& folder = one.second;
     std::int64_t messages = 0, bytes = 0;
     absl::Time oldest = absl::InfiniteFuture();
     const absl::Status walked =

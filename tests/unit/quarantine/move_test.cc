@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "agent/quarantine/manifest.h"
 #include "agent/quarantine/relocate.h"
 #include "common/fault/fault_point.h"
@@ -202,7 +203,7 @@ TEST_F(Move, AReleaseFromTheOtherVolumeThatIsKilledAtAnyPointLosesAndDoublesNoth
     for (int nth = 1; nth < 12; ++nth) {
       // The repeat is the same command, another one, or a move home.
       for (const std::string then : {"same", "other", "home"}) {
-        SCOPED_TRACE(point + "@" + std::to_string(nth) + " then " + then);
+        SCOPED_TRACE(absl::StrCat(point, "@", nth, " then ", then));
         StartAgain();
         context_.command_id = point + std::to_string(nth);
         Sweep();
@@ -320,7 +321,7 @@ TEST_F(Move, PlantedLinksAreTakenAlongAndNeverFollowed) {
 TEST_F(Move, RefusesATargetThatIsNoneAndLeavesEverything) {
   Sweep();
   const auto reason = [&](const std::string& where) {
-    const std::string previewed = ReasonOf(PreviewMove(instance_, Request(where)).status());
+    std::string previewed = ReasonOf(PreviewMove(instance_, Request(where)).status());
     EXPECT_EQ(ReasonOf(MoveTo(where).status()), previewed);
     EXPECT_EQ(Everywhere(), all_);
     return previewed;
