@@ -46,7 +46,7 @@ absl::StatusOr<std::string> Run(const std::vector<std::string>& argv) {
 
 absl::StatusOr<Parameters> Ask(const std::string& config_directory,
                                const std::vector<std::string>& names) {
-  const auto asked = EffectiveParameters(config_directory, names);
+  absl::StatusOr<Parameters> asked = EffectiveParameters(config_directory, names);
   if (absl::IsNotFound(asked.status())) return NoPostfix("it has no postconf");
   if (ReasonOf(asked.status()) == "POSTCONF_FAILED")
     return Error(absl::StatusCode::kFailedPrecondition, "BAD_INSTANCE",
