@@ -3,69 +3,157 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 
 #include "agent/app/agent.h"
+#include "common/command/man_page.h"
+#include "common/command/tree.h"
 #include "common/fault/fault_point.h"
 #include "common/rpc/credentials.h"
 
-int main(int argc, char** argv) {
-  using namespace mailquench::agent;
-  mailquench::rpc::ForbidTls12();  // Before the first call of gRPC.
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("agent"));
-  CLI::App app{
-      "Examples:\n  mailquench-agent enrol --controller mail-control:7444 --token-file /run/token\n"
-      "  mailquench-agent run --controller mail-control:7443\n"
-      "  mailquench-agent do queue.survey\n  mailquench-agent do contain --dry-run\n\n"
-      "The agent of a mail host. 'do' is break-glass: the same operations, through the same "
-      "journal, without a controller."};
-  app.require_subcommand(1);
-  std::string state_dir = "/var/lib/mailquench-agent", controller, token_file, operation,
-              json = "{}", command_id;
+namespace mailquench::agent {
+namespace {
+
+using Action = std::function<int()>;
+
+struct Flags {
+  std::string state_dir = "/var/lib/mailquench-agent";
+  std::string controller;
+  std::string token_file;
+  std::string name;
+  std::string operation;
+  std::string json = "{}";
+  std::string command_id;
+  bool dry_run = false;
+};
+
+std::string HostName() {
   char host[256] = "";
   if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
-  std::string hostname = host;
-  bool dry_run = false;
-  const auto common = [&](CLI::App* sub) {
-    sub->add_option("--state-dir", state_dir, "Folder of identity, journal and agent.yaml")
-        ->capture_default_str();
-  };
+  return host;
+}
 
-  CLI::App* enrol =
-      app.add_subcommand("enrol", "Exchange a one-use token for this host's identity");
-  common(enrol);
-  enrol->add_option("--controller", controller, "HOST:PORT of the enrolment port")->required();
-  enrol
-      ->add_option("--token-file", token_file,
-                   "File that holds the token ('mailquench token create')")
+void AddStateDir(CLI::App* app, Flags* flags) {
+  app->add_option("--state-dir", flags->state_dir, "Folder of identity, journal and agent.yaml")
+      ->capture_default_str();
+}
+
+void AddEnrol(CLI::App* root, Flags* flags, Action* action) {
+  CLI::App* app = command::AddCommand(
+      root, "enrol", "Exchange a one-use token for this host's identity",
+      {"mailquench-agent enrol --controller mail-control:7444 --token-file /run/token"});
+  AddStateDir(app, flags);
+  app->add_option("--controller", flags->controller, "HOST:PORT of the enrolment port")->required();
+  app->add_option("--token-file", flags->token_file,
+                  "File that holds the token ('mailquench token create')")
       ->required();
-  enrol->add_option("--name", hostname, "Name that this host wishes for")->capture_default_str();
-  CLI::App* run =
-      app.add_subcommand("run", "Serve: connect to the controller and carry out its commands");
-  common(run);
-  run->add_option("--controller", controller, "HOST:PORT of the agents' port")->required();
-  CLI::App* act = app.add_subcommand("do", "Carry out one operation on this host, now");
-  common(act);
-  act->add_option("operation", operation, "For instance queue.survey, contain, restore")
+  app->add_option("--name", flags->name, "Name that this host wishes for; else its own");
+  app->callback([=] {
+    *action = [=] {
+      return EnrolCommand(flags->state_dir, flags->controller, flags->token_file,
+                          flags->name.empty() ? HostName() : flags->name);
+    };
+  });
+}
+
+void AddRun(CLI::App* root, Flags* flags, Action* action) {
+  CLI::App* app = command::AddCommand(root, "run",
+                                      "Serve: connect to the controller and carry out its commands",
+                                      {"mailquench-agent run --controller mail-control:7443"});
+  AddStateDir(app, flags);
+  app->add_option("--controller", flags->controller, "HOST:PORT of the agents' port")->required();
+  app->callback([=] { *action = [=] { return RunCommand(flags->state_dir, flags->controller); }; });
+}
+
+void AddDo(CLI::App* root, Flags* flags, Action* action) {
+  CLI::App* app = command::AddCommand(
+      root, "do",
+      "Break-glass: one operation on this host, now, through the same journal, without a "
+      "controller",
+      {"mailquench-agent do queue.survey", "mailquench-agent do contain --dry-run",
+       "mailquench-agent do contain --json '{\"reason\": \"spam wave\"}'",
+       "mailquench-agent do restore"});
+  AddStateDir(app, flags);
+  app->add_option("operation", flags->operation, "For instance queue.survey, contain, restore")
       ->required();
-  act->add_option("--json", json, "Its arguments, as the JSON of its message");
-  act->add_flag("--dry-run", dry_run, "Say what would be done; touch nothing");
-  act->add_option("--command-id", command_id,
+  app->add_option("--json", flags->json, "Its arguments, as the JSON of its message")
+      ->capture_default_str();
+  app->add_flag("--dry-run", flags->dry_run, "Say what would be done; touch nothing");
+  app->add_option("--command-id", flags->command_id,
                   "Id of the command: a repeat is answered from the journal, never done twice");
-  CLI::App* points =
-      app.add_subcommand("fault-points", "List the fault points of a test build")->group("");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 1;  // CLI11's own codes mean nothing to our callers.
-  }
+  app->callback([=] {
+    *action = [=] {
+      return DoCommand(flags->state_dir, flags->operation, flags->json, flags->dry_run,
+                       flags->command_id);
+    };
+  });
+}
 
-  if (*points) {
-    for (const std::string& name : mailquench::fault::AllPoints())
-      std::printf("%s\n", name.c_str());
-    return 0;
-  }
-  if (*enrol) return EnrolCommand(state_dir, controller, token_file, hostname);
-  if (*run) return RunCommand(state_dir, controller);
-  return DoCommand(state_dir, operation, json, dry_run, command_id);
+void AddFaultPoints(CLI::App* root, Action* action) {
+  CLI::App* app = root->add_subcommand("fault-points", "List the fault points of a test build");
+  app->group("");
+  app->callback([=] {
+    *action = [] {
+      for (const std::string& name : fault::AllPoints()) std::printf("%s\n", name.c_str());
+      return 0;
+    };
+  });
+}
+
+command::ManText Man() {
+  command::ManText text;
+  text.section = 8;
+  text.parts = {
+      {"EXIT STATUS",
+       "Of enrol and run: 0 done, 1 not done. Of do, as of mailquench: 0 succeeded or unchanged, 1 "
+       "usage, refused or internal, 2 failed, 4 not permitted here, 124 timed out.",
+       {}},
+      {"FILES",
+       "Below the folder of --state-dir:",
+       {{"agent.yaml",
+         "Optional. mail_system, allow (operations that this host lets itself be told), "
+         "postfix_config_directories, quarantine_roots, heartbeat_seconds."},
+        {"alarm",
+         "There while a person must look at this host, a line for each instance; for monitoring."},
+        {"journal.db", "What was begun and what came of it. Restores work from it: keep it."}}},
+      {"SEE ALSO", "mailquench(1), mailquench-controller(8)", {}}};
+  return text;
+}
+
+std::unique_ptr<CLI::App> BuildTree(Flags* flags, Action* action) {
+  std::unique_ptr<CLI::App> root = command::NewRoot(
+      "mailquench-agent",
+      "The agent of a mail host: carries out typed operations, journaled and undone by name.",
+      {"mailquench-agent enrol --controller mail-control:7444 --token-file /run/token",
+       "mailquench-agent run --controller mail-control:7443", "mailquench-agent do queue.survey",
+       "mailquench-agent do contain --dry-run"});
+  root->require_subcommand(1);
+  AddEnrol(root.get(), flags, action);
+  AddRun(root.get(), flags, action);
+  AddDo(root.get(), flags, action);
+  AddFaultPoints(root.get(), action);
+  command::AddManCommand(
+      root.get(), [=] { return BuildTree(flags, action); }, Man(), action);
+  return root;
+}
+
+int Main(int argc, char** argv) {
+  rpc::ForbidTls12();  // Before the first call of gRPC.
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("agent"));
+  Flags flags;
+  Action action;
+  const std::unique_ptr<CLI::App> root = BuildTree(&flags, &action);
+  if (const std::optional<int> code = command::Parse(*root, argc, argv)) return *code;
+  return action();
+}
+
+}  // namespace
+}  // namespace mailquench::agent
+
+int main(int argc, char** argv) {
+  return mailquench::agent::Main(argc, argv);
 }

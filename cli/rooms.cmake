@@ -1,16 +1,15 @@
 mailquench_library(cli
   SRCS core/confirm.cc core/context.cc core/describe.cc core/duration.cc core/exit_code.cc core/operation_text.cc
-       core/run_driver.cc core/session.cc core/suggest.cc core/target.cc
-       output/failure.cc output/guard.cc output/harmless.cc output/printer.cc output/report.cc output/transcript.cc
+       core/run_driver.cc core/session.cc core/target.cc
+       output/failure.cc output/guard.cc output/printer.cc output/report.cc output/transcript.cc
        nouns/context.cc nouns/host.cc nouns/incident.cc nouns/quarantine.cc nouns/restore.cc nouns/run.cc
        nouns/sender.cc nouns/small.cc nouns/token.cc
        completion.cc man.cc tree.cc
-  DEPS mailquench::proto_grpc mailquench::operation mailquench::status absl::status absl::statusor absl::strings
+  DEPS mailquench::proto_grpc mailquench::command mailquench::text mailquench::operation mailquench::status absl::status absl::statusor absl::strings
   PRIVATE_DEPS yaml-cpp nlohmann_json::nlohmann_json)
 
 # The program needs common/rpc for its TLS; the library and its tests do not.
 if(TARGET mailquench::rpc)
-  include(GNUInstallDirs)
   add_executable(mailquench main.cc tls_channel.cc)
   target_link_libraries(mailquench PRIVATE mailquench_settings mailquench::cli mailquench::rpc)
 

@@ -8,15 +8,13 @@
 #include <vector>
 
 #include "cli/core/session.h"
+#include "common/command/tree.h"
 
 namespace mailquench::cli {
 
-// Adds a subcommand. `examples`: complete command lines, shown first in its help; kept as the app's
-// footer.
-CLI::App* AddCommand(CLI::App* parent,
-                     const std::string& name,
-                     const std::string& summary,
-                     const std::vector<std::string>& examples);
+using command::AddCommand;
+using command::FullName;
+using command::Visible;
 
 // One function a noun. `session` must outlive the tree.
 void AddContext(CLI::App* root, Session* session);
@@ -34,12 +32,6 @@ void AddMan(CLI::App* root, Session* session);
 void AddCompletion(CLI::App* root, Session* session);
 
 std::unique_ptr<CLI::App> BuildTree(Session* session);
-
-// The subcommands that a person may see, in the order of their addition.
-std::vector<const CLI::App*> Visible(const CLI::App& app);
-
-// "mailquench run contain".
-std::string FullName(const CLI::App& app);
 
 // Parses and does. `args` without the program's name. Returns the exit code.
 int Main(const std::vector<std::string>& args, const Environment& environment);

@@ -7,10 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "cli/core/suggest.h"
 #include "cli/output/printer.h"
 #include "common/operation/duration.h"
 #include "common/status/error.h"
+#include "common/text/suggest.h"
 
 namespace mailquench::cli {
 namespace {

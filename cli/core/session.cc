@@ -8,9 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "cli/output/harmless.h"
 #include "common/operation/duration.h"
 #include "common/status/error.h"
+#include "common/text/harmless.h"
 
 namespace mailquench::cli {
 

@@ -6,11 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/core/exit_code.h"
-#include "cli/core/suggest.h"
-#include "cli/output/harmless.h"
 #include "cli/output/printer.h"
 #include "cli/tree.h"
 #include "common/status/error.h"
+#include "common/text/harmless.h"
+#include "common/text/suggest.h"
 
 namespace mailquench::cli {
 namespace {

@@ -3,9 +3,9 @@
 #include <ostream>
 
 #include "cli/output/guard.h"
-#include "cli/output/harmless.h"
 #include "cli/output/printer.h"
 #include "common/status/error.h"
+#include "common/text/harmless.h"
 
 namespace mailquench::cli {
 

@@ -2,7 +2,7 @@
 
 #include <ostream>
 
-#include "cli/output/harmless.h"
+#include "common/text/harmless.h"
 
 namespace mailquench::cli {
 

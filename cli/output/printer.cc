@@ -9,8 +9,8 @@
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
-#include "cli/output/harmless.h"
 #include "common/status/error.h"
+#include "common/text/harmless.h"
 
 namespace mailquench::cli {
 namespace {

@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/core/duration.h"
-#include "cli/output/harmless.h"
 #include "cli/output/printer.h"
 #include "cli/output/transcript.h"
+#include "common/text/harmless.h"
 
 namespace mailquench::cli {
 namespace {

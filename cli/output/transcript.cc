@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/core/duration.h"
 #include "cli/core/operation_text.h"
-#include "cli/output/harmless.h"
+#include "common/text/harmless.h"
 
 namespace mailquench::cli {
 namespace {

@@ -11,20 +11,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/command/tree.h"
 
 namespace mailquench::controller {
 
 // Runs after the whole command line was understood; its result is the exit code.
 using Action = std::function<int()>;
 
-// A command whose help begins with its examples.
-CLI::App* AddCommand(CLI::App* parent,
-                     const std::string& name,
-                     const std::string& summary,
-                     const std::vector<std::string>& examples);
-// The root of such a tree.
-std::unique_ptr<CLI::App> NewRoot(const std::string& summary,
-                                  const std::vector<std::string>& examples);
+using command::AddCommand;
 
 // Where the CA is: --dir, or --config, whose identity_dir it is. One of the two must be given.
 struct FolderFlags {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/clock/clock.h"
+#include "common/command/man_page.h"
 #include "common/rpc/credentials.h"
 #include "common/status/error.h"
 #include "controller/app/commands.h"
@@ -75,9 +76,24 @@ void AddServe(CLI::App* root, Action* action) {
   app->callback([=] { *action = [=] { return ServeUntilSignal(*config); }; });
 }
 
-int Main(int argc, char** argv) {
-  const std::unique_ptr<CLI::App> app = NewRoot(
-      "Mailquench controller: the one place from which a fleet of mail servers is put out.",
+command::ManText Man() {
+  command::ManText text;
+  text.section = 8;
+  text.parts = {
+      {"EXIT STATUS", "0 done; 1 not done: one sentence on stderr says why and what to do.", {}},
+      {"FILES",
+       "",
+       {{"controller.yaml", "What `init` writes and `serve` reads: ports, folders, limits."},
+        {"controller.db", "Hosts, runs, incidents and the audit log, in SQLite."},
+        {"ca.key", "The key of the CA. Whoever has it is everybody: keep it on this host alone."},
+        {"revoked.txt", "Operators' certificates that are refused; see `operator revoke`."}}},
+      {"SEE ALSO", "mailquench(1), mailquench-agent(8)", {}}};
+  return text;
+}
+
+std::unique_ptr<CLI::App> BuildTree(Action* action) {
+  std::unique_ptr<CLI::App> root = command::NewRoot(
+      "mailquench-controller", "The one place from which a fleet of mail servers is put out.",
       {"mailquench-controller init --dir /etc/mailquench --trust-domain example.org "
        "--address mq.example.org:7443",
        "mailquench-controller serve --config /etc/mailquench/controller.yaml",
@@ -87,13 +103,21 @@ int Main(int argc, char** argv) {
        "'laptop stolen'",
        "mailquench-controller certificate renew --config /etc/mailquench/controller.yaml",
        "mailquench-controller playbook lint /etc/mailquench/playbooks/contain.yaml"});
+  root->require_subcommand(1);
+  AddInit(root.get(), action);
+  AddServe(root.get(), action);
+  AddOperator(root.get(), action);
+  AddCertificate(root.get(), action);
+  AddPlaybook(root.get(), action);
+  command::AddManCommand(
+      root.get(), [action] { return BuildTree(action); }, Man(), action);
+  return root;
+}
+
+int Main(int argc, char** argv) {
   Action action;
-  AddInit(app.get(), &action);
-  AddServe(app.get(), &action);
-  AddOperator(app.get(), &action);
-  AddCertificate(app.get(), &action);
-  AddPlaybook(app.get(), &action);
-  CLI11_PARSE(*app, argc, argv);
+  const std::unique_ptr<CLI::App> root = BuildTree(&action);
+  if (const std::optional<int> code = command::Parse(*root, argc, argv)) return *code;
   return action();
 }
 

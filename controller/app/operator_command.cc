@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/clock/clock.h"
 #include "common/status/error.h"
+#include "common/text/harmless.h"
 #include "controller/app/commands.h"
 #include "controller/identity/folder.h"
 #include "controller/identity/issued.h"
@@ -73,7 +74,7 @@ absl::Status List(const FolderFlags& folder) {
   for (const auto& one : issued) {
     std::printf("%-*s  %-9s  %-32s  %-20s  %s\n", static_cast<int>(width), one.id.name.c_str(),
                 identity::RoleName(one.id.role), one.serial.c_str(),
-                TimeText(one.not_after).c_str(), StateOf(one, revoked, now).c_str());
+                TimeText(one.not_after).c_str(), Harmless(StateOf(one, revoked, now)).c_str());
   }
   for (const Revocation& by : revoked) {
     const bool shown = std::any_of(issued.begin(), issued.end(), [&](const auto& one) {

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "common/text/harmless.h"
 #include "controller/app/commands.h"
 #include "controller/runs/lint.h"
 
@@ -10,8 +11,8 @@ namespace {
 
 int LintFiles(const std::vector<std::string>& files) {
   const Lint lint = LintPlaybooks(files);
-  for (const std::string& line : lint.good) std::printf("%s\n", line.c_str());
-  for (const std::string& line : lint.faults) std::fprintf(stderr, "%s\n", line.c_str());
+  for (const std::string& line : lint.good) std::printf("%s\n", Harmless(line).c_str());
+  for (const std::string& line : lint.faults) std::fprintf(stderr, "%s\n", Harmless(line).c_str());
   return lint.faults.empty() ? 0 : 1;
 }
 

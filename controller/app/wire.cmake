@@ -5,9 +5,9 @@ mailquench_library(controller_app
        mailquench::controller_identity absl::status absl::statusor absl::time gRPC::grpc++
   PRIVATE_DEPS mailquench::controller_authorization mailquench::rpc mailquench::identity mailquench::status
        absl::strings gRPC::grpc++_reflection nlohmann_json::nlohmann_json spdlog::spdlog yaml-cpp)
-find_package(CLI11 REQUIRED)
 add_executable(mailquench-controller app/main.cc app/commands.cc app/init_command.cc app/operator_command.cc
   app/certificate_command.cc app/playbook_command.cc)
 target_link_libraries(mailquench-controller PRIVATE mailquench_settings mailquench::controller_app mailquench::identity
-  mailquench::rpc mailquench::status absl::strings CLI11::CLI11 spdlog::spdlog)
-install(TARGETS mailquench-controller RUNTIME DESTINATION sbin)
+  mailquench::rpc mailquench::status mailquench::command mailquench::text absl::strings spdlog::spdlog)
+install(TARGETS mailquench-controller RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+mailquench_man8(mailquench-controller)

@@ -8,10 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/output/guard.h"
-#include "cli/output/harmless.h"
 #include "cli/output/printer.h"
 #include "cli/output/report.h"
 #include "cli/output/transcript.h"
+#include "common/text/harmless.h"
 #include "mailquench/v1/fleet.pb.h"
 
 namespace mailquench::cli {

@@ -1,11 +1,11 @@
-#include "cli/core/suggest.h"
+#include "common/text/suggest.h"
 
 #include <algorithm>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
 
-namespace mailquench::cli {
+namespace mailquench {
 namespace {
 
 // Edits between two words; a swap of neighbours counts as one.
@@ -46,4 +46,4 @@ std::string DidYouMean(const std::string& word, const std::vector<std::string>& 
   return nearest.empty() ? "" : absl::StrCat(" Did you mean '", nearest, "'?");
 }
 
-}  // namespace mailquench::cli
+}  // namespace mailquench

@@ -1,9 +1,9 @@
-#include "cli/output/harmless.h"
+#include "common/text/harmless.h"
 
 #include <algorithm>
 #include <cstdio>
 
-namespace mailquench::cli {
+namespace mailquench {
 namespace {
 
 constexpr char kNoCharacter[] = "\xef\xbf\xbd";  // U+FFFD.
@@ -109,4 +109,4 @@ std::size_t CutAtEnd(std::string_view text) {
   return 0;
 }
 
-}  // namespace mailquench::cli
+}  // namespace mailquench
