@@ -24,7 +24,7 @@ namespace {
 // The signal that ends the program. Until then it is looked once a day how long the certificate
 // lasts: a controller runs for longer than a warning at its start is good for.
 int WaitForEnd(const sigset_t& signals, const std::string& certificate) {
-  const timespec day = {24 * 3600, 0};
+  const timespec day = {time_t{24} * 3600, 0};
   while (true) {
     const std::string warning = WarningOfEnd(certificate, absl::Now());
     if (!warning.empty()) spdlog::warn("{}", warning);
@@ -92,17 +92,15 @@ command::ManText Man() {
 }
 
 std::unique_ptr<CLI::App> BuildTree(Action* action) {
+  const std::string me = "mailquench-controller ";
   std::unique_ptr<CLI::App> root = command::NewRoot(
       "mailquench-controller", "The one place from which a fleet of mail servers is put out.",
-      {"mailquench-controller init --dir /etc/mailquench --trust-domain example.org "
-       "--address mq.example.org:7443",
-       "mailquench-controller serve --config /etc/mailquench/controller.yaml",
-       "mailquench-controller operator issue --dir /etc/mailquench --name ada --role responder "
-       "--out ./ada",
-       "mailquench-controller operator revoke --dir /etc/mailquench --name ada --reason "
-       "'laptop stolen'",
-       "mailquench-controller certificate renew --config /etc/mailquench/controller.yaml",
-       "mailquench-controller playbook lint /etc/mailquench/playbooks/contain.yaml"});
+      {me + "init --dir /etc/mailquench --trust-domain example.org --address mq.example.org:7443",
+       me + "serve --config /etc/mailquench/controller.yaml",
+       me + "operator issue --dir /etc/mailquench --name ada --role responder --out ./ada",
+       me + "operator revoke --dir /etc/mailquench --name ada --reason 'laptop stolen'",
+       me + "certificate renew --config /etc/mailquench/controller.yaml",
+       me + "playbook lint /etc/mailquench/playbooks/contain.yaml"});
   root->require_subcommand(1);
   AddInit(root.get(), action);
   AddServe(root.get(), action);
