@@ -71,7 +71,7 @@ TEST_F(RenewTest, WhatDoesNotBelongTogetherIsLeftAsItIs) {
   const std::string pem = Read("controller.pem");
   const auto refused = [&](const ControllerFiles& files) {
     const std::string at_first = *identity::ReadFile(files.certificate);
-    const std::string reason = ReasonOf(RenewController(files, &clock_).status());
+    std::string reason = ReasonOf(RenewController(files, &clock_).status());
     EXPECT_EQ(*identity::ReadFile(files.certificate), at_first);
     return reason;
   };
