@@ -1,6 +1,4 @@
 // mailquench-agent: the command line of the agent.
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -10,8 +8,10 @@
 #include <string>
 
 #include "agent/app/agent.h"
+#include "common/command/log.h"
 #include "common/command/man_page.h"
 #include "common/command/tree.h"
+#include "common/command/words.h"
 #include "common/fault/fault_point.h"
 #include "common/rpc/credentials.h"
 
@@ -109,7 +109,9 @@ command::ManText Man() {
   text.section = 8;
   text.parts = {
       {"EXIT STATUS",
-       "Of enrol and run: 0 done, 1 not done. Of do, as of mailquench: 0 succeeded or unchanged, 1 "
+       "Of enrol: 0 done, 1 not done, 4 not permitted. Of run: 0 ended by a signal, 1 not begun, 2 "
+       "ended by a signal while an alarm stands. Of do, as of mailquench: 0 succeeded or "
+       "unchanged, 1 "
        "usage, refused or internal, 2 failed, 4 not permitted here, 124 timed out.",
        {}},
       {"FILES",
@@ -143,12 +145,12 @@ std::unique_ptr<CLI::App> BuildTree(Flags* flags, Action* action) {
 
 int Main(int argc, char** argv) {
   rpc::ForbidTls12();  // Before the first call of gRPC.
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("agent"));
+  command::LogTo("agent");
   Flags flags;
   Action action;
   const std::unique_ptr<CLI::App> root = BuildTree(&flags, &action);
   if (const std::optional<int> code = command::Parse(*root, argc, argv)) return *code;
-  return action();
+  return command::EndOutput(root->get_name(), action());
 }
 
 }  // namespace

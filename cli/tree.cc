@@ -65,15 +65,11 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
   return root;
 }
 
-int Main(const std::vector<std::string>& args, const Environment& environment) {
-  Guard guarded_out(environment.out->rdbuf());
-  Guard guarded_err(environment.err->rdbuf());
-  std::ostream out(&guarded_out);
-  std::ostream err(&guarded_err);
-  Environment guarded = environment;
-  guarded.out = &out;
-  guarded.err = &err;
-  Session session(guarded);
+namespace {
+
+int ParseAndDo(const std::vector<std::string>& args, const Environment& environment) {
+  std::ostream& out = *environment.out;
+  Session session(environment);
   if (!args.empty() && args[0] == "__complete") {
     return Complete(std::vector<std::string>(args.begin() + 1, args.end()), &session);
   }
@@ -105,6 +101,22 @@ int Main(const std::vector<std::string>& args, const Environment& environment) {
   if (status.ok()) return kExitOk;
   PrintError(session, status);
   return ExitCodeOf(status);
+}
+
+}  // namespace
+
+int Main(const std::vector<std::string>& args, const Environment& environment) {
+  Guard guarded_out(environment.out->rdbuf());
+  Guard guarded_err(environment.err->rdbuf());
+  std::ostream out(&guarded_out);
+  std::ostream err(&guarded_err);
+  Environment guarded = environment;
+  guarded.out = &out;
+  guarded.err = &err;
+  const int code = ParseAndDo(args, guarded);
+  // What could not be written is known to the guard's stream alone.
+  if (!out.flush()) environment.out->setstate(std::ios::badbit);
+  return code;
 }
 
 }  // namespace mailquench::cli

@@ -7,11 +7,14 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "agent/app/agent.h"
+#include "common/command/words.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
 namespace {
+constexpr char kProgram[] = "mailquench-agent";
+
 // The table of exit codes is the CLI's: 0 ok, 1 usage or internal, 2 failed, 4 not permitted.
 int ExitCode(const v1::OperationReport& report) {
   switch (report.outcome()) {
@@ -51,12 +54,12 @@ int DoCommand(const std::string& state_dir,
   v1::Command command;
   auto made = MakeOperation(operation, json);
   if (!made.ok()) {
-    std::fprintf(stderr, "mailquench-agent: %s\n", std::string(made.status().message()).c_str());
+    command::Say(kProgram, std::string(made.status().message()));
     return 1;
   }
   auto agent = OpenAgent(state_dir);
   if (!agent.ok()) {
-    std::fprintf(stderr, "mailquench-agent: %s\n", std::string(agent.status().message()).c_str());
+    command::Say(kProgram, std::string(agent.status().message()));
     return 1;
   }
   *command.mutable_operation() = *std::move(made);
@@ -68,13 +71,11 @@ int DoCommand(const std::string& state_dir,
     std::fputs(Json(planned).c_str(), stdout);
     return planned.has_refused() ? ExitCode(planned.refused()) : 0;
   }
-  const v1::OperationReport report =
-      (*agent)->executor->Execute(command, true, [](const std::string&, const std::string& text) {
-        std::fprintf(stderr, "%s\n", text.c_str());
-      });
+  const v1::OperationReport report = (*agent)->executor->Execute(
+      command, true,
+      [](const std::string&, const std::string& text) { command::Say(kProgram, text); });
   std::fputs(Json(report).c_str(), stdout);
-  if (report.has_error())
-    std::fprintf(stderr, "mailquench-agent: %s\n", report.error().message().c_str());
+  if (report.has_error()) command::Say(kProgram, report.error().message());
   if (operation == "service.stop" && ExitCode(report) == 0)
     std::fprintf(stderr,
                  "the lease is ended by 'mailquench-agent run'; without it the service stays "

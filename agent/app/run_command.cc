@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -17,6 +18,7 @@
 #include "agent/link/enrol.h"
 #include "agent/link/link.h"
 #include "agent/os/files.h"
+#include "common/command/words.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
 
@@ -38,11 +40,13 @@ class Worker {
     changed_.notify_all();
     for (std::thread& thread : threads_) thread.join();
   }
-  bool TryPost(std::function<void()> work) {
+  // `urgent`: before all that is not.
+  bool TryPost(std::function<void()> work, bool urgent = false) {
     {
       const std::lock_guard<std::mutex> lock(mu_);
-      if (stopping_ || queue_.size() >= 256) return false;
-      queue_.push_back(std::move(work));
+      std::deque<std::function<void()>>& queue = urgent ? urgent_ : queue_;
+      if (stopping_ || queue.size() >= 256) return false;
+      queue.push_back(std::move(work));
     }
     changed_.notify_one();
     return true;
@@ -52,10 +56,11 @@ class Worker {
   void Loop() {
     std::unique_lock<std::mutex> lock(mu_);
     while (true) {
-      changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      changed_.wait(lock, [this] { return stopping_ || !queue_.empty() || !urgent_.empty(); });
       if (stopping_) return;
-      const std::function<void()> work = std::move(queue_.front());
-      queue_.pop_front();
+      std::deque<std::function<void()>>& queue = urgent_.empty() ? queue_ : urgent_;
+      const std::function<void()> work = std::move(queue.front());
+      queue.pop_front();
       lock.unlock();
       work();
       lock.lock();
@@ -64,11 +69,13 @@ class Worker {
   std::mutex mu_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> queue_;
+  std::deque<std::function<void()>> urgent_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
 
 constexpr absl::Duration kLinkGrace = absl::Seconds(10);
+constexpr absl::Duration kTellAgain = absl::Seconds(30);
 
 class Service {
  public:
@@ -76,10 +83,7 @@ class Service {
       : agent_(agent), link_(Options(agent, controller), Callbacks()) {}
 
   absl::Status Start() {
-    changes_.TryPost([this] {
-      for (const v1::OperationReport& report : agent_.executor->ResumeUnfinished(Progress()))
-        link_.SendReport(report);
-    });
+    agent_.executor->CloseObservers();  // Before the first of ours begins.
     return link_.Start();
   }
   // Each second: leases that end, and what a break-glass command on this host left to report.
@@ -88,6 +92,7 @@ class Service {
     // only flaps is given time to come back.
     if (link_.connected()) connected_at_ = absl::ToUnixMillis(absl::Now());
     // One at a time: while a change goes on, the queue stays free for commands.
+    if (ControllerIsGone()) agent_.executor->ExpectDueLeases();
     if (ticking_.exchange(true)) return;
     const bool posted = changes_.TryPost([this] {
       DoTick();
@@ -166,14 +171,15 @@ class Service {
       queued_.insert(command.command_id());
     }
     if (!command.plan_only()) agent_.executor->Expect(command);
-    const bool posted = worker.TryPost([this, command] {
+    const bool urgent = !command.plan_only() && IsUrgent(command.operation());
+    const auto work = [this, command] {
       if (command.plan_only())
         link_.SendPlanned(agent_.executor->Plan(command));
       else
         link_.SendReport(agent_.executor->Execute(command, false, Progress()));
       Done(command.command_id());
-    });
-    if (posted) return;
+    };
+    if (worker.TryPost(work, urgent)) return;
     agent_.executor->ExpectNoMore(command.command_id());
     Done(command.command_id());
     v1::OperationReport report;
@@ -187,19 +193,30 @@ class Service {
   }
   void DoTick() {
     const absl::Time now = absl::Now();
+    agent_.executor->ResumeUnfinished(Progress(), absl::ZeroDuration());
     if (now - drift_looked_ >= agent_.config.heartbeat) {
       drift_looked_ = now;
       LookForDrift();  // Here no change is half done.
     }
-    if (now - absl::FromUnixMillis(connected_at_) >= kLinkGrace) {
+    if (ControllerIsGone()) {
       for (const v1::OperationReport& report : agent_.executor->EndDueLeases(Progress()))
         link_.SendReport(report);
     }
     const auto unreported = agent_.journal->Unreported();
     if (!unreported.ok() || !link_.connected()) return;
+    // Those of a break-glass command, and of what was completed by the way. An answer may be under
+    // way.
+    std::map<std::string, absl::Time> told;
     for (const v1::OperationReport& report : *unreported) {
-      if (report.local()) link_.SendReport(report);
+      const auto before = told_.find(report.command_id());
+      const bool again = before == told_.end() || now - before->second >= kTellAgain;
+      if (again) link_.SendReport(report);
+      told[report.command_id()] = again ? now : before->second;
     }
+    told_ = std::move(told);
+  }
+  bool ControllerIsGone() const {
+    return absl::Now() - absl::FromUnixMillis(connected_at_) >= kLinkGrace;
   }
   void LookForDrift() {
     const auto drifted = agent_.executor->Drift();
@@ -238,6 +255,7 @@ class Service {
   // Last seen so by Tick(); a start gets the grace too.
   std::atomic<std::int64_t> connected_at_ = absl::ToUnixMillis(absl::Now());  // ms
   std::atomic<bool> ticking_ = false;
+  std::map<std::string, absl::Time> told_;          // Of the worker of the changes.
   absl::Time drift_looked_ = absl::InfinitePast();  // Of the worker of the changes.
   Worker observers_{4};
   Worker changes_{1};  // Destroyed before the link that its work uses.
@@ -279,8 +297,8 @@ int EnrolCommand(const std::string& state_dir,
                  const std::string& hostname) {
   const auto token = ReadFile(token_file, 65536);
   if (!token.ok()) {
-    std::fprintf(stderr, "mailquench-agent: the token cannot be read: %s\n",
-                 std::string(token.status().message()).c_str());
+    command::Say("mailquench-agent",
+                 absl::StrCat("the token cannot be read: ", token.status().message()));
     return 1;
   }
   EnrolOptions options;
@@ -290,8 +308,7 @@ int EnrolCommand(const std::string& state_dir,
   options.hostname = hostname;
   const auto enrolled = Enrol(options);
   if (!enrolled.ok()) {
-    std::fprintf(stderr, "mailquench-agent: %s\n",
-                 std::string(enrolled.status().message()).c_str());
+    command::Say("mailquench-agent", std::string(enrolled.status().message()));
     return enrolled.status().code() == absl::StatusCode::kPermissionDenied ||
                    enrolled.status().code() == absl::StatusCode::kUnauthenticated
                ? 4

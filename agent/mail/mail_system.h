@@ -26,6 +26,8 @@ struct CallContext {
   std::function<void(const std::string&)> progress = [](const std::string&) {};
   // Asked between two messages, with the deadline: an error ends what a repeat can continue.
   std::function<absl::Status()> still_wanted = [] { return absl::OkStatus(); };
+  // Told before an error that ends the call halfway: what was done until then.
+  std::function<void(const v1::OperationResult&)> done_so_far = [](const v1::OperationResult&) {};
   // Around a restart that a change needs: recorded before the stop and after the start, so that a
   // repeat knows an instance that a crash in between has left stopped.
   std::function<absl::Status(const std::string& instance, bool begins)> restart =

@@ -64,8 +64,13 @@ absl::Status Executor::Admit(const v1::Command& command) {
 }
 
 absl::Status Executor::NotCancelled(const std::string& command_id) {
-  const std::lock_guard<std::mutex> lock(mu_);
-  if (cancelled_.count(command_id) == 0) return absl::OkStatus();
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    if (cancelled_.count(command_id) == 0) return absl::OkStatus();
+  }
+  // What is half done is finished: nobody else would.
+  const auto begun = journal_.IsBegun(command_id);
+  if (!begun.ok() || *begun) return absl::OkStatus();
   return Error(absl::StatusCode::kCancelled, "CANCELLED",
                "cancelled before it began; nothing was done");
 }
@@ -77,18 +82,29 @@ absl::Status Executor::StillWanted(const v1::Command& command) {
     const std::lock_guard<std::mutex> lock(mu_);
     if (cancelled_.count(command.command_id()) != 0)
       return Error(absl::StatusCode::kCancelled, "CANCELLED",
-                   "cancelled while it went on; what was done stays done, ask again to continue");
+                   "cancelled while it went on; ask again for the rest");
     urgent_waits = !urgent_.empty();
   }
   if (MakesWay(command.operation()) && (urgent_waits || turn_.Wanted()))
     return Error(absl::StatusCode::kAborted, "MADE_WAY",
-                 "it made way for a change that ends an attack; what was done stays done, ask "
-                 "again to continue");
+                 "it made way for a change that ends an attack; ask again for the rest");
   return absl::OkStatus();
 }
 
+// A change that is not urgent keeps no urgent one waiting by standing in line before it.
+absl::Status Executor::MayWait(const v1::Command& command) {
+  MQ_RETURN_IF_ERROR(NotCancelled(command.command_id()));
+  if (IsUrgent(command.operation())) return absl::OkStatus();
+  const std::lock_guard<std::mutex> lock(mu_);
+  if (urgent_.empty()) return absl::OkStatus();
+  return Error(absl::StatusCode::kAborted, "MADE_WAY",
+               "a change that ends an attack came before it; nothing was done, ask again");
+}
+
 void Executor::Expect(const v1::Command& command) {
-  if (!IsUrgent(command.operation())) return;
+  if (!IsUrgent(command.operation()) || !Admit(command).ok()) return;
+  const auto done = journal_.Report(command.command_id());
+  if (done.ok() && done->has_value()) return;
   const std::lock_guard<std::mutex> lock(mu_);
   urgent_.insert(command.command_id());
 }
@@ -116,6 +132,14 @@ v1::OperationReport Executor::Execute(const v1::Command& command,
                                       bool local,
                                       const ProgressFn& progress,
                                       const std::function<absl::Status()>& still_wanted) {
+  return ExecuteWithin(options_.lock_wait, command, local, progress, still_wanted);
+}
+
+v1::OperationReport Executor::ExecuteWithin(absl::Duration lock_wait,
+                                            const v1::Command& command,
+                                            bool local,
+                                            const ProgressFn& progress,
+                                            const std::function<absl::Status()>& still_wanted) {
   {
     const std::lock_guard<std::mutex> lock(mu_);
     running_.insert(command.command_id());
@@ -125,59 +149,84 @@ v1::OperationReport Executor::Execute(const v1::Command& command,
     const std::lock_guard<std::mutex> lock(mu_);
     running_.erase(command.command_id());
   };
-  return Run(command, local, progress, still_wanted);
+  v1::OperationReport report = NewReport(command, local);
+  const auto refused = [&](const absl::Status& why, bool admitted) {
+    Finish(why, admitted, false, report);
+    return report;
+  };
+  // A wrong envelope is never written down: its id may be another command's.
+  const absl::Status admitted = Admit(command);
+  if (!admitted.ok()) return refused(admitted, false);
+  const bool observes = ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE;
+  std::unique_ptr<FileLock> host;
+  if (!observes) {
+    // The end of a lease asks for itself.
+    const auto may_wait = [&] {
+      return still_wanted ? NotCancelled(command.command_id()) : MayWait(command);
+    };
+    const absl::Status waits = may_wait();
+    if (!waits.ok()) return refused(waits, true);
+    auto lock = turn_.Take(IsUrgent(command.operation()), lock_wait, may_wait);
+    if (!lock.ok()) return refused(lock.status(), true);
+    host = *std::move(lock);
+  }
+  if (still_wanted) {
+    const absl::Status wanted = still_wanted();
+    if (!wanted.ok()) return refused(wanted, true);
+  }
+  if (!observes) CompleteOlder(command.command_id(), progress);
+  v1::OperationReport recorded;
+  const auto known = journal_.Begin(command, local, &recorded);
+  if (!known.ok())
+    return refused(
+        Prepend(known.status(), "the journal could not take the intent, so nothing was done"),
+        true);
+  if (*known == Journal::Known::kDone) return recorded;
+  Carry(command, progress, report);
+  return report;
 }
 
-v1::OperationReport Executor::Run(const v1::Command& command,
-                                  bool local,
-                                  const ProgressFn& progress,
-                                  const std::function<absl::Status()>& still_wanted) {
+v1::OperationReport Executor::NewReport(const v1::Command& command, bool local) {
   v1::OperationReport report;
   report.set_command_id(command.command_id());
   report.set_operation(OperationName(command.operation()));
   report.set_local(local);
   *report.mutable_start_time() = Stamp(clock_.Now());
-  const auto finish = [&](const absl::Status& status, bool admitted, bool changed) {
-    report.set_outcome(status.code() == absl::StatusCode::kCancelled
-                           ? v1::OUTCOME_CANCELLED
-                           : OutcomeOf(status, admitted, changed));
-    if (!status.ok()) *report.mutable_error() = ToProto(status);
-    *report.mutable_end_time() = Stamp(clock_.Now());
-  };
+  return report;
+}
 
-  // A wrong envelope is never written down: its id may be another command's.
-  const absl::Status admitted = Admit(command);
-  if (!admitted.ok()) {
-    finish(admitted, false, false);
-    return report;
-  }
-  const bool observes = ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE;
-  std::unique_ptr<FileLock> host;
-  if (!observes) {
-    auto lock = turn_.Take(IsUrgent(command.operation()), options_.lock_wait,
-                           [&] { return NotCancelled(command.command_id()); });
-    if (!lock.ok()) {
-      finish(lock.status(), true, false);
-      return report;
-    }
-    host = *std::move(lock);
-  }
-  if (still_wanted) {
-    const absl::Status wanted = still_wanted();
-    if (!wanted.ok()) {
-      finish(wanted, true, false);
-      return report;
-    }
-  }
-  v1::OperationReport recorded;
-  const auto known = journal_.Begin(command, local, &recorded);
-  if (!known.ok()) {
-    finish(Prepend(known.status(), "the journal could not take the intent, so nothing was done"),
-           true, false);
-    return report;
-  }
-  if (*known == Journal::Known::kDone) return recorded;
+void Executor::Finish(const absl::Status& status,
+                      bool admitted,
+                      bool changed,
+                      v1::OperationReport& report) {
+  report.set_outcome(status.code() == absl::StatusCode::kCancelled
+                         ? v1::OUTCOME_CANCELLED
+                         : OutcomeOf(status, admitted, changed));
+  if (!status.ok()) *report.mutable_error() = ToProto(status);
+  *report.mutable_end_time() = Stamp(clock_.Now());
+}
 
+// A change that a killed process, or a disk that was full at its end, has left unfinished is
+// completed before the next one begins: days later it would undo what was done since. The host's
+// lock is held, so that nobody is at it.
+void Executor::CompleteOlder(const std::string& command_id, const ProgressFn& progress) {
+  const auto unfinished = journal_.Unfinished();
+  if (!unfinished.ok()) return;  // Then this one cannot begin either.
+  for (const v1::Command& command : *unfinished) {
+    if (command.command_id() == command_id) return;
+    if (ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE) continue;
+    spdlog::warn("completing {} ({}), which was begun before", command.command_id(),
+                 OperationName(command.operation()));
+    const auto local = journal_.IsLocal(command.command_id());
+    v1::OperationReport report = NewReport(command, local.ok() && *local);
+    Carry(command, progress, report);
+  }
+}
+
+// From the recorded intent to the recorded outcome.
+void Executor::Carry(const v1::Command& command,
+                     const ProgressFn& progress,
+                     v1::OperationReport& report) {
   CallContext context;
   context.command_id = command.command_id();
   const absl::Duration timeout =
@@ -189,7 +238,7 @@ v1::OperationReport Executor::Run(const v1::Command& command,
     spdlog::info("{}: {}", command.command_id(), text);
     if (progress) progress(command.command_id(), text);
   };
-  if (observes || MakesWay(command.operation()))
+  if (ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE || MakesWay(command.operation()))
     context.still_wanted = [this, &command] { return StillWanted(command); };
   const auto restart_step = [](const std::string& instance) {
     return absl::StrCat("restart/", instance);
@@ -203,26 +252,26 @@ v1::OperationReport Executor::Run(const v1::Command& command,
   };
   bool changed = true;
   v1::OperationResult result;
+  context.done_so_far = [&](const v1::OperationResult& so_far) { result = so_far; };
   const absl::Status performed = Perform(command, context, changed, result);
   // Also beside an error: what was done until then is owed all the same.
   if (result.kind_case() != v1::OperationResult::KIND_NOT_SET)
     *report.mutable_result() = std::move(result);
-  finish(performed, true, changed);
+  Finish(performed, true, changed, report);
   const absl::Status written = journal_.Finish(report);
   if (!written.ok()) {
     spdlog::error("{}: the outcome could not be written: {}", command.command_id(),
                   written.ToString());
-    // Not reported as done: after a restart the journal still says "begun", and the command is
-    // completed then.
+    // Not reported as done: the journal still says "begun", and the command is completed before the
+    // next change, or at the next start.
     report.set_outcome(v1::OUTCOME_FAILED);
-    *report.mutable_error() = ToProto(Prepend(
-        written, absl::StrCat(performed.ok() ? "done" : performed.message(),
-                              ", but the journal could not take the outcome; it will be completed "
-                              "again when the agent starts")));
+    *report.mutable_error() = ToProto(
+        Prepend(written, absl::StrCat(performed.ok() ? "done" : performed.message(),
+                                      ", but the journal could not take the outcome; it will be "
+                                      "completed again, at the latest when the agent starts")));
   }
   spdlog::info("{} {}: {} {}", report.command_id(), report.operation(),
                OutcomeName(report.outcome()), report.error().message());
-  return report;
 }
 
 v1::OperationPlanned Executor::Plan(const v1::Command& command) {
@@ -243,38 +292,38 @@ v1::OperationPlanned Executor::Plan(const v1::Command& command) {
   return planned;
 }
 
-std::vector<v1::OperationReport> Executor::ResumeUnfinished(const ProgressFn& progress) {
-  std::vector<v1::OperationReport> reports;
+// Not begun, or without a recorded outcome. What cannot be read counts as over.
+bool Executor::IsOpen(const v1::OperationReport& report) {
+  if (report.outcome() == v1::OUTCOME_REFUSED) return false;
+  const auto recorded = journal_.Report(report.command_id());
+  return recorded.ok() && !recorded->has_value();
+}
+
+void Executor::CloseObservers() {
   const auto unfinished = journal_.Unfinished();
-  if (!unfinished.ok()) {
-    spdlog::error("the journal cannot be read: {}", unfinished.status().ToString());
-    return reports;
-  }
+  if (!unfinished.ok()) return;
   for (const v1::Command& command : *unfinished) {
-    {
-      const std::lock_guard<std::mutex> lock(mu_);
-      if (running_.count(command.command_id()) != 0) continue;
-    }
-    spdlog::warn("completing {} ({}), which was begun before", command.command_id(),
-                 OperationName(command.operation()));
+    if (ClassOf(command.operation()) != v1::OPERATION_CLASS_OBSERVE) continue;
     const auto local = journal_.IsLocal(command.command_id());
-    if (ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE) {
-      // Whoever asked has long gone on; nothing was touched, so nothing is to be completed.
-      v1::OperationReport report;
-      report.set_command_id(command.command_id());
-      report.set_operation(OperationName(command.operation()));
-      report.set_local(local.ok() && *local);
-      report.set_outcome(v1::OUTCOME_FAILED);
-      *report.mutable_error() =
-          ToProto(Error(absl::StatusCode::kAborted, "INTERRUPTED",
-                        "the agent ended while it observed; nothing was touched, ask again"));
-      *report.mutable_end_time() = Stamp(clock_.Now());
-      if (journal_.Finish(report).ok()) reports.push_back(report);
-      continue;
-    }
-    reports.push_back(Execute(command, local.ok() && *local, progress));
+    v1::OperationReport report = NewReport(command, local.ok() && *local);
+    Finish(Error(absl::StatusCode::kAborted, "INTERRUPTED",
+                 "the agent ended while it observed; nothing was touched, ask again"),
+           true, false, report);
+    const absl::Status written = journal_.Finish(report);
+    if (!written.ok()) spdlog::warn("{}: {}", command.command_id(), written.ToString());
   }
-  return reports;
+}
+
+void Executor::ResumeUnfinished(const ProgressFn& progress, absl::Duration lock_wait) {
+  const auto unfinished = journal_.Unfinished();
+  if (!unfinished.ok())
+    return spdlog::error("the journal cannot be read: {}", unfinished.status().ToString());
+  for (const v1::Command& command : *unfinished) {
+    if (ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE) continue;
+    const auto local = journal_.IsLocal(command.command_id());
+    // It completes the older ones first; where the host is busy, the next look does.
+    (void)ExecuteWithin(lock_wait, command, local.ok() && *local, progress, nullptr);
+  }
 }
 
 v1::KnownCommands Executor::Reconcile(const v1::Reconcile& request) {

@@ -4,6 +4,7 @@
 #define MAILQUENCH_AGENT_OPERATIONS_EXECUTOR_H_
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -54,14 +55,21 @@ class Executor {
   // The dry run. Touches nothing, records nothing.
   v1::OperationPlanned Plan(const v1::Command& command);
 
-  // Completes what a crash left behind. Returns the reports.
-  std::vector<v1::OperationReport> ResumeUnfinished(const ProgressFn& progress);
+  // Closes the observing commands that the process before has left unfinished. At a start alone.
+  void CloseObservers();
+
+  // Completes the changes that a crash, a full disk or a busy host has left unfinished. Their
+  // reports are in the journal. Each Execute() of a change does so, too, before it begins.
+  void ResumeUnfinished(const ProgressFn& progress, absl::Duration lock_wait);
 
   // Answers what became of commands.
   v1::KnownCommands Reconcile(const v1::Reconcile& request);
 
+  // Leases have ended and are to be ended soon: what can be continued later makes way for that.
+  void ExpectDueLeases();
+
   // Ends the leases whose time has come: sweep, lock, verify, start. Returns the reports of what it
-  // did.
+  // did. From one thread at a time.
   std::vector<v1::OperationReport> EndDueLeases(const ProgressFn& progress);
 
   // Settings of outstanding changes that somebody changed since, as "INSTANCE KEY"; not while a
@@ -69,7 +77,8 @@ class Executor {
   absl::StatusOr<std::vector<std::string>> Drift();
 
   // An urgent command (IsUrgent) has arrived and is to be executed soon: what can be continued
-  // later makes way for it. Execute() of the same id ends the expectation.
+  // later makes way for it, and no other change waits for the host before it. Execute() of the same
+  // id ends the expectation.
   void Expect(const v1::Command& command);
   void ExpectNoMore(const std::string& command_id);
 
@@ -81,12 +90,18 @@ class Executor {
   std::string Alarm() const { return alarms_.Text(); }
 
  private:
-  v1::OperationReport Run(const v1::Command& command,
-                          bool local,
-                          const ProgressFn& progress,
-                          const std::function<absl::Status()>& still_wanted);
+  v1::OperationReport ExecuteWithin(absl::Duration lock_wait,
+                                    const v1::Command& command,
+                                    bool local,
+                                    const ProgressFn& progress,
+                                    const std::function<absl::Status()>& still_wanted);
+  v1::OperationReport NewReport(const v1::Command& command, bool local);
+  void Finish(const absl::Status& status, bool admitted, bool changed, v1::OperationReport& report);
+  void CompleteOlder(const std::string& command_id, const ProgressFn& progress);
+  void Carry(const v1::Command& command, const ProgressFn& progress, v1::OperationReport& report);
   absl::Status Admit(const v1::Command& command);
   absl::Status NotCancelled(const std::string& command_id);
+  absl::Status MayWait(const v1::Command& command);
   absl::Status StillWanted(const v1::Command& command);
   absl::Status AdmitDirectory(const v1::QuarantineMove& request) const;
   // perform.cc
@@ -137,8 +152,10 @@ class Executor {
                                                          const CallContext& context);
   absl::Status StillLeased(const v1::Lease& lease);
   bool IsOpen(const v1::OperationReport& report);
+  bool IsDue(const v1::Lease& lease);
   v1::OperationReport EndLease(const v1::Lease& lease, const ProgressFn& progress);
   // watch.cc
+  absl::Status Wait(absl::Duration length, const CallContext& context);
   absl::StatusOr<v1::QueueWatchResult> DoWatch(const v1::QueueWatch& request,
                                                const CallContext& context);
   // plan.cc
@@ -156,7 +173,8 @@ class Executor {
   std::mutex mu_;  // Guards the sets.
   std::set<std::string> running_;
   std::set<std::string> cancelled_;
-  std::set<std::string> urgent_;  // Expected, not ended.
+  std::set<std::string> urgent_;                     // Expected, not ended.
+  std::map<std::string, absl::Time> lease_retries_;  // Of EndDueLeases() alone.
 };
 
 }  // namespace mailquench::agent

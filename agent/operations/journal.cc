@@ -21,6 +21,7 @@ constexpr char kSchema[] = R"(
 CREATE TABLE IF NOT EXISTS commands(seq INTEGER PRIMARY KEY AUTOINCREMENT, command_id TEXT UNIQUE NOT NULL,
   command BLOB NOT NULL, local INTEGER NOT NULL, report BLOB, acknowledged INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS commands_open ON commands(acknowledged, seq);
+CREATE INDEX IF NOT EXISTS commands_unfinished ON commands(seq) WHERE report IS NULL;
 CREATE TABLE IF NOT EXISTS steps(command_id TEXT NOT NULL, step TEXT NOT NULL, result BLOB NOT NULL,
   PRIMARY KEY(command_id, step));
 CREATE TABLE IF NOT EXISTS changes(seq INTEGER PRIMARY KEY AUTOINCREMENT, snapshot_id TEXT UNIQUE NOT NULL,
@@ -75,7 +76,7 @@ absl::StatusOr<Journal::Known> Journal::Begin(const v1::Command& command,
 
 absl::Status Journal::Finish(const v1::OperationReport& report) {
   MQ_FAULT_POINT(kFinished);
-  return db_->Execute("UPDATE commands SET report=? WHERE command_id=?",
+  return db_->Execute("UPDATE commands SET report=?, acknowledged=0 WHERE command_id=?",
                       {Blob{report.SerializeAsString()}, report.command_id()});
 }
 
@@ -97,6 +98,12 @@ absl::StatusOr<std::vector<v1::Command>> Journal::Unfinished() {
     out.push_back(std::move(command));
   }
   return out;
+}
+
+absl::StatusOr<bool> Journal::IsBegun(const std::string& command_id) {
+  MQ_ASSIGN_OR_RETURN(const auto rows,
+                      db_->Query("SELECT report FROM commands WHERE command_id=?", {command_id}));
+  return !rows.empty() && rows[0].Text(0).empty();
 }
 
 absl::StatusOr<bool> Journal::IsLocal(const std::string& command_id) {

@@ -33,6 +33,8 @@ class Journal {
   absl::StatusOr<std::optional<v1::OperationReport>> Report(const std::string& command_id);
   // Accepted, not finished: what a crash left behind. Oldest first.
   absl::StatusOr<std::vector<v1::Command>> Unfinished();
+  // Accepted, not finished.
+  absl::StatusOr<bool> IsBegun(const std::string& command_id);
   absl::StatusOr<bool> IsLocal(const std::string& command_id);
 
   // Finished, not yet acknowledged by the controller. Oldest first, at most 1,000.

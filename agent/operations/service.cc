@@ -15,6 +15,9 @@
 namespace mailquench::agent {
 namespace {
 using google::protobuf::util::TimeUtil;
+constexpr absl::Duration kLeaseRetry = absl::Seconds(30);
+constexpr absl::Duration kClockSlack = absl::Minutes(1);
+constexpr char kLeaseEnds[] = "(the end of a lease)";  // No command has such an id.
 MQ_DEFINE_FAULT_POINT(kLeased, "service.stop.leased");
 MQ_DEFINE_FAULT_POINT(kStarted, "service.start.after");
 }  // namespace
@@ -171,21 +174,49 @@ std::vector<v1::OperationReport> Executor::EndDueLeases(const ProgressFn& progre
   const auto leases = journal_.Leases();
   if (!leases.ok()) return reports;
   for (const v1::Lease& lease : *leases) {
-    if (absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(lease.end_time())) > clock_.Now())
-      continue;
+    if (!IsDue(lease)) continue;
+    const auto retry = lease_retries_.find(lease.command_id());
+    if (retry != lease_retries_.end() && clock_.Now() < retry->second) continue;
     const v1::OperationReport report = EndLease(lease, progress);
-    if (report.outcome() != v1::OUTCOME_CANCELLED && !IsOpen(report)) reports.push_back(report);
+    // Another change holds the host, or the journal's disk is full: later.
+    const bool open = IsOpen(report);
+    if (open)
+      lease_retries_[lease.command_id()] = clock_.Now() + kLeaseRetry;
+    else
+      lease_retries_.erase(lease.command_id());
+    if (report.outcome() != v1::OUTCOME_CANCELLED && !open) reports.push_back(report);
   }
+  ExpectNoMore(kLeaseEnds);
   return reports;
 }
 
-// What could not be begun, or whose outcome could not be written (another change holds the host,
-// the journal's disk is full), is taken up again at the next look. What cannot be read counts as
-// over.
-bool Executor::IsOpen(const v1::OperationReport& report) {
-  if (report.outcome() == v1::OUTCOME_REFUSED) return false;
-  const auto recorded = journal_.Report(report.command_id());
-  return recorded.ok() && !recorded->has_value();
+// A lease that ends later than it could have been made to was made, or renewed, while the clock was
+// ahead.
+bool Executor::IsDue(const v1::Lease& lease) {
+  const absl::Time now = clock_.Now();
+  const absl::Time end = absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(lease.end_time()));
+  const absl::Duration length =
+      absl::Microseconds(TimeUtil::DurationToMicroseconds(LeaseLength(lease.stop())));
+  if (end > now + length + kClockSlack) {
+    v1::Lease shorter = lease;
+    *shorter.mutable_end_time() =
+        TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(now + length));
+    const absl::Status put = journal_.PutLease(shorter);
+    if (!put.ok()) spdlog::error("a lease could not be shortened: {}", put.ToString());
+  }
+  return end <= now;
+}
+
+void Executor::ExpectDueLeases() {
+  const auto leases = journal_.Leases();
+  if (!leases.ok()) return;
+  for (const v1::Lease& lease : *leases) {
+    if (absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(lease.end_time())) > clock_.Now())
+      continue;
+    const std::lock_guard<std::mutex> lock(mu_);
+    urgent_.insert(kLeaseEnds);
+    return;
+  }
 }
 
 // Whether the lease is as it was read, and nobody started any of its instances meanwhile, by us or

@@ -1,6 +1,9 @@
 // queue.watch: is the queue filling again, and who is behind it?
 #include <google/protobuf/util/time_util.h>
 
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
 #include "agent/operations/executor.h"
 #include "common/status/error.h"
 
@@ -27,6 +30,19 @@ double SlopePerMinute(const v1::QueueWatchResult& result) {
 }
 }  // namespace
 
+// Not in one piece: a cancel, a deadline and the end of the agent wait for nobody's interval.
+absl::Status Executor::Wait(absl::Duration length, const CallContext& context) {
+  const absl::Time end = clock_.Now() + length;
+  for (absl::Time now = clock_.Now(); now < end; now = clock_.Now()) {
+    MQ_RETURN_IF_ERROR(context.still_wanted());
+    if (now >= context.deadline)
+      return Error(absl::StatusCode::kDeadlineExceeded, "WATCH_TIMED_OUT",
+                   "the watch's time ended before its samples; no verdict");
+    clock_.Sleep(std::min<absl::Duration>(end - now, absl::Milliseconds(250)));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& request,
                                                        const CallContext& context) {
   const int samples = request.samples() == 0 ? 5 : request.samples();
@@ -37,15 +53,17 @@ absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& req
   if (samples < 2 || samples > 1000 || interval <= absl::ZeroDuration())
     return Error(absl::StatusCode::kInvalidArgument, "BAD_WATCH",
                  "a watch takes 2 to 1000 samples at an interval above 0; nothing was watched");
+  if (clock_.Now() + interval * (samples - 1) >= context.deadline)
+    return Error(
+        absl::StatusCode::kInvalidArgument, "BAD_WATCH",
+        absl::StrCat(samples, " samples at an interval of ", absl::FormatDuration(interval),
+                     " take longer than the operation may; nothing was watched: ask for "
+                     "fewer, or give it more time"));
   const double limit = request.refill_per_minute() > 0 ? request.refill_per_minute() : 60;
   const InstanceNames chosen(request.instances().begin(), request.instances().end());
   v1::QueueWatchResult result;
   for (int i = 0; i < samples; ++i) {
-    if (i > 0) clock_.Sleep(interval);
-    MQ_RETURN_IF_ERROR(context.still_wanted());
-    if (clock_.Now() >= context.deadline)
-      return Error(absl::StatusCode::kDeadlineExceeded, "WATCH_TIMED_OUT",
-                   "the watch's time ended before its samples; no verdict");
+    if (i > 0) MQ_RETURN_IF_ERROR(Wait(interval, context));
     MQ_ASSIGN_OR_RETURN(const std::int64_t messages, mail_.CountQueued(chosen));
     v1::WatchSample* sample = result.add_samples();
     *sample->mutable_time() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now()));

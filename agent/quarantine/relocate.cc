@@ -105,7 +105,7 @@ class Mover {
   absl::Status Measure() {
     MQ_ASSIGN_OR_RETURN(const int fd, OpenPlace(r_.home, manifest_));
     from_ = Folder(fd);
-    MQ_ASSIGN_OR_RETURN(size_, MeasureTree(From()));
+    MQ_ASSIGN_OR_RETURN(size_, MeasureTree(From(), r_.still_time));
     return absl::OkStatus();
   }
 
@@ -198,7 +198,7 @@ class Mover {
       MQ_FAULT_POINT(kPartial);
       MQ_RETURN_IF_ERROR(CopyTree(From(), to, r_.still_time, tell));
       MQ_FAULT_POINT(kSynced);
-      return CompareTrees(From(), to);
+      return CompareTrees(From(), to, r_.still_time);
     }
     const std::string& id = manifest_.quarantine_id;
     const std::string partial = PartialName(id), path = absl::StrCat(r_.root, "/", partial);
@@ -209,7 +209,7 @@ class Mover {
     MQ_FAULT_POINT(kPartial);
     const Tree to = {folder.fd, path, {}};
     MQ_RETURN_IF_ERROR(CopyTree(From(), to, r_.still_time, tell));
-    MQ_RETURN_IF_ERROR(CompareTrees(From(), to));
+    MQ_RETURN_IF_ERROR(CompareTrees(From(), to, r_.still_time));
     // For whoever finds it; the manifest beside the queue is the one that counts.
     Manifest there = manifest_;
     there.location = target_;
@@ -226,8 +226,16 @@ class Mover {
     return absl::OkStatus();
   }
 
-  // Nothing has changed but the copy, which goes.
+  // Nothing has changed but the copy. It goes, but not where somebody waits for the move to end:
+  // the next move removes what is left of it first.
   absl::Status GiveUp(const absl::Status& why) {
+    const std::string reason = ReasonOf(why);
+    if (!named_ && (reason == "MADE_WAY" || reason == "CANCELLED" || reason == "DEADLINE"))
+      return Prepend(why,
+                     absl::StrCat("quarantine ", manifest_.quarantine_id,
+                                  " was not moved and is whole in ", PlaceOf(r_.home, manifest_),
+                                  "; what was copied to ", to_home_ ? r_.home : r_.root,
+                                  " stays there until the move is repeated, which begins anew"));
     const absl::Status cleared = ClearTarget(Always, named_);
     const std::string left = absl::StrCat(
         "quarantine ", manifest_.quarantine_id, " was not moved and is whole in ",

@@ -36,7 +36,8 @@ absl::StatusOr<Relocated> PreviewRelocation(const Relocation& relocation);
 
 // Called again after a crash at any point it completes what was begun; called when all is done it
 // changes nothing. The caller guarantees that nobody else changes the quarantine. Where it fails
-// before the manifest is written, the copy is removed and nothing has changed. Errors beside those
+// before the manifest is written, nothing has changed, and the copy is removed but where still_time
+// ended it. Errors beside those
 // above: kResourceExhausted/TARGET_FULL, kAborted/QUARANTINE_CHANGED, those of `still_time`.
 absl::StatusOr<Relocated> Relocate(const Relocation& relocation);
 

@@ -37,6 +37,7 @@ std::string Below(const std::string& path, const std::string& name) {
 absl::Status ForEach(int folder,
                      const std::string& path,
                      const std::set<std::string>& without,
+                     const StillTime& still_time,
                      const Visit& visit) {
   // Opened anew, since reading moves the offset that copies of a descriptor share.
   const int fd = openat(folder, ".", kFolderFlags);
@@ -60,6 +61,7 @@ absl::Status ForEach(int folder,
       if (errno == ENOENT) continue;
       return SystemError(errno, absl::StrCat("stat ", Below(path, name)));
     }
+    MQ_RETURN_IF_ERROR(still_time());
     MQ_RETURN_IF_ERROR(visit(name, info));
   }
 }
@@ -79,10 +81,11 @@ absl::Status TooDeep(const std::string& path) {
 absl::Status Measure(int folder,
                      const std::string& path,
                      const std::set<std::string>& without,
+                     const StillTime& still_time,
                      int depth,
                      TreeSize& size) {
   if (depth > kMaxDepth) return TooDeep(path);
-  return ForEach(folder, path, without,
+  return ForEach(folder, path, without, still_time,
                  [&](const std::string& name, const struct stat& info) -> absl::Status {
                    if (!S_ISDIR(info.st_mode)) {
                      ++size.files;
@@ -92,7 +95,7 @@ absl::Status Measure(int folder,
                    ++size.folders;
                    MQ_ASSIGN_OR_RETURN(const int below, OpenFolder(folder, path, name));
                    const absl::Cleanup closer = [below] { close(below); };
-                   return Measure(below, Below(path, name), {}, depth + 1, size);
+                   return Measure(below, Below(path, name), {}, still_time, depth + 1, size);
                  });
 }
 
@@ -122,10 +125,9 @@ class Copy {
   absl::Status Folder(
       int from, int to, const std::string& path, const std::set<std::string>& without, int depth) {
     if (depth > kMaxDepth) return TooDeep(path);
-    return ForEach(from, path, without,
+    return ForEach(from, path, without, still_time_,
                    [&](const std::string& name, const struct stat& info) -> absl::Status {
                      if (S_ISDIR(info.st_mode)) return SubFolder(from, to, path, name, depth);
-                     MQ_RETURN_IF_ERROR(still_time_());
                      if (S_ISREG(info.st_mode)) {
                        MQ_RETURN_IF_ERROR(File(from, to, path, name));
                      } else {
@@ -211,9 +213,11 @@ class Copy {
 absl::Status Compare(int from,
                      int copy,
                      const std::string& path,
-                     const std::set<std::string>& without) {
+                     const std::set<std::string>& without,
+                     const StillTime& still_time) {
   return ForEach(
-      from, path, without, [&](const std::string& name, const struct stat& info) -> absl::Status {
+      from, path, without, still_time,
+      [&](const std::string& name, const struct stat& info) -> absl::Status {
         struct stat other {};
         const bool there = fstatat(copy, name.c_str(), &other, AT_SYMLINK_NOFOLLOW) == 0;
         const bool folder = S_ISDIR(info.st_mode);
@@ -231,7 +235,7 @@ absl::Status Compare(int from,
         const absl::Cleanup close_source = [source] { close(source); };
         MQ_ASSIGN_OR_RETURN(const int target, OpenFolder(copy, "the copy of " + path, name));
         const absl::Cleanup close_target = [target] { close(target); };
-        return Compare(source, target, Below(path, name), {});
+        return Compare(source, target, Below(path, name), {}, still_time);
       });
 }
 
@@ -239,14 +243,13 @@ absl::Status Empty(int folder,
                    const std::string& path,
                    const std::set<std::string>& without,
                    const StillTime& still_time) {
-  return ForEach(folder, path, without,
+  return ForEach(folder, path, without, still_time,
                  [&](const std::string& name, const struct stat& info) -> absl::Status {
                    if (S_ISDIR(info.st_mode)) {
                      MQ_ASSIGN_OR_RETURN(const int below, OpenFolder(folder, path, name));
                      const absl::Cleanup closer = [below] { close(below); };
                      MQ_RETURN_IF_ERROR(Empty(below, Below(path, name), {}, still_time));
                    }
-                   MQ_RETURN_IF_ERROR(still_time());
                    const int flags = S_ISDIR(info.st_mode) ? AT_REMOVEDIR : 0;
                    if (unlinkat(folder, name.c_str(), flags) != 0 && errno != ENOENT)
                      return SystemError(errno, absl::StrCat("remove ", Below(path, name)));
@@ -273,9 +276,9 @@ absl::Status CopyContent(int from, int to) {
 
 }  // namespace
 
-absl::StatusOr<TreeSize> MeasureTree(const Tree& tree) {
+absl::StatusOr<TreeSize> MeasureTree(const Tree& tree, const StillTime& still_time) {
   TreeSize size;
-  MQ_RETURN_IF_ERROR(Measure(tree.fd, tree.path, tree.without, 0, size));
+  MQ_RETURN_IF_ERROR(Measure(tree.fd, tree.path, tree.without, still_time, 0, size));
   return size;
 }
 
@@ -307,8 +310,8 @@ absl::Status CopyTree(const Tree& from,
   return absl::OkStatus();
 }
 
-absl::Status CompareTrees(const Tree& from, const Tree& copy) {
-  return Compare(from.fd, copy.fd, from.path, from.without);
+absl::Status CompareTrees(const Tree& from, const Tree& copy, const StillTime& still_time) {
+  return Compare(from.fd, copy.fd, from.path, from.without, still_time);
 }
 
 absl::Status EmptyTree(const Tree& tree, const StillTime& still_time) {

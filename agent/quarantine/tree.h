@@ -33,7 +33,7 @@ struct TreeSize {
 using StillTime = std::function<absl::Status()>;
 
 // Errors of all: those of the file system; kFailedPrecondition/TOO_DEEP, /STRANGE_FILE (a device).
-absl::StatusOr<TreeSize> MeasureTree(const Tree& tree);
+absl::StatusOr<TreeSize> MeasureTree(const Tree& tree, const StillTime& still_time);
 
 // Copies `from` into the folder `to`, with owner, group, mode and times; links and pipes as such.
 // Every file and folder is on the disk when it returns. `copied` is told the bytes so far.
@@ -45,7 +45,7 @@ absl::Status CopyTree(const Tree& from,
 // Everything in `from` is in `copy`, and is the same but for its content, which is not read: kind,
 // owner, group, mode, size, time of modification. kAborted/QUARANTINE_CHANGED names the first that
 // is not.
-absl::Status CompareTrees(const Tree& from, const Tree& copy);
+absl::Status CompareTrees(const Tree& from, const Tree& copy, const StillTime& still_time);
 
 // Removes what is in the tree, not the folder itself. Errors: those of the file system.
 absl::Status EmptyTree(const Tree& tree, const StillTime& still_time);

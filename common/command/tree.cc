@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
-#include "common/text/harmless.h"
+#include "common/command/words.h"
 #include "common/text/suggest.h"
 
 namespace mailquench::command {
@@ -134,13 +134,13 @@ std::optional<int> Parse(CLI::App& root, int argc, const char* const* argv) {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const std::string help = deepest()->help(std::string(), CLI::AppFormatMode::Normal);
-    const bool said = std::fputs(help.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    return said ? 0 : 1;
+    std::fputs(help.c_str(), stdout);
+    return EndOutput(root.get_name(), 0);
   } catch (const CLI::ParseError& error) {  // CLI11 has no other way to say it.
     const std::string unknown = UnknownWord(root, {argv + 1, argv + argc});
     const std::string why = unknown.empty() ? absl::StrCat(error.what(), ".") : unknown;
-    std::fprintf(stderr, "%s: %s Nothing was done; `%s --help` begins with examples.\n",
-                 root.get_name().c_str(), Harmless(why).c_str(), FullName(*deepest()).c_str());
+    Say(root.get_name(), absl::StrCat(why, " Nothing was done; `", FullName(*deepest()),
+                                      " --help` begins with examples."));
     return 1;
   }
   return std::nullopt;

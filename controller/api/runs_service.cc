@@ -12,7 +12,7 @@ namespace mailquench::controller {
 namespace {
 
 constexpr int kMaxWatchers = 32;
-constexpr int kMaxPlanners = 16;
+constexpr int kMaxPlanners = 8;  // Viewers.
 constexpr std::size_t kMaxEvents = 256;
 
 // One of those who do the same at a time.
@@ -75,11 +75,14 @@ class RunsService final : public v1::Runs::Service {
                    const absl::Status allowed = CheckDryRun(peer.id, *operations);
                    gate_->NoteRefusal(peer, "/mailquench.v1.Runs/PlanRun", allowed);
                    MQ_RETURN_IF_ERROR(allowed);
-                   // It waits for agents, and no viewer may hold all threads by that.
-                   const Seat seat(&planners_);
+                   // It waits for agents, and no viewer may hold the threads of those who act.
+                   const bool waits =
+                       !request->skip_agents() && peer.id.role == identity::Role::kViewer;
+                   std::atomic<int> nobody{0};
+                   const Seat seat(waits ? &planners_ : &nobody);
                    if (seat.number() > kMaxPlanners)
                      return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_DRY_RUNS",
-                                  "too many dry runs are under way already; nothing was asked, try "
+                                  "viewers make too many dry runs already; nothing was asked, try "
                                   "again in a moment");
                    return core_->PlanRun(*request, peer.id.name);
                  });

@@ -4,10 +4,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/status/error.h"
 #include "controller/api/authorization.h"
 
 namespace mailquench::controller {
+namespace {
+constexpr absl::Duration kSayRefusedAgain = absl::Minutes(10);
+constexpr std::size_t kMostRefused = 10000;
+}  // namespace
 
 absl::StatusOr<rpc::Peer> Gate::Authorize(const grpc::ServerContextBase& context,
                                           const std::string& method) {
@@ -28,16 +34,30 @@ absl::Status Gate::CheckRevoked(const rpc::Peer& peer) {
 
 void Gate::NoteRefusal(const rpc::Peer& peer, const std::string& method, const absl::Status& why) {
   if (why.ok()) return;
-  spdlog::warn("denied: {}: {}", method, std::string(why.message()));
   const std::string reason = ReasonOf(why);
   // The refused must not be able to fill the disk with their own refusals.
-  if (reason == "REVOCATIONS_UNREADABLE") return;
-  if (reason == "CERTIFICATE_REVOKED") {
+  std::int64_t before = 0;
+  {
     const std::lock_guard<std::mutex> lock(mu_);
-    if (!noted_.insert(peer.serial).second) return;
+    if (reason == "CERTIFICATE_REVOKED" && !noted_.insert(peer.serial).second) return;
+    const absl::Time now = absl::Now();
+    if (refusals_.size() > kMostRefused) refusals_.clear();
+    const auto [found, first] = refusals_.try_emplace(
+        absl::StrCat(peer.serial, " ", method, " ", reason), Refusals{now, 0});
+    if (!first && now - found->second.last < kSayRefusedAgain) {
+      ++found->second.since;
+      return;
+    }
+    before = found->second.since;
+    found->second = {now, 0};
   }
-  const nlohmann::json detail = {
-      {"method", method}, {"caller", peer.id.ToUri()}, {"serial", peer.serial}, {"reason", reason}};
+  spdlog::warn("denied: {}: {}", method, std::string(why.message()));
+  if (reason == "REVOCATIONS_UNREADABLE") return;
+  const nlohmann::json detail = {{"method", method},
+                                 {"caller", peer.id.ToUri()},
+                                 {"serial", peer.serial},
+                                 {"reason", reason},
+                                 {"as_before", before}};
   // An agent as in its other entries: its name alone could be an operator's.
   const bool agent = peer.id.kind == identity::Kind::kAgent;
   const absl::Status audited =

@@ -4,12 +4,15 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/status_map.h"
 #include "controller/app/core.h"
@@ -23,7 +26,8 @@ class Gate {
   Gate(Core* core, RevocationWatch* revocations) : core_(core), revocations_(revocations) {}
 
   // Who calls, where the certificate is not revoked and the authorisation table lets them call
-  // `method`. A refusal is logged and audited, that of one revoked certificate once.
+  // `method`. A refusal is logged and audited; that of one revoked certificate once, any other once
+  // in ten minutes for the same certificate, method and reason, with the number of those between.
   // Errors: NO_PEER_IDENTITY, NOT_AUTHORIZED, those of RevocationWatch::Check().
   absl::StatusOr<rpc::Peer> Authorize(const grpc::ServerContextBase& context,
                                       const std::string& method);
@@ -37,6 +41,11 @@ class Gate {
   RevocationWatch* const revocations_;
   std::mutex mu_;
   std::set<std::string> noted_;  // Guarded by mu_. Serials of revoked certificates that called.
+  struct Refusals {
+    absl::Time last;
+    std::int64_t since = 0;
+  };
+  std::map<std::string, Refusals> refusals_;  // Guarded by mu_.
 };
 
 // Authorises, runs `handler` (rpc::Peer -> StatusOr<Response>), and fills the response.

@@ -1,11 +1,13 @@
 #include "controller/app/commands.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "common/command/words.h"
 #include "common/status/error.h"
-#include "common/text/harmless.h"
 #include "controller/app/config.h"
 
 namespace mailquench::controller {
@@ -15,20 +17,28 @@ void FolderFlags::AddTo(CLI::App* app) {
 }
 
 absl::StatusOr<std::string> FolderFlags::Dir() const {
-  if (!dir.empty()) return dir;
-  if (config.empty()) {
-    return Error(absl::StatusCode::kInvalidArgument, "NO_FOLDER",
-                 "neither --dir nor --config says where the CA is; nothing was done. Give one of "
-                 "them, for example --dir /etc/mailquench");
+  std::string folder = dir;
+  if (folder.empty()) {
+    if (config.empty()) {
+      return Error(absl::StatusCode::kInvalidArgument, "NO_FOLDER",
+                   "neither --dir nor --config says where the CA is; nothing was done. Give one of "
+                   "them, for example --dir /etc/mailquench");
+    }
+    MQ_ASSIGN_OR_RETURN(const Config loaded, LoadConfig(config));
+    folder = loaded.identity_dir;
   }
-  const absl::StatusOr<Config> loaded = LoadConfig(config);
-  if (!loaded.ok()) return loaded.status();
-  return loaded->identity_dir;
+  // A revocation that no controller reads would look like one.
+  if (access(absl::StrCat(folder, "/ca.pem").c_str(), F_OK) != 0) {
+    return Error(absl::StatusCode::kFailedPrecondition, "NO_CA_THERE",
+                 absl::StrCat(folder,
+                              " holds no CA (no ca.pem that can be seen); nothing was done. "
+                              "Name the folder that `init` made"));
+  }
+  return folder;
 }
 
 int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "mailquench-controller: %s\n",
-               HarmlessLines(std::string(status.message())).c_str());
+  command::Say("mailquench-controller", std::string(status.message()));
   return 1;
 }
 

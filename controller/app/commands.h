@@ -25,7 +25,8 @@ struct FolderFlags {
   std::string dir;
   std::string config;
   void AddTo(CLI::App* app);
-  // Errors: INVALID_ARGUMENT / NO_FOLDER, and those of LoadConfig().
+  // Errors: INVALID_ARGUMENT / NO_FOLDER, FAILED_PRECONDITION / NO_CA_THERE, and those of
+  // LoadConfig().
   absl::StatusOr<std::string> Dir() const;
 };
 

@@ -1,6 +1,5 @@
 // mailquench-controller: its commands, and serve.
 #include <signal.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -10,7 +9,9 @@
 #include <string>
 
 #include "common/clock/clock.h"
+#include "common/command/log.h"
 #include "common/command/man_page.h"
+#include "common/command/words.h"
 #include "common/rpc/credentials.h"
 #include "common/status/error.h"
 #include "controller/app/commands.h"
@@ -38,7 +39,7 @@ int WaitForEnd(const sigset_t& signals, const std::string& certificate) {
 
 int ServeUntilSignal(const std::string& path) {
   rpc::ForbidTls12();
-  spdlog::set_default_logger(spdlog::stderr_color_mt("controller"));
+  command::LogTo("controller");
   // Blocked before there are threads, so that only sigwait() below sees them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -116,7 +117,7 @@ int Main(int argc, char** argv) {
   Action action;
   const std::unique_ptr<CLI::App> root = BuildTree(&action);
   if (const std::optional<int> code = command::Parse(*root, argc, argv)) return *code;
-  return action();
+  return command::EndOutput(root->get_name(), action());
 }
 
 }  // namespace

@@ -119,17 +119,21 @@ absl::Status RevokeOne(RevokeFlags flags) {
                           ? Revoke(dir, Revocation::By::kSerial, flags.serial, flags.reason, now)
                           : Revoke(dir, Revocation::By::kName, flags.name, flags.reason, now));
   std::printf("revoked: %s\n", made.ToLine().c_str());
-  // It is in force: a list that cannot be read does not change that.
   const auto issued = ReadIssued(dir);
+  if (!issued.ok()) {
+    return Prepend(issued.status(),
+                   "it is in force, but what it hits cannot be said, and a certificate that was "
+                   "issued while the clock was ahead may be left: mend the list, then repeat");
+  }
   bool hit = false;
-  for (const auto& one : issued.ok() ? *issued : std::vector<identity::CertificateInfo>()) {
+  for (const auto& one : *issued) {
     if (one.not_after <= now || !made.Covers(one.id.name, one.serial, one.not_before)) continue;
     hit = true;
     std::printf("  %s %s %s, would have ended %s\n", one.serial.c_str(),
                 identity::RoleName(one.id.role), one.id.name.c_str(),
                 TimeText(one.not_after).c_str());
   }
-  for (const auto& one : issued.ok() ? *issued : std::vector<identity::CertificateInfo>()) {
+  for (const auto& one : *issued) {
     // Issued while the clock was ahead: "up to now" would miss it, and a later bound would shut out
     // the certificate that the person gets next.
     if (flags.name.empty() || one.id.name != flags.name || one.not_before <= now) continue;

@@ -8,6 +8,6 @@ mailquench_library(controller_app
 add_executable(mailquench-controller app/main.cc app/commands.cc app/init_command.cc app/operator_command.cc
   app/certificate_command.cc app/playbook_command.cc)
 target_link_libraries(mailquench-controller PRIVATE mailquench_settings mailquench::controller_app mailquench::identity
-  mailquench::rpc mailquench::status mailquench::command mailquench::text absl::strings spdlog::spdlog)
+  mailquench::rpc mailquench::status mailquench::command mailquench::log mailquench::text absl::strings spdlog::spdlog)
 install(TARGETS mailquench-controller RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 mailquench_man8(mailquench-controller)

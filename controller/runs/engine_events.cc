@@ -12,6 +12,8 @@ namespace mailquench::controller {
 
 namespace {
 
+constexpr std::int64_t kSoon = std::int64_t{120} * 1000000;  // Some heartbeats, in microseconds.
+
 // What an agent may say of its own work. Anything else would leave the step open for ever, or pass
 // for a success.
 v1::OperationReport Sane(v1::OperationReport report) {
@@ -159,7 +161,7 @@ void RunEngine::RenewLeases(const std::string& host_id, const v1::Heartbeat& hea
   for (const v1::HeldLease& lease : heartbeat.leases()) {
     const auto left = TimeUtil::TimestampToMicroseconds(lease.end_time()) -
                       TimeUtil::TimestampToMicroseconds(heartbeat.time());
-    if (left > TimeUtil::DurationToMicroseconds(lease.length()) / 2) continue;
+    if (left > std::max(TimeUtil::DurationToMicroseconds(lease.length()) / 2, kSoon)) continue;
     const absl::StatusOr<CommandRow> command = store_->FindCommand(lease.command_id());
     if (!command.ok() || command->sent_to != host_id) continue;
     v1::ControllerMessage message;

@@ -362,11 +362,12 @@ def fleet(stage):
 
     @bad_day('output that cannot be written to its end: said, exit 1; a reader that has enough is no failure')
     def _():
-        for where, code in (('>/dev/full', 1), ('| head -c1 >/dev/null', 0)):
-            done = subprocess.run(world.enter(stage.lab, 'core') + ['bash', '-o', 'pipefail', '-c', '"$0" --help %s' % where, stage.cli],
-                                  env=stage.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
-            assert done.returncode == code, 'exit %d with %s' % (done.returncode, where)
-            assert ('could not be written' in done.stderr) == bool(code), done.stderr
+        for program, what in ((stage.cli, '--help'), (stage.cli, 'man run'), (stage.agent, '--help'), (stage.agent, 'man')):
+            for where, code in (('>/dev/full', 1), ('| head -c1 >/dev/null', 0)):
+                done = subprocess.run(world.enter(stage.lab, 'core') + ['bash', '-o', 'pipefail', '-c', '"$0" %s %s' % (what, where), program],
+                                      env=stage.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+                assert done.returncode == code, '%s: exit %d with %s' % (what, done.returncode, where)
+                assert ('could not be written' in done.stderr) == bool(code), done.stderr
 
     @bad_day('a host that trusts the world: its lock is proved from outside')
     def _():

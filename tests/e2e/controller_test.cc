@@ -320,7 +320,9 @@ TEST_F(ControllerTest, AViewerPlansWhatCanBeUndoneAndStartsNothing) {
   v1::Plan discard;
   EXPECT_EQ(plan(&discard).error_code(), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(host->begun(), 0);
+  for (int i = 0; i < 20; ++i) plan(&discard);
   const std::string denied = Denied("vic");
+  EXPECT_EQ(std::count(denied.begin(), denied.end(), '\n'), 2) << "they fill no disk";
   EXPECT_THAT(denied, HasSubstr("Runs/StartRun"));
   EXPECT_THAT(denied, HasSubstr("Runs/PlanRun"))
       << "refused for what is in it, and audited as well";

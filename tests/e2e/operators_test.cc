@@ -140,6 +140,16 @@ class OperatorsTest : public testing::Test {
   std::string err_;
 };
 
+TEST_F(OperatorsTest, AFolderWithoutACaIsNoPlaceToRevokeIn) {
+  const std::string elsewhere = root_ + "/elsewhere";
+  std::filesystem::create_directory(elsewhere);
+  EXPECT_EQ(Run({"operator", "revoke", "--dir", elsewhere, "--name", "ada", "--reason", "gone"}),
+            1);
+  EXPECT_THAT(err_, HasSubstr("holds no CA"));
+  EXPECT_TRUE(std::filesystem::is_empty(elsewhere));
+  EXPECT_EQ(Run({"operator", "list", "--dir", elsewhere + "/missing"}), 1);
+}
+
 TEST_F(OperatorsTest, ARevokedNameLosesAlsoWhatWasIssuedWhileTheClockWasAhead) {
   Init();
   clock_.shift = absl::Hours(1);

@@ -243,7 +243,7 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
     return absl::OkStatus();
   };
   absl::Status moved_all = list.ForEach([&](const Chosen& chosen) -> absl::Status {
-    if (++seen % 1024 == 0) MQ_RETURN_IF_ERROR(CheckDeadline(context));
+    if (++seen % 64 == 0) MQ_RETURN_IF_ERROR(CheckDeadline(context));
     MQ_ASSIGN_OR_RETURN(const Mover::Moved moved, mover.PutBack(chosen));
     maildrop = maildrop || chosen.Queue() == "maildrop";
     if (moved == Mover::Moved::kIdTaken) {
@@ -256,17 +256,29 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
     return let_in(false);
   });
   if (moved_all.ok()) moved_all = let_in(true);
-  // What is on its way from another volume waits for no repeat.
-  const absl::Status settled = mover.Settle();
-  MQ_RETURN_IF_ERROR(moved_all);
-  MQ_RETURN_IF_ERROR(settled);
-  MQ_RETURN_IF_ERROR(mover.Sync());
+  // What is on its way from another volume waits for no repeat. What was released until an end
+  // before the last one is in the queue: the queue manager is told, and it is counted.
+  moved_all.Update(mover.Settle());
+  const absl::Status synced = mover.Sync();
+  if (!synced.ok()) return moved_all.ok() ? synced : moved_all;
   MQ_FAULT_POINT(kReleasePoke);
   if (released > 0) Poke(instance, "qmgr", "I", context);
   if (maildrop) Poke(instance, "pickup", "W", context);
 
-  MQ_ASSIGN_OR_RETURN(const ScanTotals now, CountAgain(instance, quarantine, before, released,
-                                                       released_bytes, repeated, context));
+  MQ_ASSIGN_OR_RETURN(const ScanTotals now,
+                      CountAgain(instance, quarantine, before, released, released_bytes,
+                                 repeated && moved_all.ok(), context));
+  v1::OperationResult so_far;
+  v1::QuarantineReleaseResult& result = *so_far.mutable_quarantine_release();
+  result.set_quarantine_id(request.quarantine_id());
+  result.set_released(released);
+  result.set_left(now.messages);
+  result.set_unreadable(now.unreadable);
+  context.done_so_far(so_far);
+  if (!moved_all.ok())
+    return Prepend(moved_all,
+                   absl::StrCat(released, " messages of quarantine ", request.quarantine_id(),
+                                " were released, ", now.messages, " are left in it"));
   if (taken > 0) {
     return Error(
         absl::StatusCode::kAborted, "RELEASE_INCOMPLETE",
@@ -276,11 +288,6 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
             " stay in it because the queue has messages of the same ids; release again when those "
             "are delivered"));
   }
-  v1::QuarantineReleaseResult result;
-  result.set_quarantine_id(request.quarantine_id());
-  result.set_released(released);
-  result.set_left(now.messages);
-  result.set_unreadable(now.unreadable);
   return result;
 }
 
@@ -310,15 +317,22 @@ absl::StatusOr<v1::QuarantineDiscardResult> Discard(const Instance& instance,
     return mover
         .Sync();  // In batches: one late flood of deletions would hold up the queue's own writes.
   });
-  MQ_RETURN_IF_ERROR(deleted_all);
-  MQ_RETURN_IF_ERROR(mover.Sync());
+  const absl::Status synced = mover.Sync();
+  if (!synced.ok()) return deleted_all.ok() ? synced : deleted_all;
   MQ_FAULT_POINT(kDiscardComplete);
-  MQ_ASSIGN_OR_RETURN(const ScanTotals now, CountAgain(instance, quarantine, before, discarded,
-                                                       discarded_bytes, repeated, context));
-  v1::QuarantineDiscardResult result;
+  MQ_ASSIGN_OR_RETURN(const ScanTotals now,
+                      CountAgain(instance, quarantine, before, discarded, discarded_bytes,
+                                 repeated && deleted_all.ok(), context));
+  v1::OperationResult so_far;
+  v1::QuarantineDiscardResult& result = *so_far.mutable_quarantine_discard();
   result.set_quarantine_id(request.quarantine_id());
   result.set_discarded(discarded);
   result.set_left(now.messages);
+  context.done_so_far(so_far);
+  if (!deleted_all.ok())
+    return Prepend(deleted_all,
+                   absl::StrCat(discarded, " messages of quarantine ", request.quarantine_id(),
+                                " were deleted, ", now.messages, " are left in it"));
   return result;
 }
 

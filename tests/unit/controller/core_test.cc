@@ -247,6 +247,13 @@ TEST_F(CoreTest, TheLeasesOfItsOwnStopsAreRenewedWhileTheHostIsHeard) {
   EXPECT_EQ(renewed(id, -50, "a"), "a " + id);
   EXPECT_EQ(renewed(id, 400, "b"), "") << "it is no command of b's";
   EXPECT_EQ(renewed("by-hand", 400, "a"), "");
+  beat.clear_leases();
+  v1::HeldLease* brief = beat.add_leases();
+  brief->set_command_id(id);
+  brief->mutable_length()->set_seconds(60);
+  brief->mutable_end_time()->set_seconds(1059);
+  core_->events().OnHeartbeat("a", beat);
+  EXPECT_EQ(link_.sent.back().second.lease().length().seconds(), 60) << "it ends before long";
 }
 
 }  // namespace

@@ -227,10 +227,83 @@ TEST(Resume, ReportsAnInterruptedObservationInsteadOfRunningItAgain) {
   Rig rig;
   v1::OperationReport none;
   ASSERT_TRUE(rig.journal->Begin(rig.Make("c1", "queue.watch"), false, &none).ok());
-  const auto reports = rig.executor->ResumeUnfinished(nullptr);
-  ASSERT_EQ(reports.size(), 1u);
-  EXPECT_EQ(ReasonOf(FromProto(reports[0].error())), "INTERRUPTED");
+  rig.executor->CloseObservers();
+  const auto reports = rig.journal->Unreported();
+  ASSERT_EQ(reports->size(), 1u);
+  EXPECT_EQ(ReasonOf(FromProto(reports->front().error())), "INTERRUPTED");
   EXPECT_TRUE(rig.journal->Unfinished()->empty());
+}
+
+// A change that was killed right after its intent, as by a lost ssh session.
+void BeginOnly(Rig& rig,
+               const std::string& id,
+               const std::string& operation,
+               const std::string& json = "") {
+  v1::OperationReport none;
+  ASSERT_TRUE(rig.journal->Begin(rig.Make(id, operation, json), true, &none).ok());
+}
+
+TEST(Resume, AnOldStartDoesNotStartWhatAContainHasLeftStopped) {
+  Rig rig;
+  BeginOnly(rig, "old", "service.start");
+  rig.mail->dialogue_fails = true;
+  ASSERT_EQ(rig.Do("c", "contain").outcome(), v1::OUTCOME_FAILED);
+  rig.Open();
+  rig.executor->ResumeUnfinished(nullptr, absl::ZeroDuration());
+  EXPECT_EQ(rig.mail->Get("running"), "0");
+  EXPECT_NE(rig.executor->Alarm(), "");
+}
+
+TEST(Resume, AnOldRestoreDoesNotTakeBackALaterLock) {
+  Rig rig;
+  BeginOnly(rig, "old", "restore");
+  ASSERT_EQ(rig.Do("c", "contain").outcome(), v1::OUTCOME_SUCCEEDED);
+  rig.Open();
+  rig.executor->ResumeUnfinished(nullptr, absl::ZeroDuration());
+  EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
+  EXPECT_EQ(rig.journal->Outstanding()->size(), 2u);
+  ASSERT_EQ(rig.journal->Unreported()->size(), 2u) << "that of the old one, too";
+}
+
+TEST(Resume, AnOldContainIsCompletedBeforeTheNextChange) {
+  Rig rig;
+  BeginOnly(rig, "old", "contain");
+  ASSERT_EQ(rig.Do("b", "sender.block", R"({"account":"bob"})").outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
+  EXPECT_EQ(rig.mail->Get("quarantine-old"), "20000");
+  EXPECT_TRUE(rig.journal->Unfinished()->empty());
+}
+
+TEST(Resume, ABusyHostIsAskedAgainAndNothingIsSaidToHaveFailed) {
+  Rig rig;
+  BeginOnly(rig, "old", "contain");
+  {
+    const auto other = FileLock::Acquire(rig.dir + "/changes.lock", absl::ZeroDuration());
+    rig.executor->ResumeUnfinished(nullptr, absl::ZeroDuration());
+    EXPECT_TRUE(rig.journal->Unreported()->empty());
+    EXPECT_EQ(rig.journal->Unfinished()->size(), 1u);
+  }
+  rig.executor->ResumeUnfinished(nullptr, absl::ZeroDuration());
+  EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
+  EXPECT_EQ(rig.journal->Unreported()->size(), 1u);
+}
+
+TEST(Cancel, DoesNotLeaveAHalfDoneContainAsItIs) {
+  Rig rig;
+  BeginOnly(rig, "c", "contain");
+  rig.executor->Cancel("c");
+  rig.executor->ResumeUnfinished(nullptr, absl::ZeroDuration());
+  EXPECT_EQ(rig.mail->Get("running"), "1");
+  EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
+  EXPECT_TRUE(rig.journal->Unfinished()->empty());
+}
+
+TEST(Watch, IsCancelledBetweenTwoSamplesAndRefusesWhatWouldTakeTooLong) {
+  Rig rig;
+  rig.clock.on_sleep = [&] { rig.executor->Cancel("w"); };
+  EXPECT_EQ(rig.Do("w", "queue.watch", R"({"interval":"300s"})").outcome(), v1::OUTCOME_CANCELLED);
+  EXPECT_LT(rig.clock.Now(), absl::FromUnixSeconds(1'800'000'001));
+  EXPECT_EQ(rig.Do("l", "queue.watch", R"({"interval":"3600s"})").outcome(), v1::OUTCOME_REFUSED);
 }
 
 TEST(Plan, TouchesNothingAndRecordsNothing) {
@@ -288,7 +361,7 @@ TEST(BadDays, ARestoreOfNamedSnapshotsTakenUpAfterACrashClosesNoOther) {
   waitpid(pid, &status, 0);
   ASSERT_TRUE(WIFSIGNALED(status));
   rig.Open();
-  rig.executor->ResumeUnfinished(nullptr);
+  rig.executor->ResumeUnfinished(nullptr, absl::ZeroDuration());
   EXPECT_EQ(rig.mail->Get("blocks"), "alice\n");
   ASSERT_EQ(rig.journal->Outstanding()->size(), 1u);
   EXPECT_EQ(rig.journal->Outstanding()->front().snapshot.snapshot_id(), "c1.block");
@@ -315,7 +388,7 @@ TEST(BadDays, KilledAtEveryPointOfContainItIsCompletedOnceAfterTheRestart) {
       ++killed;
       SCOPED_TRACE(point + "@" + std::to_string(passing));
       rig.Open();
-      rig.executor->ResumeUnfinished(nullptr);
+      rig.executor->ResumeUnfinished(nullptr, absl::ZeroDuration());
       EXPECT_EQ(rig.mail->Get("running"), "1");
       EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
       EXPECT_EQ(rig.mail->Get("ndr"), "silent\n");
@@ -348,7 +421,7 @@ TEST(BadDays, KilledAtEveryPointOfRestoreItIsCompletedAfterTheRestart) {
     ++killed;
     SCOPED_TRACE(point);
     rig.Open();
-    rig.executor->ResumeUnfinished(nullptr);
+    rig.executor->ResumeUnfinished(nullptr, absl::ZeroDuration());
     EXPECT_EQ(rig.mail->Get("relay"), "open\n");
     EXPECT_EQ(rig.mail->Get("ndr"), "loud\n");
     EXPECT_TRUE(rig.journal->Outstanding()->empty());

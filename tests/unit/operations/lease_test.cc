@@ -50,11 +50,23 @@ TEST(Lease, StaysWhereItsEndCannotBeBegunAndIsTakenUpAgain) {
     EXPECT_THAT(rig.executor->Alarm(), ::testing::HasSubstr("tried again"));
     EXPECT_EQ(rig.journal->Leases()->size(), 1u);
   }
+  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty()) << "not at each look";
+  rig.clock.Sleep(absl::Seconds(31));
   ASSERT_EQ(rig.executor->EndDueLeases(nullptr).size(), 1u);
   EXPECT_EQ(rig.mail->Get("running"), "1");
   EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
   EXPECT_EQ(rig.mail->Get("queue"), "0");
   EXPECT_EQ(rig.executor->Alarm(), "");
+}
+
+TEST(Lease, ThatWasMadeWhileTheClockWasAheadEndsInItsLength) {
+  Rig rig;
+  rig.Do("s", "service.stop", R"({"lease":"60s"})");
+  rig.clock.Sleep(-absl::Hours(48));
+  EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
+  rig.clock.Sleep(absl::Seconds(61));
+  EXPECT_EQ(rig.executor->EndDueLeases(nullptr).size(), 1u);
+  EXPECT_EQ(rig.mail->Get("running"), "1");
 }
 
 TEST(Lease, IsGivenUpWhereThisHostRefusesWhatItOwes) {

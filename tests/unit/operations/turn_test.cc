@@ -58,6 +58,42 @@ TEST(Turn, AMoveMakesWayForABreakGlassContainOfAnotherProcess) {
   EXPECT_THAT(move.error().message(), ::testing::HasSubstr("made way"));
 }
 
+TEST(Turn, WhatIsNotUrgentGivesUpItsPlaceInLineAndIsNotRecorded) {
+  Rig rig;
+  const auto other = FileLock::Acquire(rig.dir + "/changes.lock", absl::ZeroDuration());
+  ASSERT_TRUE(other.ok());
+  v1::OperationReport restore;
+  std::thread worker([&] { restore = rig.Do("r", "restore"); });
+  absl::SleepFor(absl::Milliseconds(30));
+  rig.executor->Expect(rig.Make("c", "contain"));
+  worker.join();
+  EXPECT_THAT(restore.error().message(), ::testing::HasSubstr("ends an attack"));
+  EXPECT_FALSE(rig.journal->Report("r")->has_value()) << "asked again, it is done";
+}
+
+TEST(Turn, AMoveDoesNotMakeWayForWhatThisHostRefuses) {
+  Rig rig;
+  rig.Open({"quarantine.move"});
+  rig.mail->files_to_move = 20;
+  const auto move = DoBeside(rig, "quarantine.move", kMove,
+                             [&] { rig.executor->Expect(rig.Make("c", "contain")); });
+  EXPECT_EQ(move.outcome(), v1::OUTCOME_SUCCEEDED);
+}
+
+TEST(Turn, AMoveMakesWayForTheEndOfALease) {
+  Rig rig;
+  rig.Do("s", "service.stop", R"({"lease":"60s"})");
+  rig.clock.Sleep(absl::Seconds(61));
+  rig.mail->files_to_move = 3000;
+  const auto move =
+      DoBeside(rig, "quarantine.move", kMove, [&] { rig.executor->ExpectDueLeases(); });
+  EXPECT_THAT(move.error().message(), ::testing::HasSubstr("made way"));
+  EXPECT_EQ(rig.executor->EndDueLeases(nullptr).size(), 1u);
+  EXPECT_EQ(rig.mail->Get("running"), "1");
+  rig.mail->files_to_move = 3;
+  EXPECT_EQ(rig.Do("again", "quarantine.move", kMove).outcome(), v1::OUTCOME_SUCCEEDED);
+}
+
 TEST(Turn, AMoveDoesNotMakeWayForWhatIsNotUrgent) {
   Rig rig;
   rig.mail->files_to_move = 20;
