@@ -1,6 +1,5 @@
 // The program `mailquench`.
 #include <grpcpp/grpcpp.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,14 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/tls_channel.h"
 #include "cli/tree.h"
-
-namespace {
-// A pipe whose reader has closed it: that one has what it wanted.
-bool ReaderIsGone() {
-  pollfd out{STDOUT_FILENO, POLLOUT, 0};
-  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
-}
-}  // namespace
+#include "common/command/words.h"
 
 int main(int argc, char** argv) {
   // A reader that closes early (head, less) ends us by a failed write, not by a signal.
@@ -38,7 +30,7 @@ int main(int argc, char** argv) {
   const int code =
       mailquench::cli::Main(std::vector<std::string>(argv + 1, argv + argc), environment);
   std::cout.flush();
-  if (std::cout || ReaderIsGone()) return code;
+  if (std::cout || mailquench::command::ReaderIsGone()) return code;
   std::cerr << "mailquench: the output could not be written to its end (is the disk full?); what "
                "the command did was done all the same\n";
   return code == 0 ? 1 : code;

@@ -84,7 +84,10 @@ class Service {
 
   absl::Status Start() {
     agent_.executor->CloseObservers();  // Before the first of ours begins.
-    return link_.Start();
+    const absl::Status started = link_.Start();
+    // What was half done is completed also where no controller can be asked. Else Tick() does it.
+    if (!started.ok()) agent_.executor->ResumeUnfinished(Progress(), absl::ZeroDuration());
+    return started;
   }
   // Each second: leases that end, and what a break-glass command on this host left to report.
   void Tick() {
@@ -92,7 +95,7 @@ class Service {
     // only flaps is given time to come back.
     if (link_.connected()) connected_at_ = absl::ToUnixMillis(absl::Now());
     // One at a time: while a change goes on, the queue stays free for commands.
-    if (ControllerIsGone()) agent_.executor->ExpectDueLeases();
+    agent_.executor->ExpectDueLeases(ControllerIsGone());
     if (ticking_.exchange(true)) return;
     const bool posted = changes_.TryPost([this] {
       DoTick();
@@ -100,7 +103,10 @@ class Service {
     });
     if (!posted) ticking_ = false;
   }
-  void Stop() { link_.Stop(); }
+  void Stop() {
+    agent_.executor->End();
+    link_.Stop();
+  }
 
  private:
   static LinkOptions Options(const Agent& agent, const std::string& controller) {
@@ -176,7 +182,7 @@ class Service {
       if (command.plan_only())
         link_.SendPlanned(agent_.executor->Plan(command));
       else
-        link_.SendReport(agent_.executor->Execute(command, false, Progress()));
+        Tell(agent_.executor->Execute(command, false, Progress()));
       Done(command.command_id());
     };
     if (worker.TryPost(work, urgent)) return;
@@ -207,13 +213,27 @@ class Service {
     // Those of a break-glass command, and of what was completed by the way. An answer may be under
     // way.
     std::map<std::string, absl::Time> told;
-    for (const v1::OperationReport& report : *unreported) {
-      const auto before = told_.find(report.command_id());
-      const bool again = before == told_.end() || now - before->second >= kTellAgain;
-      if (again) link_.SendReport(report);
-      told[report.command_id()] = again ? now : before->second;
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      std::erase_if(told_, [&](const auto& one) { return now - one.second >= kTellAgain; });
+      told = told_;
     }
-    told_ = std::move(told);
+    for (const v1::OperationReport& report : *unreported) {
+      if (told.count(report.command_id()) == 0) Tell(report);
+    }
+  }
+  // A report is the last word on its command: not while the journal still says "begun".
+  void Tell(const v1::OperationReport& report) {
+    const auto open = agent_.journal->IsBegun(report.command_id());
+    if (open.ok() && *open) {
+      Progress()(report.command_id(), report.error().message());
+      return;
+    }
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      told_[report.command_id()] = absl::Now();
+    }
+    link_.SendReport(report);
   }
   bool ControllerIsGone() const {
     return absl::Now() - absl::FromUnixMillis(connected_at_) >= kLinkGrace;
@@ -255,7 +275,7 @@ class Service {
   // Last seen so by Tick(); a start gets the grace too.
   std::atomic<std::int64_t> connected_at_ = absl::ToUnixMillis(absl::Now());  // ms
   std::atomic<bool> ticking_ = false;
-  std::map<std::string, absl::Time> told_;          // Of the worker of the changes.
+  std::map<std::string, absl::Time> told_;          // Guarded by mu_. When a report was sent last.
   absl::Time drift_looked_ = absl::InfinitePast();  // Of the worker of the changes.
   Worker observers_{4};
   Worker changes_{1};  // Destroyed before the link that its work uses.

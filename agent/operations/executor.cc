@@ -3,6 +3,8 @@
 #include <google/protobuf/util/time_util.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -13,6 +15,9 @@
 namespace mailquench::agent {
 namespace {
 using google::protobuf::util::TimeUtil;
+
+// For each change that is completed before one that ends an attack.
+constexpr absl::Duration kBeforeUrgent = absl::Minutes(2);
 
 google::protobuf::Timestamp Stamp(absl::Time time) {
   return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
@@ -77,6 +82,9 @@ absl::Status Executor::NotCancelled(const std::string& command_id) {
 
 // Asked between two messages or samples of what can be continued by a repeat.
 absl::Status Executor::StillWanted(const v1::Command& command) {
+  if (ending_ && !MakesWay(command.operation()))
+    return Error(absl::StatusCode::kAborted, "INTERRUPTED",
+                 "the agent ends while it observes; nothing was touched, ask again");
   bool urgent_waits = false;
   {
     const std::lock_guard<std::mutex> lock(mu_);
@@ -143,6 +151,8 @@ v1::OperationReport Executor::ExecuteWithin(absl::Duration lock_wait,
   {
     const std::lock_guard<std::mutex> lock(mu_);
     running_.insert(command.command_id());
+    // Also without Expect(), as of a break-glass command: what is completed before it makes way.
+    if (IsUrgent(command.operation())) urgent_.insert(command.command_id());
   }
   const absl::Cleanup done = [&] {
     ExpectNoMore(command.command_id());
@@ -170,11 +180,14 @@ v1::OperationReport Executor::ExecuteWithin(absl::Duration lock_wait,
     if (!lock.ok()) return refused(lock.status(), true);
     host = *std::move(lock);
   }
+  if (!observes) {
+    const absl::Status completed = CompleteOlder(command, progress);
+    if (!completed.ok()) return refused(completed, true);
+  }
   if (still_wanted) {
     const absl::Status wanted = still_wanted();
     if (!wanted.ok()) return refused(wanted, true);
   }
-  if (!observes) CompleteOlder(command.command_id(), progress);
   v1::OperationReport recorded;
   const auto known = journal_.Begin(command, local, &recorded);
   if (!known.ok())
@@ -182,7 +195,7 @@ v1::OperationReport Executor::ExecuteWithin(absl::Duration lock_wait,
         Prepend(known.status(), "the journal could not take the intent, so nothing was done"),
         true);
   if (*known == Journal::Known::kDone) return recorded;
-  Carry(command, progress, report);
+  Carry(command, options_.default_timeout, progress, report);
   return report;
 }
 
@@ -208,31 +221,101 @@ void Executor::Finish(const absl::Status& status,
 
 // A change that a killed process, or a disk that was full at its end, has left unfinished is
 // completed before the next one begins: days later it would undo what was done since. The host's
-// lock is held, so that nobody is at it.
-void Executor::CompleteOlder(const std::string& command_id, const ProgressFn& progress) {
+// lock is held, so that nobody is at it. An error: one is left, and nothing else may begin.
+absl::Status Executor::CompleteOlder(const v1::Command& before, const ProgressFn& progress) {
+  const bool urgent = IsUrgent(before.operation());
   const auto unfinished = journal_.Unfinished();
-  if (!unfinished.ok()) return;  // Then this one cannot begin either.
-  for (const v1::Command& command : *unfinished) {
-    if (command.command_id() == command_id) return;
-    if (ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE) continue;
-    spdlog::warn("completing {} ({}), which was begun before", command.command_id(),
-                 OperationName(command.operation()));
-    const auto local = journal_.IsLocal(command.command_id());
-    v1::OperationReport report = NewReport(command, local.ok() && *local);
-    Carry(command, progress, report);
+  if (!unfinished.ok()) {
+    spdlog::error("the journal cannot be read: {}", unfinished.status().ToString());
+    // One damaged row must not keep an attack from being ended.
+    return urgent ? absl::OkStatus() : unfinished.status();
   }
+  for (const v1::Command& command : *unfinished) {
+    if (command.command_id() == before.command_id()) return absl::OkStatus();
+    if (ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE) continue;
+    CompleteOne(command, before, progress);
+    const auto open = journal_.IsBegun(command.command_id());
+    if (!open.ok() || !*open) continue;
+    if (urgent && CloseWithoutResult(command.command_id())) continue;
+    return Error(absl::StatusCode::kUnavailable, "OLDER_UNFINISHED",
+                 absl::StrCat("the outcome of an older change of this host, ", command.command_id(),
+                              " (", OperationName(command.operation()),
+                              "), could not be written; nothing was done: make room for the "
+                              "journal, then ask again"));
+  }
+  return absl::OkStatus();
+}
+
+void Executor::CompleteOne(const v1::Command& command,
+                           const v1::Command& before,
+                           const ProgressFn& progress) {
+  const std::string& id = command.command_id();
+  const std::string name = OperationName(command.operation());
+  {
+    // It is done; only its outcome could not be written.
+    const std::lock_guard<std::mutex> lock(mu_);
+    const auto known = unwritten_.find(id);
+    if (known != unwritten_.end()) {
+      if (journal_.Finish(known->second).ok()) unwritten_.erase(known);
+      return;
+    }
+  }
+  const auto local = journal_.IsLocal(id);
+  v1::OperationReport report = NewReport(command, local.ok() && *local);
+  const auto close = [&](const absl::Status& why, bool admitted) {
+    spdlog::warn("{} ({}), which was begun before, is not completed: {}", id, name, why.ToString());
+    Finish(why, admitted, false, report);
+    const absl::Status written = journal_.Finish(report);
+    if (!written.ok()) spdlog::error("{}: {}", id, written.ToString());
+  };
+  if (!options_.allowed_operations.empty() && options_.allowed_operations.count(name) == 0) {
+    RaiseAlarm({}, absl::StrCat("a ", name,
+                                " was begun and is half done, and this host's own allow "
+                                "list does not contain it any more; look at the host"));
+    return close(Error(absl::StatusCode::kPermissionDenied, "NOT_ALLOWED_HERE",
+                       "it was begun, but this host's own allow list does not contain it any more"),
+                 false);
+  }
+  const auto next = before.operation().kind_case();
+  if (command.operation().has_service_start() &&
+      (next == v1::Operation::kContain || next == v1::Operation::kServiceStop))
+    return close(Error(absl::StatusCode::kAborted, "SUPERSEDED",
+                       "a contain or a stop came before this start was completed"),
+                 true);
+  spdlog::warn("completing {} ({}), which was begun before", id, name);
+  Carry(command, IsUrgent(before.operation()) ? kBeforeUrgent : options_.default_timeout, progress,
+        report);
+}
+
+// What an urgent change cannot wait for: room for the whole report of one that is done.
+bool Executor::CloseWithoutResult(const std::string& command_id) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto known = unwritten_.find(command_id);
+  if (known == unwritten_.end()) return false;
+  v1::OperationReport report = known->second;
+  report.clear_result();
+  report.set_outcome(v1::OUTCOME_FAILED);
+  *report.mutable_error() = ToProto(
+      Error(absl::StatusCode::kDataLoss, "RESULT_LOST",
+            "it was carried out, but the journal had no room for its result: see `quarantine list` "
+            "and the dry run of a restore"));
+  if (!journal_.Finish(report).ok()) return false;
+  unwritten_.erase(known);
+  return true;
 }
 
 // From the recorded intent to the recorded outcome.
 void Executor::Carry(const v1::Command& command,
+                     absl::Duration longest,
                      const ProgressFn& progress,
                      v1::OperationReport& report) {
   CallContext context;
   context.command_id = command.command_id();
-  const absl::Duration timeout =
+  absl::Duration timeout =
       command.has_timeout()
           ? absl::Microseconds(TimeUtil::DurationToMicroseconds(command.timeout()))
           : options_.default_timeout;
+  if (longest == kBeforeUrgent) timeout = std::min(timeout, longest);
   context.deadline = clock_.Now() + timeout;
   context.progress = [&](const std::string& text) {
     spdlog::info("{}: {}", command.command_id(), text);
@@ -262,13 +345,17 @@ void Executor::Carry(const v1::Command& command,
   if (!written.ok()) {
     spdlog::error("{}: the outcome could not be written: {}", command.command_id(),
                   written.ToString());
-    // Not reported as done: the journal still says "begun", and the command is completed before the
-    // next change, or at the next start.
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      unwritten_[command.command_id()] = report;
+    }
+    // Not reported as done: the journal still says "begun". The outcome is written once there is
+    // room, before any other change; after a restart of the agent the command is completed again.
     report.set_outcome(v1::OUTCOME_FAILED);
-    *report.mutable_error() = ToProto(
-        Prepend(written, absl::StrCat(performed.ok() ? "done" : performed.message(),
-                                      ", but the journal could not take the outcome; it will be "
-                                      "completed again, at the latest when the agent starts")));
+    *report.mutable_error() =
+        ToProto(Prepend(written, absl::StrCat(performed.ok() ? "done" : performed.message(),
+                                              ", but the journal could not take the outcome; it is "
+                                              "written once there is room")));
   }
   spdlog::info("{} {}: {} {}", report.command_id(), report.operation(),
                OutcomeName(report.outcome()), report.error().message());
@@ -318,12 +405,15 @@ void Executor::ResumeUnfinished(const ProgressFn& progress, absl::Duration lock_
   const auto unfinished = journal_.Unfinished();
   if (!unfinished.ok())
     return spdlog::error("the journal cannot be read: {}", unfinished.status().ToString());
-  for (const v1::Command& command : *unfinished) {
-    if (ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE) continue;
-    const auto local = journal_.IsLocal(command.command_id());
-    // It completes the older ones first; where the host is busy, the next look does.
-    (void)ExecuteWithin(lock_wait, command, local.ok() && *local, progress, nullptr);
-  }
+  if (std::all_of(unfinished->begin(), unfinished->end(), [](const v1::Command& command) {
+        return ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE;
+      }))
+    return;
+  const v1::Command none;
+  const auto lock = turn_.Take(false, lock_wait, [&] { return MayWait(none); });
+  if (!lock.ok()) return;  // The next look, or the next change, does it.
+  const absl::Status completed = CompleteOlder(none, progress);
+  if (!completed.ok()) spdlog::error("{}", completed.ToString());
 }
 
 v1::KnownCommands Executor::Reconcile(const v1::Reconcile& request) {

@@ -3,6 +3,7 @@
 #ifndef MAILQUENCH_AGENT_OPERATIONS_EXECUTOR_H_
 #define MAILQUENCH_AGENT_OPERATIONS_EXECUTOR_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -65,8 +66,12 @@ class Executor {
   // Answers what became of commands.
   v1::KnownCommands Reconcile(const v1::Reconcile& request);
 
-  // Leases have ended and are to be ended soon: what can be continued later makes way for that.
-  void ExpectDueLeases();
+  // Whether leases have ended and are to be ended soon: what can be continued later makes way for
+  // that. Asked again and again, since a controller that is back takes it back.
+  void ExpectDueLeases(bool controller_is_gone);
+
+  // What only observes ends at once from now on.
+  void End() { ending_ = true; }
 
   // Ends the leases whose time has come: sweep, lock, verify, start. Returns the reports of what it
   // did. From one thread at a time.
@@ -97,8 +102,15 @@ class Executor {
                                     const std::function<absl::Status()>& still_wanted);
   v1::OperationReport NewReport(const v1::Command& command, bool local);
   void Finish(const absl::Status& status, bool admitted, bool changed, v1::OperationReport& report);
-  void CompleteOlder(const std::string& command_id, const ProgressFn& progress);
-  void Carry(const v1::Command& command, const ProgressFn& progress, v1::OperationReport& report);
+  absl::Status CompleteOlder(const v1::Command& before, const ProgressFn& progress);
+  void CompleteOne(const v1::Command& command,
+                   const v1::Command& before,
+                   const ProgressFn& progress);
+  bool CloseWithoutResult(const std::string& command_id);
+  void Carry(const v1::Command& command,
+             absl::Duration longest,
+             const ProgressFn& progress,
+             v1::OperationReport& report);
   absl::Status Admit(const v1::Command& command);
   absl::Status NotCancelled(const std::string& command_id);
   absl::Status MayWait(const v1::Command& command);
@@ -173,7 +185,10 @@ class Executor {
   std::mutex mu_;  // Guards the sets.
   std::set<std::string> running_;
   std::set<std::string> cancelled_;
-  std::set<std::string> urgent_;                     // Expected, not ended.
+  std::set<std::string> urgent_;  // Expected, not ended.
+  // Done, but the journal could not take it. After a restart they are completed again.
+  std::map<std::string, v1::OperationReport> unwritten_;
+  std::atomic<bool> ending_ = false;
   std::map<std::string, absl::Time> lease_retries_;  // Of EndDueLeases() alone.
 };
 

@@ -1,5 +1,6 @@
 #include "agent/operations/journal.h"
 
+#include <google/protobuf/util/message_differencer.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
@@ -56,10 +57,17 @@ absl::StatusOr<Journal::Known> Journal::Begin(const v1::Command& command,
                                               v1::OperationReport* report) {
   Known known = Known::kNew;
   MQ_RETURN_IF_ERROR(db_->Transaction([&]() -> absl::Status {
-    MQ_ASSIGN_OR_RETURN(
-        const auto rows,
-        db_->Query("SELECT report FROM commands WHERE command_id=?", {command.command_id()}));
+    MQ_ASSIGN_OR_RETURN(const auto rows,
+                        db_->Query("SELECT report, command FROM commands WHERE command_id=?",
+                                   {command.command_id()}));
     if (!rows.empty()) {
+      MQ_ASSIGN_OR_RETURN(const v1::Command first, Parse<v1::Command>(rows[0].Text(1), "command"));
+      if (!google::protobuf::util::MessageDifferencer::Equals(first.operation(),
+                                                              command.operation()))
+        return Error(absl::StatusCode::kAlreadyExists, "ID_TAKEN",
+                     absl::StrCat("the id ", command.command_id(),
+                                  " was given to another operation before; nothing was done: give "
+                                  "this one an id of its own"));
       known = Known::kUnfinished;
       if (rows[0].Text(0).empty()) return absl::OkStatus();
       known = Known::kDone;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/operations/executor.h"
@@ -170,6 +171,7 @@ void Executor::EndLeasesOf(const std::vector<std::string>& instances) {
 }
 
 std::vector<v1::OperationReport> Executor::EndDueLeases(const ProgressFn& progress) {
+  const absl::Cleanup no_more = [this] { ExpectNoMore(kLeaseEnds); };
   std::vector<v1::OperationReport> reports;
   const auto leases = journal_.Leases();
   if (!leases.ok()) return reports;
@@ -186,7 +188,6 @@ std::vector<v1::OperationReport> Executor::EndDueLeases(const ProgressFn& progre
       lease_retries_.erase(lease.command_id());
     if (report.outcome() != v1::OUTCOME_CANCELLED && !open) reports.push_back(report);
   }
-  ExpectNoMore(kLeaseEnds);
   return reports;
 }
 
@@ -207,16 +208,18 @@ bool Executor::IsDue(const v1::Lease& lease) {
   return end <= now;
 }
 
-void Executor::ExpectDueLeases() {
-  const auto leases = journal_.Leases();
-  if (!leases.ok()) return;
-  for (const v1::Lease& lease : *leases) {
-    if (absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(lease.end_time())) > clock_.Now())
-      continue;
-    const std::lock_guard<std::mutex> lock(mu_);
-    urgent_.insert(kLeaseEnds);
-    return;
+void Executor::ExpectDueLeases(bool controller_is_gone) {
+  bool due = false;
+  if (controller_is_gone) {
+    for (const v1::Lease& lease : journal_.Leases().value_or(std::vector<v1::Lease>()))
+      due |=
+          absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(lease.end_time())) <= clock_.Now();
   }
+  const std::lock_guard<std::mutex> lock(mu_);
+  if (due)
+    urgent_.insert(kLeaseEnds);
+  else
+    urgent_.erase(kLeaseEnds);
 }
 
 // Whether the lease is as it was read, and nobody started any of its instances meanwhile, by us or

@@ -12,7 +12,8 @@ namespace mailquench::controller {
 namespace {
 
 constexpr int kMaxWatchers = 32;
-constexpr int kMaxPlanners = 8;  // Viewers.
+constexpr int kMaxPlanners = 16;  // Of those who act.
+constexpr int kMaxViewers = 8;
 constexpr std::size_t kMaxEvents = 256;
 
 // One of those who do the same at a time.
@@ -68,24 +69,24 @@ class RunsService final : public v1::Runs::Service {
   grpc::Status PlanRun(grpc::ServerContext* context,
                        const v1::PlanRunRequest* request,
                        v1::Plan* response) override {
-    return Serve(context, "/mailquench.v1.Runs/PlanRun", gate_, response,
-                 [&](const rpc::Peer& peer) -> absl::StatusOr<v1::Plan> {
-                   const auto operations = core_->OperationsOf(*request);
-                   if (!operations.ok()) return operations.status();
-                   const absl::Status allowed = CheckDryRun(peer.id, *operations);
-                   gate_->NoteRefusal(peer, "/mailquench.v1.Runs/PlanRun", allowed);
-                   MQ_RETURN_IF_ERROR(allowed);
-                   // It waits for agents, and no viewer may hold the threads of those who act.
-                   const bool waits =
-                       !request->skip_agents() && peer.id.role == identity::Role::kViewer;
-                   std::atomic<int> nobody{0};
-                   const Seat seat(waits ? &planners_ : &nobody);
-                   if (seat.number() > kMaxPlanners)
-                     return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_DRY_RUNS",
-                                  "viewers make too many dry runs already; nothing was asked, try "
-                                  "again in a moment");
-                   return core_->PlanRun(*request, peer.id.name);
-                 });
+    return Serve(
+        context, "/mailquench.v1.Runs/PlanRun", gate_, response,
+        [&](const rpc::Peer& peer) -> absl::StatusOr<v1::Plan> {
+          const auto operations = core_->OperationsOf(*request);
+          if (!operations.ok()) return operations.status();
+          const absl::Status allowed = CheckDryRun(peer.id, *operations);
+          gate_->NoteRefusal(peer, "/mailquench.v1.Runs/PlanRun", allowed);
+          MQ_RETURN_IF_ERROR(allowed);
+          // It waits for agents, and no viewer may hold the threads of those who act.
+          const bool viewer = peer.id.role == identity::Role::kViewer;
+          std::atomic<int> nobody{0};
+          const Seat seat(request->skip_agents() ? &nobody : viewer ? &viewers_ : &planners_);
+          if (seat.number() > (viewer ? kMaxViewers : kMaxPlanners))
+            return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_DRY_RUNS",
+                         "too many dry runs are under way already; nothing was asked, try "
+                         "again in a moment");
+          return core_->PlanRun(*request, peer.id.name);
+        });
   }
   grpc::Status StartRun(grpc::ServerContext* context,
                         const v1::StartRunRequest* request,
@@ -174,6 +175,7 @@ class RunsService final : public v1::Runs::Service {
   const std::atomic<bool>* const stopping_;
   std::atomic<int> watchers_{0};
   std::atomic<int> planners_{0};
+  std::atomic<int> viewers_{0};
 };
 
 }  // namespace

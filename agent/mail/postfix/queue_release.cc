@@ -45,6 +45,21 @@ class Mover {
 
   absl::Status Settle() { return way_back_.Settle(); }
 
+  // After an end before the last one: those whose copies were taken back, and that are not
+  // released.
+  absl::StatusOr<std::vector<Chosen>> TakeBack() {
+    std::vector<Chosen> back;
+    const std::vector<Chosen> on_their_way = way_back_.OnTheirWay();
+    MQ_RETURN_IF_ERROR(way_back_.Settle());
+    for (const Chosen& one : on_their_way) {
+      const int source = folder_.Get(one.folder);
+      struct stat info {};
+      if (source >= 0 && fstatat(source, one.id.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+        back.push_back(one);
+    }
+    return back;
+  }
+
   absl::StatusOr<Moved> PutBack(const Chosen& chosen) {
     const int source = folder_.Get(chosen.folder);
     if (source < 0) return SystemError(errno, absl::StrCat("open ", chosen.folder));
@@ -163,12 +178,13 @@ class Mover {
 void Poke(const Instance& instance,
           const std::string& service,
           const std::string& request,
+          bool hurried,
           const CallContext& context) {
   ProcessOptions options;
-  options.timeout = absl::Seconds(10);
+  options.timeout = hurried ? absl::Seconds(1) : absl::Seconds(10);
   std::string why;
   // A queue manager that has just been restarted, or has a full backlog, takes it a moment later.
-  for (int attempt = 0; attempt < kPokes; ++attempt) {
+  for (int attempt = 0; attempt < (hurried ? 1 : kPokes); ++attempt) {
     if (attempt > 0) absl::SleepFor(kBetweenPokes);
     const auto ran = RunProcess({absl::StrCat(instance.command_directory, "/postkick"), "-c",
                                  instance.config_directory, "public", service, request},
@@ -258,12 +274,17 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   if (moved_all.ok()) moved_all = let_in(true);
   // What is on its way from another volume waits for no repeat. What was released until an end
   // before the last one is in the queue: the queue manager is told, and it is counted.
-  moved_all.Update(mover.Settle());
+  const absl::StatusOr<std::vector<Chosen>> back = mover.TakeBack();
+  moved_all.Update(back.status());
+  for (const Chosen& one : back.value_or(std::vector<Chosen>())) {
+    --released;
+    released_bytes -= one.bytes;
+  }
   const absl::Status synced = mover.Sync();
   if (!synced.ok()) return moved_all.ok() ? synced : moved_all;
   MQ_FAULT_POINT(kReleasePoke);
-  if (released > 0) Poke(instance, "qmgr", "I", context);
-  if (maildrop) Poke(instance, "pickup", "W", context);
+  if (released > 0) Poke(instance, "qmgr", "I", !moved_all.ok(), context);
+  if (maildrop) Poke(instance, "pickup", "W", !moved_all.ok(), context);
 
   MQ_ASSIGN_OR_RETURN(const ScanTotals now,
                       CountAgain(instance, quarantine, before, released, released_bytes,

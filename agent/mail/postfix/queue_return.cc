@@ -167,6 +167,12 @@ absl::StatusOr<bool> WayBack::CopyLog(int file, const std::string& id, int targe
   return failed == 0;
 }
 
+std::vector<Chosen> WayBack::OnTheirWay() const {
+  std::vector<Chosen> out;
+  for (const OnTheWay& one : on_the_way_) out.push_back(one.chosen);
+  return out;
+}
+
 bool WayBack::Full() const {
   return on_the_way_.size() >= kTogether;
 }

@@ -46,6 +46,8 @@ class WayBack {
 
   // Whether those on the way are as many as go together.
   bool Full() const;
+  // Those that are copied and have not entered the queue.
+  std::vector<Chosen> OnTheirWay() const;
   // Lets those on the way enter the queue. Gives those whose id was taken meanwhile; they are in
   // the quarantine again.
   absl::StatusOr<std::vector<Chosen>> Enter();

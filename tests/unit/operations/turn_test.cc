@@ -80,13 +80,22 @@ TEST(Turn, AMoveDoesNotMakeWayForWhatThisHostRefuses) {
   EXPECT_EQ(move.outcome(), v1::OUTCOME_SUCCEEDED);
 }
 
+TEST(Turn, ALeaseThatIsDueRefusesNothingOnceTheControllerIsBack) {
+  Rig rig;
+  rig.Do("s", "service.stop", R"({"lease":"60s"})");
+  rig.clock.Sleep(absl::Seconds(61));
+  rig.executor->ExpectDueLeases(true);
+  rig.executor->ExpectDueLeases(false);
+  EXPECT_EQ(rig.Do("b", "service.start").outcome(), v1::OUTCOME_SUCCEEDED);
+}
+
 TEST(Turn, AMoveMakesWayForTheEndOfALease) {
   Rig rig;
   rig.Do("s", "service.stop", R"({"lease":"60s"})");
   rig.clock.Sleep(absl::Seconds(61));
   rig.mail->files_to_move = 3000;
   const auto move =
-      DoBeside(rig, "quarantine.move", kMove, [&] { rig.executor->ExpectDueLeases(); });
+      DoBeside(rig, "quarantine.move", kMove, [&] { rig.executor->ExpectDueLeases(true); });
   EXPECT_THAT(move.error().message(), ::testing::HasSubstr("made way"));
   EXPECT_EQ(rig.executor->EndDueLeases(nullptr).size(), 1u);
   EXPECT_EQ(rig.mail->Get("running"), "1");
