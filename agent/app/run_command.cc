@@ -84,7 +84,7 @@ class Service {
 
   absl::Status Start() {
     agent_.executor->CloseObservers();  // Before the first of ours begins.
-    const absl::Status started = link_.Start();
+    absl::Status started = link_.Start();
     // What was half done is completed also where no controller can be asked. Else Tick() does it.
     if (!started.ok()) agent_.executor->ResumeUnfinished(Progress(), absl::ZeroDuration());
     return started;
