@@ -2,12 +2,10 @@
 
 #include <ares.h>
 #include <arpa/nameser.h>
-#include <netdb.h>
 #include <poll.h>
 
 #include <algorithm>
 #include <deque>
-#include <list>
 #include <map>
 #include <mutex>
 
@@ -21,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMostTexts = 16;
 constexpr std::size_t kLongestText = 4096;
+constexpr int kSeemsDead = 5;
 constexpr absl::Duration kLongestPoll = absl::Milliseconds(250);
 
 struct Question {
@@ -28,6 +27,7 @@ struct Question {
   RecordType type = RecordType::kA;
   Resolver::Callback done;
   absl::Time begun = absl::InfiniteFuture();
+  std::size_t first = 0;  // Index of the server that was asked first.
   std::size_t asked = 0;  // Servers that were asked.
 };
 
@@ -94,6 +94,10 @@ struct Server {
   ares_channel channel = nullptr;
   int in_flight = 0;
   int window = 0;
+  int failed = 0;              // In a row.
+  std::deque<Question> again;  // That another server has not answered.
+  // One that seems dead is asked one question at a time, to learn when it is back.
+  bool Free() const { return in_flight < (failed >= kSeemsDead ? 1 : window); }
   std::map<ares_socket_t, short> sockets;  // What c-ares waits for.
 };
 
@@ -108,11 +112,7 @@ class AresResolver final : public Resolver {
   ~AresResolver() override {
     ending_ = true;
     for (const auto& server : servers_) ares_destroy(server->channel);
-    while (!waiting_.empty()) {
-      Question question = std::move(waiting_.front());
-      waiting_.pop_front();
-      End(question, Reply());
-    }
+    GiveUpWaiting();
   }
 
   absl::Status Open() {
@@ -127,7 +127,11 @@ class AresResolver final : public Resolver {
   }
 
   void Ask(const std::string& name, RecordType type, Callback done) override {
-    waiting_.push_back({name, type, std::move(done), absl::InfiniteFuture(), 0});
+    Question question;
+    question.name = name;
+    question.type = type;
+    question.done = std::move(done);
+    waiting_.push_back(std::move(question));
   }
 
   void Run(absl::Time until) override {
@@ -138,11 +142,7 @@ class AresResolver final : public Resolver {
       PollOnce(until);
     }
     for (const auto& server : servers_) ares_cancel(server->channel);
-    while (!waiting_.empty()) {
-      Question question = std::move(waiting_.front());
-      waiting_.pop_front();
-      End(question, Reply());
-    }
+    GiveUpWaiting();
   }
 
  private:
@@ -183,26 +183,44 @@ class AresResolver final : public Resolver {
   }
 
   bool Idle() const {
-    return waiting_.empty() && std::all_of(servers_.begin(), servers_.end(),
-                                           [](const auto& s) { return s->in_flight == 0; });
+    return waiting_.empty() && std::all_of(servers_.begin(), servers_.end(), [](const auto& s) {
+             return s->in_flight == 0 && s->again.empty();
+           });
   }
 
   void Fill() {
+    for (std::size_t i = 0; i < servers_.size(); ++i) {
+      while (!servers_[i]->again.empty() && servers_[i]->Free()) Send(i, Take(servers_[i]->again));
+    }
     for (std::size_t full = 0; !waiting_.empty() && full < servers_.size();) {
-      Server* server = servers_[next_].get();
+      const std::size_t i = next_;
       next_ = (next_ + 1) % servers_.size();
-      if (server->in_flight >= server->window) {
+      if (!servers_[i]->Free()) {
         ++full;
         continue;
       }
       full = 0;
-      Question question = std::move(waiting_.front());
-      waiting_.pop_front();
-      Send(server, std::move(question));
+      Question question = Take(waiting_);
+      question.first = i;
+      Send(i, std::move(question));
     }
   }
 
-  void Send(Server* server, Question question) {
+  static Question Take(std::deque<Question>& questions) {
+    Question question = std::move(questions.front());
+    questions.pop_front();
+    return question;
+  }
+
+  void GiveUpWaiting() {
+    while (!waiting_.empty()) End(Take(waiting_), Reply());
+    for (const auto& server : servers_) {
+      while (!server->again.empty()) End(Take(server->again), Reply());
+    }
+  }
+
+  void Send(std::size_t at, Question question) {
+    Server* server = servers_[at].get();
     if (question.begun == absl::InfiniteFuture()) question.begun = absl::Now();
     ++question.asked;
     ++server->in_flight;
@@ -229,9 +247,12 @@ class AresResolver final : public Resolver {
     const Rcode rcode = reply.answer.rcode;
     const bool failed = rcode == Rcode::kTimeout || rcode == Rcode::kServFail ||
                         rcode == Rcode::kRefused || rcode == Rcode::kNotImplemented;
+    flight->server->failed = failed ? flight->server->failed + 1 : 0;
+    Question& question = flight->question;
     if (failed && !self->ending_ && status != ARES_ECANCELLED &&
-        flight->question.asked < self->servers_.size()) {
-      self->waiting_.push_front(std::move(flight->question));
+        question.asked < self->servers_.size()) {
+      const std::size_t next = (question.first + question.asked) % self->servers_.size();
+      self->servers_[next]->again.push_back(std::move(question));
       return;
     }
     self->End(flight->question, std::move(reply));
