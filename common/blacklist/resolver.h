@@ -29,9 +29,9 @@ struct Reply {
   Answer answer;
   std::vector<std::string> texts;  // Of kTxt: the strings of each record joined; at most 16, each
                                    // cut at 4096 bytes. Bytes as they came.
-  std::uint32_t ttl = 0;  // Seconds; the smallest of the records.
-  std::string server;     // Whose last word it is.
-  absl::Duration time;    // From the first question to the answer.
+  std::uint32_t ttl = 0;           // Seconds; the smallest of the records.
+  std::string server;              // Whose last word it is.
+  absl::Duration time;             // From the first question to the answer.
 };
 
 // Belongs to one thread. The destructor ends what is asked; its callbacks get kTimeout.
