@@ -11,10 +11,12 @@
 #include "absl/strings/str_join.h"
 #include "common/operation/duration.h"
 #include "common/status/error.h"
+#include "common/yaml/strict.h"
 
 namespace mailquench::blacklist {
 namespace {
 
+const yaml::Kind kCatalogue = {"BAD_CATALOGUE", "the file was not taken"};
 constexpr std::uint32_t kLoopback = 127u << 24;
 
 absl::StatusOr<std::uint32_t> ParseAddress(const std::string& text) {
@@ -256,26 +258,13 @@ absl::StatusOr<List> ReadEntry(const YAML::Node& node, const std::string& file) 
 }  // namespace
 
 absl::Status BadEntry(const std::string& file, YAML::Mark at, const std::string& what) {
-  if (at.is_null()) at = YAML::Mark();  // Of an empty document: its beginning.
-  return Error(absl::StatusCode::kInvalidArgument, "BAD_CATALOGUE",
-               absl::StrCat(file, ":", at.line + 1, ":", at.column + 1, ": ", what,
-                            "; the file was not taken"));
+  return yaml::Fault(kCatalogue, file, at, what);
 }
 
 absl::Status CheckKeys(const YAML::Node& map,
                        const std::string& file,
                        const std::set<std::string>& keys) {
-  if (!map || !map.IsMap())
-    return BadEntry(file, map ? map.Mark() : YAML::Mark(), "a map is wanted here");
-  std::set<std::string> seen;
-  for (const auto& entry : map) {
-    const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
-    if (keys.count(key) == 0)
-      return BadEntry(file, entry.first.Mark(), absl::StrCat("unknown key '", key, "'"));
-    if (!seen.insert(key).second)
-      return BadEntry(file, entry.first.Mark(), absl::StrCat("'", key, "' twice"));
-  }
-  return absl::OkStatus();
+  return yaml::OnlyKeys(kCatalogue, map, file, keys);
 }
 
 absl::StatusOr<std::vector<List>> ReadEntries(const YAML::Node& lists, const std::string& file) {

@@ -46,6 +46,8 @@ Rcode FromAres(int status) {
       return Rcode::kFormErr;
     case ARES_ENOTIMP:
       return Rcode::kNotImplemented;
+    case ARES_EBADRESP:
+      return Rcode::kMalformed;
     default:
       return Rcode::kTimeout;
   }
@@ -111,8 +113,7 @@ class AresResolver final : public Resolver {
   explicit AresResolver(const ResolverOptions& options) : options_(options) {}
   ~AresResolver() override {
     ending_ = true;
-    for (const auto& server : servers_) ares_destroy(server->channel);
-    GiveUpWaiting();
+    GiveUp([](ares_channel channel) { ares_destroy(channel); });
   }
 
   absl::Status Open() {
@@ -141,8 +142,7 @@ class AresResolver final : public Resolver {
       if (absl::Now() >= until) break;
       PollOnce(until);
     }
-    for (const auto& server : servers_) ares_cancel(server->channel);
-    GiveUpWaiting();
+    GiveUp([](ares_channel channel) { ares_cancel(channel); });
   }
 
  private:
@@ -212,11 +212,16 @@ class AresResolver final : public Resolver {
     return question;
   }
 
-  void GiveUpWaiting() {
-    while (!waiting_.empty()) End(Take(waiting_), Reply());
+  // Ends what is in flight by `end`, and what waits. Taken out first: what a callback asks
+  // meanwhile waits for the next Run(), or this would never end.
+  void GiveUp(const std::function<void(ares_channel)>& end) {
+    std::deque<Question> all;
+    all.swap(waiting_);
     for (const auto& server : servers_) {
-      while (!server->again.empty()) End(Take(server->again), Reply());
+      while (!server->again.empty()) all.push_back(Take(server->again));
     }
+    for (const auto& server : servers_) end(server->channel);
+    while (!all.empty()) End(Take(all), Reply());
   }
 
   void Send(std::size_t at, Question question) {
@@ -246,7 +251,8 @@ class AresResolver final : public Resolver {
     }
     const Rcode rcode = reply.answer.rcode;
     const bool failed = rcode == Rcode::kTimeout || rcode == Rcode::kServFail ||
-                        rcode == Rcode::kRefused || rcode == Rcode::kNotImplemented;
+                        rcode == Rcode::kRefused || rcode == Rcode::kNotImplemented ||
+                        rcode == Rcode::kMalformed;
     flight->server->failed = failed ? flight->server->failed + 1 : 0;
     Question& question = flight->question;
     if (failed && !self->ending_ && status != ARES_ECANCELLED &&

@@ -46,7 +46,8 @@ class Resolver {
   // next. `done` is called once, from Run().
   virtual void Ask(const std::string& name, RecordType type, Callback done) = 0;
 
-  // Until all is answered, or `until`; then the rest gets kTimeout. Callbacks may ask more.
+  // Until all is answered, or `until`; then the rest gets kTimeout. Callbacks may ask more; what
+  // they ask at that end waits for the next Run().
   virtual void Run(absl::Time until = absl::InfiniteFuture()) = 0;
 };
 

@@ -129,6 +129,8 @@ const char* RcodeName(Rcode rcode) {
       return "FORMERR";
     case Rcode::kNotImplemented:
       return "NOTIMP";
+    case Rcode::kMalformed:
+      return "an answer that cannot be read";
     case Rcode::kTimeout:
       return "TIMEOUT";
   }

@@ -21,7 +21,16 @@ enum class Verdict {
 
 const char* VerdictName(Verdict verdict);  // "LISTED"
 
-enum class Rcode { kNoError, kNxDomain, kServFail, kRefused, kFormErr, kNotImplemented, kTimeout };
+enum class Rcode {
+  kNoError,
+  kNxDomain,
+  kServFail,
+  kRefused,
+  kFormErr,
+  kNotImplemented,
+  kMalformed,
+  kTimeout
+};
 
 const char* RcodeName(Rcode rcode);  // "SERVFAIL"
 

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/operation/duration.h"
 #include "common/status/error.h"
+#include "common/yaml/strict.h"
 #include "controller/fleet/selectors.h"
 #include "controller/runs/operation_fields.h"
 #include "yaml-cpp/yaml.h"
@@ -22,24 +23,16 @@ namespace {
 // The largest playbook that makes sense is far below this; YAML aliases cannot grow past it.
 constexpr std::size_t kMostBytes = std::size_t{256} * 1024;
 
+const yaml::Kind kPlaybook = {"BAD_PLAYBOOK", "the playbook was not taken"};
+
 absl::Status Fault(const std::string& file, YAML::Mark at, const std::string& what) {
-  if (at.is_null()) at = YAML::Mark();  // Of an empty document: its beginning.
-  return Error(absl::StatusCode::kInvalidArgument, "BAD_PLAYBOOK",
-               absl::StrCat(file, ":", at.line + 1, ":", at.column + 1, ": ", what,
-                            "; the playbook was not taken"));
+  return yaml::Fault(kPlaybook, file, at, what);
 }
 
 absl::Status OnlyKeys(const YAML::Node& map,
                       const std::string& file,
                       const std::set<std::string>& keys) {
-  if (!map.IsMap()) return Fault(file, map.Mark(), "a map is wanted here");
-  std::set<std::string> seen;
-  for (const auto& entry : map) {
-    const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
-    if (keys.count(key) == 0) return Fault(file, entry.first.Mark(), "unknown key '" + key + "'");
-    if (!seen.insert(key).second) return Fault(file, entry.first.Mark(), "'" + key + "' twice");
-  }
-  return absl::OkStatus();
+  return yaml::OnlyKeys(kPlaybook, map, file, keys);
 }
 
 absl::Status ReadStep(const YAML::Node& node, const std::string& file, v1::PlaybookStep* step) {

@@ -100,6 +100,20 @@ TEST_F(Rbldnsd, ADeadServerIsFollowedByTheNext) {
   EXPECT_EQ(answered, 100);
 }
 
+TEST_F(Rbldnsd, OneWhoAsksAgainForEverDoesNotKeepTheEndFromComing) {
+  kill(pid_, SIGSTOP);
+  const auto resolver = Make();
+  int asked = 0;
+  Resolver::Callback again;
+  again = [&](const Reply&) {
+    if (++asked < 1000) resolver->Ask("1.2.0.192.bl.test", RecordType::kA, again);
+  };
+  for (int i = 0; i < 200; ++i) resolver->Ask("1.2.0.192.bl.test", RecordType::kA, again);
+  resolver->Run(absl::Now() + absl::Milliseconds(100));
+  kill(pid_, SIGCONT);
+  EXPECT_EQ(asked, 200);
+}
+
 TEST_F(Rbldnsd, WhatIsNotAnsweredInTimeIsATimeout) {
   kill(pid_, SIGSTOP);
   const auto resolver = Make();
