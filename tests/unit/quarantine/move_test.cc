@@ -253,20 +253,11 @@ TEST_F(Move, AReleaseThatIsEndedHalfwayCountsWhatHasEnteredTheQueue) {
   for (int i = 0; i < 200; ++i) Add(absl::StrCat("incoming/C", i), "spam@x.test");
   Sweep();
   ASSERT_TRUE(MoveTo(volume_).ok());
-  v1::QuarantineRelease request;
-  request.set_quarantine_id(id_);
-  int asked = 0;
-  CallContext context;
-  context.command_id = "r";
-  context.still_wanted = [&]() -> absl::Status {
-    return ++asked < 3 ? absl::OkStatus() : Error(absl::StatusCode::kAborted, "MADE_WAY", "way");
-  };
-  v1::OperationResult so_far;
-  context.done_so_far = [&](const v1::OperationResult& result) { so_far = result; };
-  EXPECT_EQ(ReasonOf(Release(instance_, request, context).status()), "MADE_WAY");
+  const Ended ended = ReleaseThatMakesWay(id_);
+  EXPECT_EQ(ReasonOf(ended.status), "MADE_WAY") << ended.status;
   const std::int64_t left = Found();
-  EXPECT_EQ(so_far.quarantine_release().left(), left);
-  EXPECT_EQ(so_far.quarantine_release().released(), 206 - left);
+  EXPECT_EQ(ended.so_far.left(), left);
+  EXPECT_EQ(ended.so_far.released(), 206 - left);
   EXPECT_EQ(ReleaseAs("r2", id_)->released(), left);
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "agent/mail/postfix/queue_ops.h"
+#include "common/status/error.h"
 #include "tests/unit/quarantine/queue_writer.h"
 
 namespace mailquench::agent::postfix {
@@ -123,6 +124,28 @@ class Queue : public ::testing::Test {
     CallContext context;
     context.command_id = command;
     return Release(instance_, request, context);
+  }
+
+  // A release that must make way when it is asked for the third time, and what it told before.
+  struct Ended {
+    absl::Status status;
+    v1::QuarantineReleaseResult so_far;
+  };
+  Ended ReleaseThatMakesWay(const std::string& id) {
+    v1::QuarantineRelease request;
+    request.set_quarantine_id(id);
+    int asked = 0;
+    Ended ended;
+    CallContext context;
+    context.command_id = "r";
+    context.still_wanted = [&]() -> absl::Status {
+      return ++asked < 3 ? absl::OkStatus() : Error(absl::StatusCode::kAborted, "MADE_WAY", "way");
+    };
+    context.done_so_far = [&](const v1::OperationResult& result) {
+      ended.so_far = result.quarantine_release();
+    };
+    ended.status = Release(instance_, request, context).status();
+    return ended;
   }
 
   const std::map<std::string, int> all_ = {{"A1", 1}, {"A2", 1}, {"A3", 1}, {"A5", 1},

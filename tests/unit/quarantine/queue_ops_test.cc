@@ -29,26 +29,14 @@ TEST_F(Queue, AReleaseThatIsEndedHalfwayTellsTheQueueManagerAndCounts) {
   for (int i = 0; i < 300; ++i) Add(absl::StrCat("incoming/C", i), "spam@x.test");
   const auto swept = Swap();
   ASSERT_TRUE(swept.ok()) << swept.status();
-  v1::QuarantineRelease request;
-  request.set_quarantine_id(swept->quarantine_id());
-  int asked = 0;
-  CallContext context;
-  context.command_id = "r";
-  context.still_wanted = [&]() -> absl::Status {
-    return ++asked < 3 ? absl::OkStatus() : Error(absl::StatusCode::kAborted, "MADE_WAY", "way");
-  };
-  v1::OperationResult so_far;
-  context.done_so_far = [&](const v1::OperationResult& result) { so_far = result; };
-  const absl::Status ended = Release(instance_, request, context).status();
-  EXPECT_EQ(ReasonOf(ended), "MADE_WAY") << ended;
-  const auto& done = so_far.quarantine_release();
+  const Ended ended = ReleaseThatMakesWay(swept->quarantine_id());
+  EXPECT_EQ(ReasonOf(ended.status), "MADE_WAY") << ended.status;
+  const v1::QuarantineReleaseResult& done = ended.so_far;
   EXPECT_GT(done.released(), 100);
   EXPECT_EQ(done.released() + done.left(), 306);
   EXPECT_EQ(ListQuarantines(instance_)->front().messages(), done.left());
   EXPECT_TRUE(Has("poked")) << "they would wait for the next scan";
-  context.still_wanted = [] { return absl::OkStatus(); };
-  context.command_id = "r2";
-  EXPECT_EQ(Release(instance_, request, context)->released(), done.left());
+  EXPECT_EQ(ReleaseAs("r2", swept->quarantine_id())->released(), done.left());
 }
 
 TEST_F(Queue, SurveyCountsTheNotificationsOnHold) {
