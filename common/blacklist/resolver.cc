@@ -1,209 +1,220 @@
 #include "common/blacklist/resolver.h"
 
-#include <ares.h>
-#include <arpa/nameser.h>
 #include <poll.h>
+#include <time.h>
 
 #include <algorithm>
 #include <deque>
-#include <map>
-#include <mutex>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "common/blacklist/resolver_address.h"
+#include "common/blacklist/resolver_question.h"
+#include "common/blacklist/udp_upstream.h"
 #include "common/status/error.h"
 
 namespace mailquench::blacklist {
 namespace {
 
-constexpr std::size_t kMostTexts = 16;
-constexpr std::size_t kLongestText = 4096;
-constexpr int kSeemsDead = 5;
 constexpr absl::Duration kLongestPoll = absl::Milliseconds(250);
+// What a source may ask in one turn while no server answers: all of it ends at once.
+constexpr int kInSilence = 64;
+constexpr int kMostCalls = 4096;
+constexpr absl::Duration kSilentTurn = absl::Milliseconds(1);
 
-struct Question {
-  std::string name;
-  RecordType type = RecordType::kA;
-  Resolver::Callback done;
-  absl::Time begun = absl::InfiniteFuture();
-  std::size_t first = 0;  // Index of the server that was asked first.
-  std::size_t asked = 0;  // Servers that were asked.
-};
-
-Rcode FromAres(int status) {
-  switch (status) {
-    case ARES_SUCCESS:
-    case ARES_ENODATA:
-      return Rcode::kNoError;
-    case ARES_ENOTFOUND:
-      return Rcode::kNxDomain;
-    case ARES_ESERVFAIL:
-      return Rcode::kServFail;
-    case ARES_EREFUSED:
-      return Rcode::kRefused;
-    case ARES_EFORMERR:
-      return Rcode::kFormErr;
-    case ARES_ENOTIMP:
-      return Rcode::kNotImplemented;
-    case ARES_EBADRESP:
-      return Rcode::kMalformed;
-    default:
-      return Rcode::kTimeout;
-  }
-}
-
-void ReadAddresses(const unsigned char* packet, int size, Reply& reply) {
-  ares_addrttl records[64];
-  int count = 64;
-  const int parsed = ares_parse_a_reply(packet, size, nullptr, records, &count);
-  if (parsed != ARES_SUCCESS) {
-    reply.answer.rcode = FromAres(parsed);
-    return;
-  }
-  for (int i = 0; i < count; ++i) {
-    reply.answer.addresses.push_back(ntohl(records[i].ipaddr.s_addr));
-    const auto ttl = static_cast<std::uint32_t>(std::max(records[i].ttl, 0));
-    reply.ttl = i == 0 ? ttl : std::min(reply.ttl, ttl);
-  }
-}
-
-void ReadTexts(const unsigned char* packet, int size, Reply& reply) {
-  ares_txt_ext* texts = nullptr;
-  const int parsed = ares_parse_txt_reply_ext(packet, size, &texts);
-  if (parsed != ARES_SUCCESS) {
-    reply.answer.rcode = FromAres(parsed);
-    return;
-  }
-  for (const ares_txt_ext* one = texts; one != nullptr; one = one->next) {
-    if (one->record_start != 0 || reply.texts.empty()) {
-      if (reply.texts.size() == kMostTexts) break;
-      reply.texts.emplace_back();
-    }
-    std::string& text = reply.texts.back();
-    text.append(reinterpret_cast<const char*>(one->txt),
-                std::min(one->length, kLongestText - std::min(text.size(), kLongestText)));
-  }
-  ares_free_data(texts);
-}
-
-class AresResolver;
-
-// One server: its channel, and what is in flight on it.
-struct Server {
-  AresResolver* owner = nullptr;
-  std::string name;
-  ares_channel channel = nullptr;
-  int in_flight = 0;
-  int window = 0;
-  int failed = 0;              // In a row.
-  std::deque<Question> again;  // That another server has not answered.
-  // One that seems dead is asked one question at a time, to learn when it is back.
-  bool Free() const { return in_flight < (failed >= kSeemsDead ? 1 : window); }
-  std::map<ares_socket_t, short> sockets;  // What c-ares waits for.
-};
-
-struct Flight {
-  Server* server = nullptr;
-  Question question;
-};
-
-class AresResolver final : public Resolver {
+class UdpResolver final : public Resolver {
  public:
-  explicit AresResolver(const ResolverOptions& options) : options_(options) {}
-  ~AresResolver() override {
-    ending_ = true;
-    GiveUp([](ares_channel channel) { ares_destroy(channel); });
-  }
+  explicit UdpResolver(const ResolverOptions& options) : options_(options) {}
+  ~UdpResolver() override { GiveUp(); }
 
   absl::Status Open() {
-    static std::once_flag once;
-    static int ready = ARES_SUCCESS;
-    std::call_once(once, [] { ready = ares_library_init(ARES_LIB_INIT_ALL); });
-    if (ready != ARES_SUCCESS) return absl::InternalError(ares_strerror(ready));
-    const std::vector<std::string> system = {""};
-    for (const std::string& name : options_.servers.empty() ? system : options_.servers)
-      MQ_RETURN_IF_ERROR(AddServer(name));
+    if (!Random::Works())
+      return Error(absl::StatusCode::kInternal, "NO_RANDOM",
+                   "the kernel gives no random numbers; without them no DNS question is asked");
+    for (const std::string& name :
+         options_.servers.empty() ? SystemServers(options_.resolv_conf) : options_.servers) {
+      MQ_ASSIGN_OR_RETURN(const ServerAddress address, ParseServer(name));
+      servers_.push_back(
+          std::make_unique<Upstream>(name, address, options_, &random_, &batch_,
+                                     [this](Question question, Reply reply, bool failed) {
+                                       Ended(std::move(question), std::move(reply), failed);
+                                     }));
+    }
+    again_.resize(servers_.size());
     return absl::OkStatus();
   }
 
-  void Ask(const std::string& name, RecordType type, Callback done) override {
+  void Ask(const std::string& name,
+           RecordType type,
+           Callback done,
+           const AskOptions& options) override {
     Question question;
     question.name = name;
     question.type = type;
+    question.own_servers_only = options.own_servers_only;
     question.done = std::move(done);
-    waiting_.push_back(std::move(question));
+    const bool any = std::any_of(servers_.begin(), servers_.end(),
+                                 [&](const auto& server) { return MayAsk(question, *server); });
+    if (any) {
+      waiting_[question.own_servers_only ? 1 : 0].push_back(std::move(question));
+      return;
+    }
+    Reply reply;
+    reply.not_asked = true;
+    reply.answer.rcode = Rcode::kRefused;
+    settled_.emplace_back(std::move(question), std::move(reply));
   }
 
-  void Run(absl::Time until) override {
+  void Run(absl::Time until, const Source& source) override {
+    for (const auto& server : servers_) server->NewRun(MonotonicNanos());
+    absl::Time wanted = source ? absl::InfinitePast() : absl::InfiniteFuture();
     while (true) {
-      Fill();
-      if (Idle()) return;
-      if (absl::Now() >= until) break;
-      PollOnce(until);
+      const std::int64_t now = MonotonicNanos();
+      const bool full = wanted != absl::InfiniteFuture() && !Pull(source, wanted, now);
+      EndSettled();
+      Fill(now);
+      EndWhatIsSilent(now);
+      for (const auto& server : servers_) server->Flush(now);
+      if (Idle() && wanted == absl::InfiniteFuture()) return;
+      const absl::Time time = absl::Now();
+      if (time >= until) break;
+      PollOnce(
+          std::min({kLongestPoll, until - time, full ? absl::InfiniteDuration() : wanted - time,
+                    silent_ && (full || AnyWaiting()) ? kSilentTurn : absl::InfiniteDuration()}));
     }
-    GiveUp([](ares_channel channel) { ares_cancel(channel); });
+    GiveUp();
+  }
+
+  ResolverStats stats() const override {
+    ResolverStats sum;
+    for (const auto& server : servers_) {
+      const ResolverStats& one = server->stats();
+      sum.sent += one.sent;
+      sum.resent += one.resent;
+      sum.answered += one.answered;
+      sum.given_up += one.given_up;
+      sum.forged += one.forged;
+      sum.late += one.late;
+      sum.over_tcp += one.over_tcp;
+    }
+    return sum;
   }
 
  private:
-  absl::Status AddServer(const std::string& name) {
-    auto server = std::make_unique<Server>();
-    server->owner = this;
-    server->name = name;
-    server->window = options_.window;
-    ares_options options{};
-    options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP |
-                    ARES_FLAG_EDNS | ARES_FLAG_STAYOPEN;
-    options.timeout = static_cast<int>(absl::ToInt64Milliseconds(options_.timeout));
-    options.tries = options_.tries;
-    options.ednspsz = 1232;
-    options.socket_receive_buffer_size = 1 << 20;
-    options.sock_state_cb = [](void* data, ares_socket_t fd, int readable, int writable) {
-      auto* self = static_cast<Server*>(data);
-      const short events = static_cast<short>((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
-      if (events == 0)
-        self->sockets.erase(fd);
-      else
-        self->sockets[fd] = events;
-    };
-    options.sock_state_cb_data = server.get();
-    const int made =
-        ares_init_options(&server->channel, &options,
-                          ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
-                              ARES_OPT_SOCK_RCVBUF | ARES_OPT_SOCK_STATE_CB);
-    if (made != ARES_SUCCESS) return absl::InternalError(ares_strerror(made));
-    if (!name.empty() &&
-        ares_set_servers_ports_csv(server->channel, name.c_str()) != ARES_SUCCESS) {
-      ares_destroy(server->channel);
-      return Error(absl::StatusCode::kInvalidArgument, "BAD_SERVER",
-                   absl::StrCat("'", name, "' is no DNS server's address"));
-    }
-    servers_.push_back(std::move(server));
-    return absl::OkStatus();
+  static bool MayAsk(const Question& question, const Upstream& server) {
+    return !question.own_servers_only || !server.is_public();
   }
+
+  // How many servers after the one at `step` is the next that may be asked; the number of servers:
+  // none is.
+  std::size_t NextStep(const Question& question) const {
+    std::size_t step = question.step + 1;
+    while (step < servers_.size() &&
+           !MayAsk(question, *servers_[(question.first + step) % servers_.size()]))
+      ++step;
+    return step;
+  }
+
+  bool AnyWaiting() const { return !waiting_[0].empty() || !waiting_[1].empty(); }
 
   bool Idle() const {
-    return waiting_.empty() && std::all_of(servers_.begin(), servers_.end(), [](const auto& s) {
-             return s->in_flight == 0 && s->again.empty();
-           });
+    return !AnyWaiting() && settled_.empty() &&
+           std::all_of(servers_.begin(), servers_.end(), [](const auto& s) { return s->Idle(); }) &&
+           std::all_of(again_.begin(), again_.end(), [](const auto& q) { return q.empty(); });
   }
 
-  void Fill() {
-    for (std::size_t i = 0; i < servers_.size(); ++i) {
-      while (!servers_[i]->again.empty() && servers_[i]->Free()) Send(i, Take(servers_[i]->again));
+  // False: the source wants to ask more, and there is no room.
+  bool Pull(const Source& source, absl::Time& wanted, std::int64_t now) {
+    int room = silent_ ? kInSilence : 0;
+    for (std::size_t i = 0; i < servers_.size(); ++i)
+      room += servers_[i]->Room(now) - static_cast<int>(again_[i].size());
+    // One that says "at once" and asks nothing must not keep Run() from its work.
+    for (int calls = 0; calls < kMostCalls; ++calls) {
+      const int waiting = static_cast<int>(waiting_[0].size() + waiting_[1].size());
+      if (waiting + static_cast<int>(settled_.size()) >= std::max(room, 0)) return false;
+      if (wanted != absl::InfinitePast() && absl::Now() < wanted) return true;
+      wanted = source();
+      if (wanted == absl::InfiniteFuture()) return true;
     }
-    for (std::size_t full = 0; !waiting_.empty() && full < servers_.size();) {
+    return true;
+  }
+
+  void EndSettled() {
+    std::deque<std::pair<Question, Reply>> settled;
+    settled.swap(settled_);
+    for (auto& [question, reply] : settled) End(question, std::move(reply));
+  }
+
+  void Fill(std::int64_t now) {
+    for (std::size_t i = 0; i < servers_.size(); ++i) {
+      for (int room = servers_[i]->Room(now); room > 0 && !again_[i].empty(); --room)
+        Send(i, Take(again_[i]), now);
+    }
+    for (std::size_t full = 0; full < servers_.size();) {
       const std::size_t i = next_;
       next_ = (next_ + 1) % servers_.size();
-      if (!servers_[i]->Free()) {
+      // Those who may not be asked of all servers come first where they may.
+      auto& questions = waiting_[servers_[i]->is_public() || waiting_[1].empty() ? 0 : 1];
+      if (questions.empty() || servers_[i]->Room(now) == 0) {
         ++full;
         continue;
       }
       full = 0;
-      Question question = Take(waiting_);
+      Question question = Take(questions);
       question.first = i;
-      Send(i, std::move(question));
+      Send(i, std::move(question), now);
     }
+  }
+
+  void Send(std::size_t server, Question question, std::int64_t now) {
+    question.last = NextStep(question) >= servers_.size();
+    if (servers_[server]->Take(question, now)) return;
+    Reply reply;
+    reply.answer.rcode = Rcode::kFormErr;
+    settled_.emplace_back(std::move(question), std::move(reply));
+  }
+
+  // What no server will answer: all that may be asked have been silent for the whole patience.
+  void EndWhatIsSilent(std::int64_t now) {
+    silent_ = false;
+    for (auto& questions : waiting_) {
+      const bool own = &questions == &waiting_[1];
+      bool any = false, silent = true;
+      for (const auto& server : servers_) {
+        if (own && server->is_public()) continue;
+        any = true;
+        silent = silent && server->Silent(now);
+      }
+      if (!any || !silent) continue;
+      silent_ = true;
+      EndAll(questions);
+    }
+    for (std::size_t i = 0; i < servers_.size(); ++i) {
+      if (!again_[i].empty() && servers_[i]->Silent(now)) HandOn(again_[i]);
+    }
+  }
+
+  void EndAll(std::deque<Question>& questions) {
+    std::deque<Question> all;
+    all.swap(questions);
+    while (!all.empty()) End(Take(all), Reply());
+  }
+
+  // To the server after the one that it waits for.
+  void HandOn(std::deque<Question>& questions) {
+    std::deque<Question> all;
+    all.swap(questions);
+    while (!all.empty()) Ended(Take(all), Reply(), true);
+  }
+
+  void Ended(Question question, Reply reply, bool failed) {
+    if (failed) {
+      question.step = NextStep(question);
+      if (question.step < servers_.size()) {
+        again_[(question.first + question.step) % servers_.size()].push_back(std::move(question));
+        return;
+      }
+    }
+    End(question, std::move(reply));
   }
 
   static Question Take(std::deque<Question>& questions) {
@@ -212,102 +223,68 @@ class AresResolver final : public Resolver {
     return question;
   }
 
-  // Ends what is in flight by `end`, and what waits. Taken out first: what a callback asks
-  // meanwhile waits for the next Run(), or this would never end.
-  void GiveUp(const std::function<void(ares_channel)>& end) {
-    std::deque<Question> all;
-    all.swap(waiting_);
-    for (const auto& server : servers_) {
-      while (!server->again.empty()) all.push_back(Take(server->again));
-    }
-    for (const auto& server : servers_) end(server->channel);
-    while (!all.empty()) End(Take(all), Reply());
-  }
-
-  void Send(std::size_t at, Question question) {
-    Server* server = servers_[at].get();
-    if (question.begun == absl::InfiniteFuture()) question.begun = absl::Now();
-    ++question.asked;
-    ++server->in_flight;
-    auto* flight = new Flight{server, std::move(question)};
-    const int type = flight->question.type == RecordType::kA ? ns_t_a : ns_t_txt;
-    // Copied: c-ares may call back, and free the flight, before it returns.
-    const std::string name = flight->question.name;
-    ares_query(server->channel, name.c_str(), ns_c_in, type, &AresResolver::Arrived, flight);
-  }
-
-  static void Arrived(void* data, int status, int, unsigned char* packet, int size) {
-    const std::unique_ptr<Flight> flight(static_cast<Flight*>(data));
-    AresResolver* self = flight->server->owner;
-    --flight->server->in_flight;
-    Reply reply;
-    reply.server = flight->server->name;
-    reply.answer.rcode = FromAres(status);
-    if (status == ARES_SUCCESS) {
-      if (flight->question.type == RecordType::kA)
-        ReadAddresses(packet, size, reply);
-      else
-        ReadTexts(packet, size, reply);
-    }
-    const Rcode rcode = reply.answer.rcode;
-    const bool failed = rcode == Rcode::kTimeout || rcode == Rcode::kServFail ||
-                        rcode == Rcode::kRefused || rcode == Rcode::kNotImplemented ||
-                        rcode == Rcode::kMalformed;
-    flight->server->failed = failed ? flight->server->failed + 1 : 0;
-    Question& question = flight->question;
-    if (failed && !self->ending_ && status != ARES_ECANCELLED &&
-        question.asked < self->servers_.size()) {
-      const std::size_t next = (question.first + question.asked) % self->servers_.size();
-      self->servers_[next]->again.push_back(std::move(question));
-      return;
-    }
-    self->End(flight->question, std::move(reply));
-  }
-
-  void End(const Question& question, Reply reply) {
-    if (question.begun != absl::InfiniteFuture()) reply.time = absl::Now() - question.begun;
+  static void End(const Question& question, Reply reply) {
+    if (question.begun != 0) reply.time = absl::Nanoseconds(MonotonicNanos() - question.begun);
     question.done(reply);
   }
 
-  void PollOnce(absl::Time until) {
-    std::vector<pollfd> polls;
-    std::vector<Server*> owners;
-    absl::Duration wait = std::min(kLongestPoll, until - absl::Now());
+  // Ends all that is asked. Taken out first: what a callback asks meanwhile waits for the next
+  // Run(), or this would never end.
+  void GiveUp() {
+    std::deque<std::pair<Question, Reply>> settled;
+    settled.swap(settled_);
+    std::deque<Question> all;
+    const auto take = [&all](std::deque<Question>& questions) {
+      while (!questions.empty()) all.push_back(Take(questions));
+    };
+    for (const auto& server : servers_) server->GiveUp(all, MonotonicNanos());
+    for (auto& questions : again_) take(questions);
+    for (auto& questions : waiting_) take(questions);
+    for (auto& [question, reply] : settled) End(question, std::move(reply));
+    while (!all.empty()) End(Take(all), Reply());
+  }
+
+  void PollOnce(absl::Duration most) {
+    std::int64_t wait = std::max<std::int64_t>(0, absl::ToInt64Nanoseconds(most));
+    std::int64_t now = MonotonicNanos();
+    polls_.clear();
+    begins_.clear();
     for (const auto& server : servers_) {
-      for (const auto& [fd, events] : server->sockets) {
-        polls.push_back({fd, events, 0});
-        owners.push_back(server.get());
-      }
-      timeval most{0, 250000}, left{};
-      const timeval* next = ares_timeout(server->channel, &most, &left);
-      wait = std::min(wait, absl::DurationFromTimeval(*next));
+      begins_.push_back(polls_.size());
+      server->AddPolls(polls_);
+      wait = server->UntilNext(now, wait);
     }
-    const int ready =
-        ::poll(polls.data(), polls.size(),
-               static_cast<int>(std::max<std::int64_t>(
-                   0, absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1))))));
-    for (std::size_t i = 0; ready > 0 && i < polls.size(); ++i) {
-      if (polls[i].revents == 0) continue;
-      const bool in = (polls[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
-      const bool out = (polls[i].revents & POLLOUT) != 0;
-      ares_process_fd(owners[i]->channel, in ? polls[i].fd : ARES_SOCKET_BAD,
-                      out ? polls[i].fd : ARES_SOCKET_BAD);
+    const timespec limit{wait / 1'000'000'000, wait % 1'000'000'000};
+    // After a failure nothing counts as ready; what the time brings is done all the same.
+    if (::ppoll(polls_.data(), polls_.size(), &limit, nullptr) < 0) {
+      for (pollfd& one : polls_) one.revents = 0;
     }
-    for (const auto& server : servers_)  // Those whose time is over.
-      ares_process_fd(server->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    now = MonotonicNanos();
+    for (std::size_t i = 0; i < servers_.size(); ++i)
+      servers_[i]->Process(polls_.data() + begins_[i], now);
   }
 
   const ResolverOptions options_;
-  std::vector<std::unique_ptr<Server>> servers_;
+  Random random_;
+  ReceiveBatch batch_;
+  std::vector<std::unique_ptr<Upstream>> servers_;
+  std::vector<std::deque<Question>> again_;         // By server: what another has not answered.
+  std::deque<Question> waiting_[2];                 // For any server; for one of our own.
+  std::deque<std::pair<Question, Reply>> settled_;  // Without a server.
   std::size_t next_ = 0;
-  std::deque<Question> waiting_;
-  bool ending_ = false;
+  bool silent_ = false;
+  std::vector<pollfd> polls_;
+  std::vector<std::size_t> begins_;
 };
 
 }  // namespace
 
+absl::StatusOr<std::vector<std::string>> ServersOf(const ResolverOptions& options) {
+  return options.servers;
+}
+
 absl::StatusOr<std::unique_ptr<Resolver>> Resolver::Make(const ResolverOptions& options) {
-  auto resolver = std::make_unique<AresResolver>(options);
+  auto resolver = std::make_unique<UdpResolver>(options);
   MQ_RETURN_IF_ERROR(resolver->Open());
   return resolver;
 }

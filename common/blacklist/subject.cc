@@ -38,6 +38,21 @@ absl::Status CheckDomain(const std::string& domain, const std::string& text) {
   return absl::OkStatus();
 }
 
+// Of 4 or 16 bytes in network order.
+std::string Reversed(const std::string& bytes) {
+  std::vector<std::string> parts;
+  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
+    const auto value = static_cast<unsigned char>(*byte);
+    if (bytes.size() == 4) {
+      parts.push_back(absl::StrCat(static_cast<int>(value)));
+      continue;
+    }
+    parts.push_back(absl::StrCat(absl::Hex(value & 0xf)));
+    parts.push_back(absl::StrCat(absl::Hex(value >> 4)));
+  }
+  return absl::StrJoin(parts, ".");
+}
+
 }  // namespace
 
 absl::StatusOr<Subject> Subject::Parse(const std::string& text) {
@@ -70,18 +85,14 @@ absl::StatusOr<Subject> Subject::Parse(const std::string& text) {
 }
 
 std::string Subject::Label() const {
-  if (kind_ == Kind::kDomain) return text_;
-  std::vector<std::string> parts;
-  for (auto byte = bytes_.rbegin(); byte != bytes_.rend(); ++byte) {
-    const auto value = static_cast<unsigned char>(*byte);
-    if (kind_ == Kind::kIp4) {
-      parts.push_back(absl::StrCat(static_cast<int>(value)));
-      continue;
-    }
-    parts.push_back(absl::StrCat(absl::Hex(value & 0xf)));
-    parts.push_back(absl::StrCat(absl::Hex(value >> 4)));
-  }
-  return absl::StrJoin(parts, ".");
+  return kind_ == Kind::kDomain ? text_ : Reversed(bytes_);
+}
+
+absl::StatusOr<std::string> ReverseLabel(const std::string& address) {
+  char bytes[16];
+  if (inet_pton(AF_INET, address.c_str(), bytes) == 1) return Reversed(std::string(bytes, 4));
+  if (inet_pton(AF_INET6, address.c_str(), bytes) == 1) return Reversed(std::string(bytes, 16));
+  return absl::InvalidArgumentError(absl::StrCat("'", address, "' is no address"));
 }
 
 bool Covers(const List& list, const Subject& subject) {

@@ -30,6 +30,10 @@ class Subject {
   std::string bytes_;  // Of an address, network byte order.
 };
 
+// The address reversed as it is written, an IPv4-mapped one too: "2.0.0.127", or 32 nibbles. Error:
+// kInvalidArgument (no address).
+absl::StatusOr<std::string> ReverseLabel(const std::string& address);
+
 // Whether the list knows such subjects: an address list asked for a domain answers nonsense.
 bool Covers(const List& list, const Subject& subject);
 

@@ -33,6 +33,8 @@ v1::OperationClass ClassOf(const v1::Operation& operation) {
     case v1::Operation::kQuarantineAnalyse:
     case v1::Operation::kRelayProbe:
     case v1::Operation::kQueueWatch:
+    case v1::Operation::kMailBlockers:
+    case v1::Operation::kBlacklistClear:
       return v1::OPERATION_CLASS_OBSERVE;
     case v1::Operation::kServiceStop:
     case v1::Operation::kServiceStart:
@@ -45,6 +47,7 @@ v1::OperationClass ClassOf(const v1::Operation& operation) {
     case v1::Operation::kSenderUnblock:
     case v1::Operation::kRestore:
     case v1::Operation::kContain:
+    case v1::Operation::kDelistFetch:  // It asks for what was wanted; the host stays as it is.
       return v1::OPERATION_CLASS_REVERSIBLE;
     case v1::Operation::kQuarantineDiscard:
       return v1::OPERATION_CLASS_IRREVERSIBLE;

@@ -88,7 +88,7 @@ std::string EscapeHarmful(std::string_view text) {
     if (one.is != Character::kWhole) {
       out += "\\ufffd";
     } else if (Harmful(one.point) && one.point >= 0x20) {  // C0 is what the writer laid out.
-      char escaped[8];
+      char escaped[12];
       std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(one.point));
       out += escaped;
     } else {

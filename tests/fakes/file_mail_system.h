@@ -43,7 +43,9 @@ class FileMailSystem final : public MailSystem {
     return n;
   }
 
-  absl::StatusOr<Inventory> Inspect() override { return Inventory{"fake", "1", {}, {}, {}}; }
+  absl::StatusOr<Inventory> Inspect() override {
+    return Inventory{"fake", "1", {}, {}, {}, {}, {}, false, {}};
+  }
   absl::StatusOr<v1::ServiceStatusResult> Status(const InstanceNames&) override {
     v1::ServiceStatusResult out;
     out.add_instances()->set_name("-");
@@ -196,6 +198,15 @@ class FileMailSystem final : public MailSystem {
     if (verify_fails) return absl::FailedPreconditionError("not locked");
     return Get("relay") == "locked\n" ? absl::OkStatus()
                                       : absl::FailedPreconditionError("not locked");
+  }
+  std::vector<DeliveryReply> replies;
+  absl::StatusOr<ReadLog> ReadDeliveryReplies(absl::Time since,
+                                              const ReplyVisitor& visit,
+                                              const CallContext&) override {
+    for (const DeliveryReply& reply : replies) {
+      if (reply.time >= since) visit(reply);
+    }
+    return ReadLog();
   }
   absl::StatusOr<v1::RelayProbeResult> Probe(const v1::RelayProbe&, const CallContext&) override {
     v1::RelayProbeResult out;

@@ -1,82 +1,23 @@
-// The resolver against real rbldnsd and BIND on loopback.
+// The resolver against real rbldnsd on loopback.
 #include "common/blacklist/resolver.h"
 
 #include <gmock/gmock.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "tests/e2e/processes.h"
+#include "tests/unit/blacklist/resolver_servers.h"
 
 namespace mailquench::blacklist {
 namespace {
 
-class Rbldnsd : public ::testing::Test {
- protected:
-  void SetUp() override {
-    char name[] = "/tmp/mq-rbldnsd-XXXXXX";
-    dir_ = mkdtemp(name);
-    std::filesystem::permissions(dir_, std::filesystem::perms(0755));
-    std::ofstream(dir_ + "/list") << ":127.0.0.2:Listed: $\n127.0.0.2\n192.0.2.0/25\n";
-    port_ = test::FreePort();
-    pid_ = test::Spawn({"/usr/sbin/rbldnsd", "-n", "-u", "rbldns:rbldns", "-w", dir_, "-b",
-                        absl::StrCat("127.0.0.1/", port_), "bl.test:ip4set:list"},
-                       dir_ + "/log");
-    ASSERT_TRUE(test::Eventually([&] {
-      bool up = false;
-      const auto resolver = Make();
-      resolver->Ask("2.0.0.127.bl.test", RecordType::kA,
-                    [&](const Reply& reply) { up = !reply.answer.addresses.empty(); });
-      resolver->Run();
-      return up;
-    }));
-  }
-  void TearDown() override {
-    kill(pid_, SIGTERM);
-    test::WaitFor(pid_);
-    std::filesystem::remove_all(dir_);
-  }
-  std::unique_ptr<Resolver> Make(std::vector<std::string> more = {}) {
-    ResolverOptions options;
-    options.servers = std::move(more);
-    options.servers.push_back(absl::StrCat("127.0.0.1:", port_));
-    options.timeout = absl::Milliseconds(200);
-    auto made = Resolver::Make(options);
-    EXPECT_TRUE(made.ok()) << made.status();
-    return *std::move(made);
-  }
-  std::string dir_;
-  int port_ = 0;
-  pid_t pid_ = 0;
-};
-
 TEST_F(Rbldnsd, ThousandsOfQuestionsAreAnsweredRightAndNoneIsLost) {
   const auto resolver = Make();
-  int listed = 0, clean = 0, other = 0;
-  for (int i = 0; i < 10000; ++i) {
-    const int last = i % 256;
-    resolver->Ask(
-        absl::StrCat(last, ".2.0.192.bl.test"), RecordType::kA, [&, last](const Reply& reply) {
-          const bool is = reply.answer.rcode == Rcode::kNoError &&
-                          reply.answer.addresses == std::vector<std::uint32_t>{0x7f000002};
-          if (is && last < 128)
-            ++listed;
-          else if (reply.answer.rcode == Rcode::kNxDomain && last >= 128)
-            ++clean;
-          else
-            ++other;
-        });
-  }
+  Tally tally;
+  AskMany(*resolver, 10000, tally);
   const absl::Time begin = absl::Now();
   resolver->Run();
-  EXPECT_EQ(other, 0);
-  EXPECT_EQ(listed + clean, 10000);
+  EXPECT_EQ(tally.right(), 10000);
+  EXPECT_EQ(resolver->stats().answered, 10000);
+  EXPECT_EQ(resolver->stats().given_up, 0);
+  EXPECT_EQ(resolver->stats().forged, 0);
   RecordProperty("ms", static_cast<int>(absl::ToInt64Milliseconds(absl::Now() - begin)));
 }
 
@@ -87,24 +28,108 @@ TEST_F(Rbldnsd, TheReasonIsInTheText) {
   resolver->Run();
   EXPECT_THAT(got.texts, ::testing::ElementsAre("Listed: 192.0.2.1"));
   EXPECT_EQ(got.server, absl::StrCat("127.0.0.1:", port_));
+  EXPECT_GT(got.ttl, 0u);
 }
 
 TEST_F(Rbldnsd, ADeadServerIsFollowedByTheNext) {
   const auto resolver = Make({absl::StrCat("127.0.0.1:", test::FreePort())});
-  int answered = 0;
-  for (int i = 0; i < 100; ++i)
-    resolver->Ask("1.2.0.192.bl.test", RecordType::kA, [&](const Reply& reply) {
-      answered += reply.answer.addresses.size() == 1 ? 1 : 0;
-    });
+  const absl::Time begin = absl::Now();
+  Tally tally;
+  AskMany(*resolver, 1000, tally);
   resolver->Run();
-  EXPECT_EQ(answered, 100);
+  EXPECT_EQ(tally.right(), 1000);
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(2));
+}
+
+TEST_F(Rbldnsd, AServerThatIsSilentIsFollowedByTheNext) {
+  // A socket that nobody reads.
+  const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const auto resolver = Make({absl::StrCat("127.0.0.1:", ntohs(address.sin_port))});
+  const absl::Time begin = absl::Now();
+  Tally tally;
+  AskMany(*resolver, 5000, tally);
+  resolver->Run();
+  EXPECT_EQ(tally.right(), 5000);
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(4));
+  ::close(fd);
+}
+
+TEST(Resolver, OneSilentServerCostsItsPatienceOnce) {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ResolverOptions options;
+  options.servers = {absl::StrCat("127.0.0.1:", ntohs(address.sin_port))};
+  options.timeout = absl::Milliseconds(100);
+  options.patience = absl::Seconds(1);
+  const auto resolver = MakeResolver(options);
+  int timeouts = 0, sourced = 0;
+  for (int i = 0; i < 5000; ++i)
+    resolver->Ask("a.test", RecordType::kA, [&](const Reply& reply) {
+      timeouts += reply.answer.rcode == Rcode::kTimeout ? 1 : 0;
+    });
+  const absl::Time begin = absl::Now();
+  resolver->Run(absl::InfiniteFuture(), [&] {
+    if (sourced == 5000) return absl::InfiniteFuture();
+    ++sourced;
+    resolver->Ask("b.test", RecordType::kA, [&](const Reply& reply) {
+      timeouts += reply.answer.rcode == Rcode::kTimeout ? 1 : 0;
+    });
+    return absl::InfinitePast();
+  });
+  EXPECT_EQ(timeouts, 10000);
+  EXPECT_GT(absl::Now() - begin, absl::Seconds(1));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(4));
+  ::close(fd);
+}
+
+TEST_F(Rbldnsd, AServerThatRestartsLosesNoQuestion) {
+  const auto resolver = Make();
+  Tally tally;
+  AskMany(*resolver, 1000, tally);
+  Stop();  // Its port refuses now.
+  const pid_t later = ::fork();
+  if (later == 0) {
+    absl::SleepFor(absl::Milliseconds(700));
+    ::execl("/usr/sbin/rbldnsd", "rbldnsd", "-n", "-u", "rbldns:rbldns", "-w", dir_.c_str(), "-b",
+            absl::StrCat("127.0.0.1/", port_).c_str(), "bl.test:ip4set:list", nullptr);
+    ::_exit(127);
+  }
+  resolver->Run();
+  EXPECT_EQ(tally.right(), 1000);
+  pid_ = later;
+}
+
+TEST_F(Rbldnsd, AServerThatComesBackIsAskedAgain) {
+  auto options = Options(port_);
+  options.patience = absl::Milliseconds(600);
+  const auto resolver = MakeResolver(options);
+  kill(pid_, SIGSTOP);
+  Tally lost, back;
+  AskMany(*resolver, 300, lost);
+  resolver->Run();
+  EXPECT_EQ(lost.timeouts, 300);
+  kill(pid_, SIGCONT);
+  AskMany(*resolver, 300, back);
+  resolver->Run();
+  EXPECT_EQ(back.right(), 300);
 }
 
 TEST_F(Rbldnsd, OneWhoAsksAgainForEverDoesNotKeepTheEndFromComing) {
   kill(pid_, SIGSTOP);
-  const auto resolver = Make();
   int asked = 0;
-  Resolver::Callback again;
+  Resolver::Callback again;  // Outlives the resolver, whose end calls it.
+  const auto resolver = Make();
   again = [&](const Reply&) {
     if (++asked < 1000) resolver->Ask("1.2.0.192.bl.test", RecordType::kA, again);
   };
@@ -125,52 +150,110 @@ TEST_F(Rbldnsd, WhatIsNotAnsweredInTimeIsATimeout) {
   EXPECT_EQ(got, Rcode::kTimeout);
 }
 
-// BIND, which answers over TCP too.
-TEST(Bind, AReasonOf60000BytesComesOverTcpIsCutAndEachAddressIsThere) {
-  char name[] = "/tmp/mq-named-XXXXXX";
-  const std::string dir = mkdtemp(name);
-  const int port = test::FreePort();
-  std::ofstream(dir + "/named.conf")
-      << "options { directory \"" << dir << "\"; listen-on port " << port
-      << " { 127.0.0.1; }; listen-on-v6 { none; }; pid-file \"" << dir
-      << "/pid\"; session-keyfile \"" << dir << "/key\"; recursion no; dnssec-validation no; };\n"
-      << "controls { };\nzone \"big.test\" { type primary; file \"zone\"; };\n";
-  std::ofstream zone(dir + "/zone");
-  zone << "$TTL 60\n@ SOA ns hostmaster 1 60 60 60 60\n@ NS ns\nns A 127.0.0.1\n"
-       << "two A 127.0.0.2\ntwo A 127.0.0.4\nbig A 127.0.0.2\nbig TXT (";
-  for (int i = 0; i < 240; ++i) zone << " \"" << std::string(250, 'x') << "\"";
-  zone << " )\n";
-  zone.close();
-  const pid_t pid = test::Spawn({"/usr/sbin/named", "-f", "-c", dir + "/named.conf"}, dir + "/log");
-  ResolverOptions options;
-  options.servers = {absl::StrCat("127.0.0.1:", port)};
-  const auto ask = [&](const std::string& what, RecordType type) {
-    const auto resolver = Resolver::Make(options);
-    EXPECT_TRUE(resolver.ok()) << resolver.status();
-    Reply got;
-    (*resolver)->Ask(what, type, [&](const Reply& reply) { got = reply; });
-    (*resolver)->Run();
-    return got;
-  };
-  EXPECT_TRUE(test::Eventually(
-      [&] { return ask("two.big.test", RecordType::kA).answer.addresses.size() == 2; }));
-  const Reply big = ask("big.big.test", RecordType::kTxt);
-  EXPECT_EQ(big.answer.rcode, Rcode::kNoError);
-  ASSERT_EQ(big.texts.size(), 1u);
-  EXPECT_EQ(big.texts[0].size(), 4096u);
-  EXPECT_EQ(ask("none.big.test", RecordType::kA).answer.rcode, Rcode::kNxDomain);
-  EXPECT_EQ(ask("big.test", RecordType::kA).answer.rcode, Rcode::kNoError);  // No data.
-  EXPECT_EQ(ask("other.test", RecordType::kA).answer.rcode, Rcode::kRefused);
-  EXPECT_EQ(ask("two.big.test", RecordType::kA).ttl, 60u);
-  kill(pid, SIGTERM);
-  test::WaitFor(pid);
-  std::filesystem::remove_all(dir);
+TEST_F(Rbldnsd, TheDestructorEndsWhatIsAsked) {
+  Rcode got = Rcode::kNoError;
+  {
+    const auto resolver = Make();
+    resolver->Ask("1.2.0.192.bl.test", RecordType::kA,
+                  [&](const Reply& reply) { got = reply.answer.rcode; });
+  }
+  EXPECT_EQ(got, Rcode::kTimeout);
 }
 
-TEST(Servers, ThatAreNoneAreRefused) {
+TEST_F(Rbldnsd, ASourceIsAskedWhileThereIsRoomAndNoFurther) {
+  auto options = Options(port_);
+  options.window = 64;
+  const auto resolver = MakeResolver(options);
+  constexpr int kAll = 100000;
+  int asked = 0, most = 0;
+  Tally tally;
+  resolver->Run(absl::InfiniteFuture(), [&] {
+    if (asked == kAll) return absl::InfiniteFuture();
+    AskNumber(*resolver, asked++, tally);
+    most = std::max(most, asked - tally.right());
+    return absl::InfinitePast();
+  });
+  EXPECT_EQ(tally.right(), kAll);
+  EXPECT_LE(most, 64);
+}
+
+TEST_F(Rbldnsd, ASourceThatAsksNothingDoesNotKeepTheEndFromComing) {
+  const auto resolver = Make();
+  Tally tally;
+  AskMany(*resolver, 100, tally);
+  resolver->Run(absl::Now() + absl::Milliseconds(200), [] { return absl::InfinitePast(); });
+  EXPECT_EQ(tally.right(), 100);
+}
+
+TEST_F(Rbldnsd, ASourceMayWantToWait) {
+  const auto resolver = Make();
+  Tally tally;
+  int asked = 0;
+  const absl::Time begin = absl::Now();
+  resolver->Run(absl::InfiniteFuture(), [&]() -> absl::Time {
+    AskNumber(*resolver, asked++, tally);
+    return asked == 3 ? absl::InfiniteFuture() : absl::Now() + absl::Milliseconds(100);
+  });
+  EXPECT_EQ(tally.right(), 3);
+  EXPECT_GE(absl::Now() - begin, absl::Milliseconds(200));
+  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(800));
+}
+
+TEST_F(Rbldnsd, WhatPublicResolversMustNotBeAskedIsAskedOfOurOwn) {
+  // 8.8.8.8 is not there: what is asked of it would wait.
+  const auto resolver = Make({"8.8.8.8"});
+  int answered = 0;
+  for (int i = 0; i < 500; ++i)
+    resolver->Ask("1.2.0.192.bl.test", RecordType::kA,
+                  [&](const Reply& reply) {
+                    answered += reply.server == absl::StrCat("127.0.0.1:", port_) ? 1 : 0;
+                  },
+                  {/*own_servers_only=*/true});
+  resolver->Run();
+  EXPECT_EQ(answered, 500);
+  EXPECT_EQ(resolver->stats().sent, 500);
+}
+
+TEST(Resolver, WithPublicResolversAloneNothingIsAskedOfThem) {
   ResolverOptions options;
-  options.servers = {"not an address"};
-  EXPECT_TRUE(absl::IsInvalidArgument(Resolver::Make(options).status()));
+  options.servers = {"8.8.8.8", "[2606:4700:4700::1111]:53"};
+  const auto resolver = MakeResolver(options);
+  Reply got;
+  bool called = false;
+  resolver->Ask("a.test", RecordType::kA,
+                [&](const Reply& reply) {
+                  called = true;
+                  got = reply;
+                },
+                {/*own_servers_only=*/true});
+  EXPECT_FALSE(called);  // From Run() only.
+  resolver->Run();
+  EXPECT_TRUE(called);
+  EXPECT_TRUE(got.not_asked);
+  EXPECT_EQ(got.answer.rcode, Rcode::kRefused);
+  EXPECT_EQ(resolver->stats().sent, 0);
+}
+
+TEST_F(Rbldnsd, ANameThatIsNoneIsNotAsked) {
+  const auto resolver = Make();
+  std::vector<Rcode> got;
+  for (const std::string& name : {std::string("a..test"), std::string(".a"), std::string(),
+                                  std::string(64, 'a') + ".test", std::string("a\\25.test")})
+    resolver->Ask(name, RecordType::kA,
+                  [&](const Reply& reply) { got.push_back(reply.answer.rcode); });
+  resolver->Run();
+  EXPECT_THAT(got, ::testing::ElementsAre(Rcode::kFormErr, Rcode::kFormErr, Rcode::kFormErr,
+                                          Rcode::kFormErr, Rcode::kFormErr));
+}
+
+TEST_F(Rbldnsd, TheServersOfTheSystemAreNamedByTheirAddress) {
+  ResolverOptions options;
+  options.resolv_conf = dir_ + "/resolv.conf";
+  std::ofstream(options.resolv_conf) << "# nothing\nnameserver 127.0.0.9\n";
+  options.timeout = absl::Milliseconds(50);
+  const Reply reply = AskOne(options, "a.test", RecordType::kA);
+  EXPECT_EQ(reply.answer.rcode, Rcode::kTimeout);
+  EXPECT_EQ(reply.server, "127.0.0.9");
 }
 
 }  // namespace

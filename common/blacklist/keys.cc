@@ -1,0 +1,67 @@
+#include "common/blacklist/keys.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/status/error.h"
+
+namespace mailquench::blacklist {
+namespace {
+
+constexpr std::size_t kLongestLabel = 63;  // RFC 1035 section 2.3.4.
+
+bool IsKey(const std::string& key) {
+  return !key.empty() && key.size() <= kLongestLabel &&
+         std::all_of(key.begin(), key.end(),
+                     [](unsigned char c) { return absl::ascii_isalnum(c) || c == '-'; });
+}
+
+}  // namespace
+
+absl::StatusOr<Keys> ReadKeys(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return SystemError(errno, "read the keys in " + path);
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    return Error(absl::StatusCode::kPermissionDenied, "KEYS_EXPOSED",
+                 absl::StrCat("others than its owner may read ", path,
+                              "; no list was asked with these keys; chmod 600 it"));
+  std::ifstream file(path);
+  Keys keys;
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    const std::string bare(absl::StripAsciiWhitespace(line.substr(0, line.find('#'))));
+    if (bare.empty()) continue;
+    const std::vector<std::string> parts =
+        absl::StrSplit(bare, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    if (parts.size() != 2 || !IsKey(parts[1]))
+      return Error(absl::StatusCode::kInvalidArgument, "BAD_KEYS",
+                   absl::StrCat(path, ":", number,
+                                ": a line is a zone and its key (one DNS label); no list was asked "
+                                "with these keys"));
+    keys[absl::AsciiStrToLower(parts[0])] = parts[1];
+  }
+  if (file.bad()) return SystemError(EIO, "read the keys in " + path);
+  return keys;
+}
+
+std::string WithoutKeys(const Keys& keys, std::string text) {
+  for (const auto& [zone, key] : keys) {
+    const std::string lower = absl::AsciiStrToLower(key);
+    for (std::size_t at = 0;;) {
+      at = absl::AsciiStrToLower(text).find(lower, at);
+      if (at == std::string::npos) break;
+      text.replace(at, key.size(), "KEY");
+      at += 3;
+    }
+  }
+  return text;
+}
+
+}  // namespace mailquench::blacklist
