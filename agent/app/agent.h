@@ -25,6 +25,10 @@ struct AgentConfig {
       postfix_configs;  // postfix_config_directories: [...]; absent: postmulti's
   // quarantine_roots: [DIRECTORY, ...]: where quarantines may be moved to; absent: nowhere
   std::set<std::string> quarantine_roots;
+  // delist_hosts: [HOST, HOST:PORT, ...]: whom delist.fetch may ask; absent: the known lists' hosts
+  std::vector<AllowedHost> delist_hosts;
+  bool delist_private_targets = false;  // delist_private_targets: true | false
+  std::string mail_log;                 // mail_log: FILE; absent: as the mail system has it
   absl::Duration heartbeat = absl::Seconds(30);  // heartbeat_seconds: 1 to 300
 };
 

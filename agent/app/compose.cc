@@ -14,6 +14,7 @@
 #include "agent/mail/none/none_mail_system.h"
 #include "agent/mail/postfix/instance.h"
 #include "agent/mail/postfix/postfix_mail_system.h"
+#include "agent/operations/delist.h"
 #include "agent/os/files.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
@@ -65,6 +66,23 @@ absl::Status ReadConfig(const YAML::Node& root, const std::string& path, AgentCo
               absl::StrCat("quarantine_roots: '", name, "' is no absolute path without . and .."));
         config.quarantine_roots.insert(name);
       }
+    } else if (key == "delist_hosts") {
+      if (!item.second.IsSequence())
+        return BadConfig(path, line, "delist_hosts is a list; [] means none");
+      config.delist_hosts.clear();
+      for (const auto& host : item.second) {
+        const auto entry = ParseAllowedHost(host.as<std::string>());
+        if (!entry.ok())
+          return BadConfig(path, line,
+                           absl::StrCat("delist_hosts: ", std::string(entry.status().message())));
+        config.delist_hosts.push_back(*entry);
+      }
+    } else if (key == "delist_private_targets") {
+      config.delist_private_targets = item.second.as<bool>();
+    } else if (key == "mail_log") {
+      config.mail_log = item.second.as<std::string>();
+      if (!IsPlainPath(config.mail_log))
+        return BadConfig(path, line, "mail_log is an absolute path without . and ..");
     } else if (key == "heartbeat_seconds") {
       const int seconds = item.second.as<int>();
       if (seconds < 1 || seconds > 300)
@@ -75,6 +93,15 @@ absl::Status ReadConfig(const YAML::Node& root, const std::string& path, AgentCo
     }
   }
   return absl::OkStatus();
+}
+
+// The agent's own, whatever the mail system.
+v1::Capability FetchCapability(const AgentConfig& config) {
+  v1::Capability capability;
+  capability.set_operation("delist.fetch");
+  capability.set_available(!config.delist_hosts.empty());
+  if (config.delist_hosts.empty()) capability.set_reason("this host's delist_hosts is empty");
+  return capability;
 }
 
 std::vector<std::string> Addresses() {
@@ -105,7 +132,7 @@ absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& 
   if (config.mail_system == "none") return std::unique_ptr<MailSystem>(new NoneMailSystem());
   const auto found = postfix::FindInstances({}, options);
   if (config.mail_system == "postfix" || found.ok())
-    return std::unique_ptr<MailSystem>(new postfix::PostfixMailSystem(options));
+    return std::unique_ptr<MailSystem>(new postfix::PostfixMailSystem(options, config.mail_log));
   // A Postfix that is there but cannot be read must not pass for a host without one.
   if (ReasonOf(found.status()) != "NO_POSTFIX") return found.status();
   return std::unique_ptr<MailSystem>(new NoneMailSystem());
@@ -114,6 +141,7 @@ absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& 
 
 absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& state_dir) {
   AgentConfig config;
+  config.delist_hosts = DefaultDelistHosts();
   const std::string path = absl::StrCat(state_dir, "/agent.yaml");
   const auto text = ReadFile(path, std::size_t{1024} * 1024);
   if (absl::IsNotFound(text.status())) return config;
@@ -147,6 +175,8 @@ absl::StatusOr<std::unique_ptr<Agent>> OpenAgent(const std::string& state_dir) {
   options.state_dir = state_dir;
   options.allowed_operations = agent->config.allow;
   options.quarantine_roots = agent->config.quarantine_roots;
+  options.delist_hosts = agent->config.delist_hosts;
+  options.delist_private_targets = agent->config.delist_private_targets;
   agent->executor =
       std::make_unique<Executor>(*agent->mail, *agent->journal, agent->clock, options);
   return agent;
@@ -164,7 +194,9 @@ v1::Hello MakeHello(Agent& agent) {
   if (inventory.ok()) {
     hello.set_platform(inventory->platform);
     hello.set_platform_version(inventory->version);
-    for (v1::Capability capability : inventory->capabilities) {
+    std::vector<v1::Capability> capabilities = inventory->capabilities;
+    capabilities.push_back(FetchCapability(agent.config));
+    for (v1::Capability& capability : capabilities) {
       if (!agent.config.allow.empty() && agent.config.allow.count(capability.operation()) == 0) {
         capability.set_available(false);
         capability.set_reason("not in this host's allow list");
@@ -173,6 +205,12 @@ v1::Hello MakeHello(Agent& agent) {
     }
     for (const std::string& listener : inventory->listeners) hello.add_listeners(listener);
     for (const std::string& range : inventory->trusted_ranges) hello.add_trusted_ranges(range);
+    for (const std::string& one : inventory->egress_addresses) hello.add_egress_addresses(one);
+    for (const std::string& domain : inventory->mail_domains) hello.add_mail_domains(domain);
+    for (const std::string& helo : inventory->helo_names) hello.add_helo_names(helo);
+    hello.set_mail_domains_cut(inventory->mail_domains_cut);
+    if (inventory->mail_domains_cut)
+      spdlog::warn("of the mail system's domains only the first {} are told", kMaxMailDomains);
   } else {
     spdlog::error("the mail system cannot be inspected: {}", inventory.status().ToString());
   }

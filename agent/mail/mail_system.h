@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "mailquench/v1/agent_link.pb.h"
 #include "mailquench/v1/operations.pb.h"
@@ -71,6 +72,29 @@ struct Inventory {
   std::vector<v1::Capability> capabilities;
   std::vector<std::string> listeners;
   std::vector<std::string> trusted_ranges;
+  std::vector<std::string> egress_addresses;  // That mail leaves from, as the host sees them.
+  std::vector<std::string> mail_domains;      // At most kMaxMailDomains.
+  bool mail_domains_cut = false;
+  std::vector<std::string> helo_names;
+};
+constexpr std::size_t kMaxMailDomains = 200;
+
+// A remote server's refusal of a delivery, as the mail system's own log has it. The texts are the
+// server's: hostile bytes, good until the visitor returns.
+struct DeliveryReply {
+  absl::Time time;
+  absl::string_view server;   // Its name; "" where the log has none.
+  absl::string_view address;  // Its numeric address.
+  absl::string_view text;     // What it said, from the code on.
+  bool rejected = false;      // For good; else the message waits for another try.
+};
+using ReplyVisitor = std::function<void(const DeliveryReply&)>;
+
+// How much of the log was read.
+struct ReadLog {
+  std::vector<v1::MailLogFile> files;
+  std::string partial_reason;         // Empty: all of the window that is there.
+  std::vector<std::string> not_read;  // Compressed files that may reach into the window.
 };
 
 class MailSystem {
@@ -148,6 +172,13 @@ class MailSystem {
   // The effective settings of every listener are those of the lock, as far as can be told with the
   // service stopped.
   virtual absl::Status VerifyLocked(const v1::RelayLock& request) = 0;
+
+  // Shows every reply 4xx and 5xx of a remote server to a delivery since `since`, the newest part
+  // of the log first. Where the deadline, or another limit, ends it before, the result says so.
+  // Errors: kUnimplemented, kFailedPrecondition/NO_MAIL_LOG, those of still_wanted.
+  virtual absl::StatusOr<ReadLog> ReadDeliveryReplies(absl::Time since,
+                                                      const ReplyVisitor& visit,
+                                                      const CallContext& context) = 0;
 
   virtual absl::StatusOr<v1::RelayProbeResult> Probe(const v1::RelayProbe& request,
                                                      const CallContext& context) = 0;

@@ -23,6 +23,13 @@ google::protobuf::Timestamp Stamp(absl::Time time) {
   return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
 }
 
+// A request to somebody else is not made twice by itself.
+absl::Status CutFetch() {
+  return Error(absl::StatusCode::kAborted, "INTERRUPTED",
+               "interrupted; whether the list took the request is not known; look it up before "
+               "asking again");
+}
+
 v1::Outcome OutcomeOf(const absl::Status& status, bool admitted, bool changed) {
   if (status.ok()) return changed ? v1::OUTCOME_SUCCEEDED : v1::OUTCOME_UNCHANGED;
   if (!admitted) return v1::OUTCOME_REFUSED;
@@ -59,12 +66,18 @@ absl::Status Executor::Admit(const v1::Command& command) {
   if (name.empty())
     return Error(absl::StatusCode::kUnimplemented, "UNKNOWN_OPERATION",
                  "the command holds no operation that this agent knows; nothing was done");
+  if (command.operation().has_blacklist_clear())
+    return Error(absl::StatusCode::kUnimplemented, "CONTROLLERS_OWN",
+                 "blacklist.clear is what a controller does itself; nothing was done; give it as a "
+                 "run of the controller");
   if (!options_.allowed_operations.empty() && options_.allowed_operations.count(name) == 0)
     return Error(
         absl::StatusCode::kPermissionDenied, "NOT_ALLOWED_HERE",
         absl::StrCat("this host's own allow list does not contain ", name, "; nothing was done"));
   if (command.operation().has_quarantine_move())
     MQ_RETURN_IF_ERROR(AdmitDirectory(command.operation().quarantine_move()));
+  if (command.operation().has_delist_fetch())
+    MQ_RETURN_IF_ERROR(AdmitFetch(command.operation().delist_fetch()));
   return NotCancelled(command.command_id());
 }
 
@@ -195,6 +208,12 @@ v1::OperationReport Executor::ExecuteWithin(absl::Duration lock_wait,
         Prepend(known.status(), "the journal could not take the intent, so nothing was done"),
         true);
   if (*known == Journal::Known::kDone) return recorded;
+  if (*known == Journal::Known::kUnfinished && command.operation().has_delist_fetch()) {
+    CompleteOne(command, command, progress);
+    const auto closed = journal_.Report(command.command_id());
+    if (closed.ok() && closed->has_value()) return **closed;
+    return refused(CutFetch(), true);
+  }
   Carry(command, options_.default_timeout, progress, report);
   return report;
 }
@@ -268,6 +287,7 @@ void Executor::CompleteOne(const v1::Command& command,
     const absl::Status written = journal_.Finish(report);
     if (!written.ok()) spdlog::error("{}: {}", id, written.ToString());
   };
+  if (command.operation().has_delist_fetch()) return close(CutFetch(), true);
   if (!options_.allowed_operations.empty() && options_.allowed_operations.count(name) == 0) {
     RaiseAlarm({}, absl::StrCat("a ", name,
                                 " was begun and is half done, and this host's own allow "

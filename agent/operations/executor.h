@@ -9,9 +9,11 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/http/url.h"
 #include "agent/mail/mail_system.h"
 #include "agent/operations/alarms.h"
 #include "agent/operations/journal.h"
@@ -30,6 +32,9 @@ struct ExecutorOptions {
   std::set<std::string> allowed_operations;  // Empty: all. The controller cannot widen it.
   // Where quarantines may be moved to. Empty: nowhere but home. The controller cannot widen it.
   std::set<std::string> quarantine_roots;
+  // Whom delist.fetch may ask. The controller cannot widen it.
+  std::vector<AllowedHost> delist_hosts;
+  bool delist_private_targets = false;  // Also where a name leads to no public address.
   absl::Duration default_timeout = absl::Minutes(30);
   absl::Duration lock_wait = absl::Minutes(10);  // For another change on this host to end.
 };
@@ -170,6 +175,16 @@ class Executor {
   absl::Status Wait(absl::Duration length, const CallContext& context);
   absl::StatusOr<v1::QueueWatchResult> DoWatch(const v1::QueueWatch& request,
                                                const CallContext& context);
+  // delist.cc
+  absl::Status AdmitFetch(const v1::DelistFetch& request) const;
+  // `out` is set where there was an answer, also beside an error.
+  absl::Status DoDelistFetch(const v1::DelistFetch& request,
+                             const CallContext& context,
+                             v1::OperationResult& out);
+  void PlanFetch(const v1::DelistFetch& request, v1::OperationPlan& plan) const;
+  // blockers.cc
+  absl::StatusOr<v1::MailBlockersResult> DoBlockers(const v1::MailBlockers& request,
+                                                    const CallContext& context);
   // plan.cc
   absl::StatusOr<v1::OperationPlan> MakePlan(const v1::Operation& operation);
 

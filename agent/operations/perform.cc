@@ -95,6 +95,13 @@ absl::Status Executor::Perform(const v1::Command& command,
     case v1::Operation::kQueueWatch:
       MQ_RESULT(queue_watch, DoWatch(operation.queue_watch(), context));
       break;
+    case v1::Operation::kDelistFetch:
+      return DoDelistFetch(operation.delist_fetch(), context, out);
+    case v1::Operation::kMailBlockers:
+      MQ_RESULT(mail_blockers, DoBlockers(operation.mail_blockers(), context));
+      break;
+    case v1::Operation::kBlacklistClear:
+      return absl::InternalError("admitted, although it is the controller's own");
     case v1::Operation::kContain:
       return DoContain(command, context, *out.mutable_contain());
     case v1::Operation::KIND_NOT_SET:

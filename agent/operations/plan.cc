@@ -151,6 +151,9 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
                                              : "start the mail service and ask every listener");
       break;
     }
+    case v1::Operation::kDelistFetch:
+      PlanFetch(operation.delist_fetch(), plan);
+      break;
     default:
       plan.add_steps("observe; nothing would change");
       preview.Clear();

@@ -32,6 +32,7 @@ bool MakesWay(const v1::Operation& operation) {
     case v1::Operation::kQuarantineMove:
     case v1::Operation::kQuarantineRelease:
     case v1::Operation::kQuarantineDiscard:
+    case v1::Operation::kDelistFetch:
       return true;
     default:
       return false;

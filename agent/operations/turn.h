@@ -18,7 +18,8 @@ namespace mailquench::agent {
 // What ends the flow of spam: others must not keep it waiting.
 bool IsUrgent(const v1::Operation& operation);
 
-// What moves messages one by one and may end between two of them; a repeat does the rest.
+// What may end in its middle: what moves messages one by one and is continued by a repeat, and what
+// only waits for a list on the internet.
 bool MakesWay(const v1::Operation& operation);
 
 class Turn {

@@ -14,7 +14,7 @@ constexpr const char* kOperations[] = {
     "queue.quarantine",   "quarantine.list", "quarantine.analyse", "quarantine.release",
     "quarantine.discard", "relay.lock",      "ndr.silence",        "sender.block",
     "sender.unblock",     "restore",         "queue.watch",        "contain",
-    "quarantine.move"};
+    "quarantine.move",    "mail.blockers"};
 constexpr char kReason[] = "this host has no mail system";
 
 absl::Status NoMailSystem(const char* what) {
@@ -127,6 +127,12 @@ absl::Status NoneMailSystem::Apply(const SettingsChange&, const CallContext&) {
 
 absl::Status NoneMailSystem::VerifyLocked(const v1::RelayLock&) {
   return NoMailSystem("verify a lock");
+}
+
+absl::StatusOr<ReadLog> NoneMailSystem::ReadDeliveryReplies(absl::Time,
+                                                            const ReplyVisitor&,
+                                                            const CallContext&) {
+  return NoMailSystem("read the mail log");
 }
 
 absl::StatusOr<v1::RelayProbeResult> NoneMailSystem::Probe(const v1::RelayProbe& request,

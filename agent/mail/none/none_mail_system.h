@@ -44,6 +44,9 @@ class NoneMailSystem final : public MailSystem {
                                           const std::vector<v1::Setting>& staying) override;
   absl::Status Apply(const SettingsChange& change, const CallContext& context) override;
   absl::Status VerifyLocked(const v1::RelayLock& request) override;
+  absl::StatusOr<ReadLog> ReadDeliveryReplies(absl::Time since,
+                                              const ReplyVisitor& visit,
+                                              const CallContext& context) override;
   // Of explicit targets only: kUnimplemented/NO_MAIL_SYSTEM where there are none, because this host
   // has no listeners.
   absl::StatusOr<v1::RelayProbeResult> Probe(const v1::RelayProbe& request,

@@ -9,8 +9,10 @@
 #include "agent/mail/postfix/cidr.h"
 #include "agent/mail/postfix/listener_check.h"
 #include "agent/mail/postfix/listeners.h"
+#include "agent/mail/postfix/outward.h"
 #include "agent/mail/postfix/picture.h"
 #include "agent/mail/postfix/queue_ops.h"
+#include "agent/mail/postfix/reply_log.h"
 #include "agent/mail/postfix/service.h"
 #include "agent/mail/postfix/settings_ops.h"
 #include "agent/mail/smtp/probe.h"
@@ -37,14 +39,16 @@ constexpr const char* kOperations[] = {"service.status",
                                        "relay.probe",
                                        "queue.watch",
                                        "contain",
-                                       "quarantine.move"};
+                                       "quarantine.move",
+                                       "mail.blockers"};
 InstanceNames Names(const google::protobuf::RepeatedPtrField<std::string>& names) {
   return {names.begin(), names.end()};
 }
 
 }  // namespace
 
-PostfixMailSystem::PostfixMailSystem(FindOptions options) : options_(std::move(options)) {}
+PostfixMailSystem::PostfixMailSystem(FindOptions options, std::string mail_log)
+    : options_(std::move(options)), mail_log_(std::move(mail_log)) {}
 
 absl::StatusOr<std::vector<Instance>> PostfixMailSystem::Find(const InstanceNames& names) const {
   return FindInstances(names, options_);
@@ -78,7 +82,13 @@ absl::StatusOr<Inventory> PostfixMailSystem::Inspect() {
     }
     MQ_ASSIGN_OR_RETURN(const std::vector<std::string> ranges, TrustedRanges(instance));
     for (const std::string& range : ranges) add(inventory.trusted_ranges, range);
+    MQ_ASSIGN_OR_RETURN(const Outward outward, ReadOutward(instance));
+    for (const std::string& address : outward.addresses) add(inventory.egress_addresses, address);
+    for (const std::string& name : outward.helo_names) add(inventory.helo_names, name);
+    for (const std::string& domain : outward.domains) add(inventory.mail_domains, domain);
   }
+  inventory.mail_domains_cut = inventory.mail_domains.size() > kMaxMailDomains;
+  if (inventory.mail_domains_cut) inventory.mail_domains.resize(kMaxMailDomains);
   return inventory;
 }
 
@@ -345,6 +355,14 @@ absl::Status PostfixMailSystem::Apply(const SettingsChange& change, const CallCo
 absl::Status PostfixMailSystem::VerifyLocked(const v1::RelayLock& request) {
   MQ_ASSIGN_OR_RETURN(const std::vector<Instance> chosen, Find(Names(request.instances())));
   return postfix::VerifyLocked(chosen, request);
+}
+
+absl::StatusOr<ReadLog> PostfixMailSystem::ReadDeliveryReplies(absl::Time since,
+                                                               const ReplyVisitor& visit,
+                                                               const CallContext& context) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<Instance> all, Find({}));
+  MQ_ASSIGN_OR_RETURN(const std::vector<std::string> logs, MailLogs(all, mail_log_));
+  return ReadReplies(logs, since, visit, context);
 }
 
 absl::StatusOr<v1::RelayProbeResult> PostfixMailSystem::Probe(const v1::RelayProbe& request,

@@ -15,7 +15,8 @@ namespace mailquench::agent::postfix {
 // some. Calls may come from several threads, but not two that change the same host.
 class PostfixMailSystem final : public MailSystem {
  public:
-  explicit PostfixMailSystem(FindOptions options = {});
+  // `mail_log`: the log's path; empty: as Postfix and the system have it.
+  explicit PostfixMailSystem(FindOptions options = {}, std::string mail_log = "");
 
   absl::StatusOr<Inventory> Inspect() override;
   absl::StatusOr<v1::ServiceStatusResult> Status(const InstanceNames& instances) override;
@@ -57,6 +58,10 @@ class PostfixMailSystem final : public MailSystem {
       const std::vector<v1::Setting>& recorded) override;
   absl::Status Apply(const SettingsChange& change, const CallContext& context) override;
   absl::Status VerifyLocked(const v1::RelayLock& request) override;
+  // The log is `mail_log` where it is set, else each instance's maillog_file, else the system's.
+  absl::StatusOr<ReadLog> ReadDeliveryReplies(absl::Time since,
+                                              const ReplyVisitor& visit,
+                                              const CallContext& context) override;
   // Without targets: every listener at every address of its own, from inside, the re-injection
   // listeners of content filters left out (they accept from loopback by design; PlanRelayLock names
   // them). Such a verdict is what the server said to this host, which it may trust: only one with
@@ -70,6 +75,7 @@ class PostfixMailSystem final : public MailSystem {
   absl::StatusOr<Instance> Holder(const std::string& quarantine_id) const;
 
   const FindOptions options_;
+  const std::string mail_log_;
 };
 
 }  // namespace mailquench::agent::postfix

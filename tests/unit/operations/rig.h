@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "agent/operations/executor.h"
 #include "common/operation/names.h"
@@ -56,6 +57,8 @@ class Rig {
     options.state_dir = dir;
     options.allowed_operations = std::move(allowed);
     options.quarantine_roots = std::move(roots);
+    options.delist_hosts = delist_hosts;
+    options.delist_private_targets = delist_private_targets;
     options.lock_wait = lock_wait;
     executor = std::make_unique<Executor>(*mail, *journal, clock, options);
   }
@@ -76,6 +79,8 @@ class Rig {
 
   std::string dir;
   absl::Duration lock_wait = absl::Minutes(10);  // From the next Open() on.
+  std::vector<AllowedHost> delist_hosts;         // From the next Open() on.
+  bool delist_private_targets = false;
   FakeClock clock;
   std::unique_ptr<FileMailSystem> mail;
   std::unique_ptr<Journal> journal;
