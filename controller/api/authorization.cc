@@ -30,6 +30,9 @@ bool IsIrreversible(const v1::Operation& operation) {
     case v1::Operation::kRelayProbe:
     case v1::Operation::kQueueWatch:
     case v1::Operation::kContain:
+    case v1::Operation::kDelistFetch:
+    case v1::Operation::kBlacklistClear:
+    case v1::Operation::kMailBlockers:
       return false;
     case v1::Operation::kQuarantineDiscard:
     case v1::Operation::KIND_NOT_SET:  // What is not known is treated as the worst.
@@ -45,6 +48,15 @@ const std::map<std::string, Need>& AuthorizationTable() {
       {"/mailquench.v1.AgentLink/Connect", Need::kAgent},
       {"/mailquench.v1.Audit/ListEntries", Need::kViewer},
       {"/mailquench.v1.Audit/Verify", Need::kViewer},
+      {"/mailquench.v1.Blacklists/AddListingNote", Need::kResponder},
+      {"/mailquench.v1.Blacklists/Check", Need::kResponder},
+      {"/mailquench.v1.Blacklists/Explain", Need::kViewer},
+      {"/mailquench.v1.Blacklists/GetListing", Need::kViewer},
+      {"/mailquench.v1.Blacklists/GetStatus", Need::kViewer},
+      {"/mailquench.v1.Blacklists/ListHistory", Need::kViewer},
+      {"/mailquench.v1.Blacklists/ListListings", Need::kViewer},
+      {"/mailquench.v1.Blacklists/ListLists", Need::kViewer},
+      {"/mailquench.v1.Blacklists/RequestDelisting", Need::kResponder},
       {"/mailquench.v1.Enrolment/Enrol", Need::kToken},
       {"/mailquench.v1.Fleet/BanHost", Need::kAdmin},
       {"/mailquench.v1.Fleet/CreateToken", Need::kAdmin},
@@ -54,6 +66,7 @@ const std::map<std::string, Need>& AuthorizationTable() {
       {"/mailquench.v1.Fleet/ListTokens", Need::kViewer},
       {"/mailquench.v1.Fleet/RevokeToken", Need::kAdmin},
       {"/mailquench.v1.Fleet/SetLabels", Need::kResponder},
+      {"/mailquench.v1.Fleet/SetMailIdentity", Need::kResponder},
       {"/mailquench.v1.Fleet/WhoAmI", Need::kViewer},
       {"/mailquench.v1.Incidents/AddCause", Need::kResponder},
       {"/mailquench.v1.Incidents/AddNote", Need::kResponder},

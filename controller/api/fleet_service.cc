@@ -43,6 +43,13 @@ class FleetService final : public v1::Fleet::Service {
     return Serve(context, "/mailquench.v1.Fleet/SetLabels", gate_, response,
                  [&](const rpc::Peer& peer) { return core_->SetLabels(*request, peer.id.name); });
   }
+  grpc::Status SetMailIdentity(grpc::ServerContext* context,
+                               const v1::SetMailIdentityRequest* request,
+                               v1::Host* response) override {
+    return Serve(
+        context, "/mailquench.v1.Fleet/SetMailIdentity", gate_, response,
+        [&](const rpc::Peer& peer) { return core_->SetMailIdentity(*request, peer.id.name); });
+  }
   grpc::Status EvictHost(grpc::ServerContext* context,
                          const v1::EvictHostRequest* request,
                          v1::Host* response) override {

@@ -4,6 +4,7 @@
 
 #include "common/status/error.h"
 #include "controller/api/authorization.h"
+#include "controller/api/seat.h"
 #include "controller/api/serve.h"
 #include "controller/api/services.h"
 #include "mailquench/v1/runs.grpc.pb.h"
@@ -15,20 +16,6 @@ constexpr int kMaxWatchers = 32;
 constexpr int kMaxPlanners = 16;  // Of those who act.
 constexpr int kMaxViewers = 8;
 constexpr std::size_t kMaxEvents = 256;
-
-// One of those who do the same at a time.
-class Seat {
- public:
-  explicit Seat(std::atomic<int>* taken) : taken_(taken), number_(taken->fetch_add(1) + 1) {}
-  ~Seat() { taken_->fetch_sub(1); }
-  Seat(const Seat&) = delete;
-  Seat& operator=(const Seat&) = delete;
-  int number() const { return number_; }  // From 1.
-
- private:
-  std::atomic<int>* const taken_;
-  const int number_;
-};
 
 // What the engine said and the watcher has not read yet. Each event holds the whole run, so that a
 // slow watcher that misses old ones still ends up with the truth.

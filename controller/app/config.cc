@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/identity/secrets.h"
 #include "common/status/error.h"
+#include "controller/app/config_blacklists.h"
 
 namespace mailquench::controller {
 namespace {
@@ -37,6 +38,11 @@ absl::Status Fill(const std::string& path, const YAML::Node& root, Config* confi
   std::set<std::string> seen;
   for (const auto& entry : root) {
     const int line = entry.first.Mark().line + 1;
+    if (entry.first.IsScalar() && entry.first.Scalar() == "blacklists") {
+      if (!seen.insert("blacklists").second) return Bad(path, line, "'blacklists' is there twice");
+      MQ_RETURN_IF_ERROR(ReadBlacklists(path, entry.second, &config->blacklists));
+      continue;
+    }
     if (!entry.first.IsScalar() || !entry.second.IsScalar()) {
       return Bad(path, line, "a key and a plain value are expected here");
     }

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "controller/blacklist/watch.h"
 
 namespace mailquench::controller {
 
@@ -18,7 +19,8 @@ struct Config {
   std::string ca;
   std::string identity_dir;  // With ca.key and ca.pem.
   std::string trust_domain;
-  std::string playbooks;  // Optional: a folder.
+  std::string playbooks;    // Optional: a folder.
+  WatchOptions blacklists;  // Optional.
   // Optional; what they mean is in CoreOptions.
   absl::Duration patience = absl::Seconds(5);
   absl::Duration resume_patience = absl::Seconds(30);

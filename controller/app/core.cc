@@ -4,6 +4,9 @@
 #include <set>
 
 #include "common/status/error.h"
+#include "controller/app/own_operations.h"
+#include "controller/blacklist/clear.h"
+#include "controller/blacklist/listings.h"
 #include "controller/fleet/hosts.h"
 #include "controller/incidents/incidents.h"
 #include "controller/runs/engine.h"
@@ -30,6 +33,13 @@ std::string Json(const google::protobuf::Message& message) {
   return text;
 }
 
+ListingsOptions ListingsOptionsOf(BlacklistWatch* watch, const ListingRules& rules) {
+  ListingsOptions listings;
+  listings.rules = rules;
+  listings.catalogue = [watch] { return watch->Catalogue(); };
+  return listings;
+}
+
 class CoreImpl final : public Core, public RunListener {
  public:
   CoreImpl(const CoreOptions& options,
@@ -41,20 +51,39 @@ class CoreImpl final : public Core, public RunListener {
         hosts_(std::move(hosts)),
         playbooks_(std::move(playbooks)),
         audit_(store_.get(), options.clock),
-        incidents_(store_.get(), options.clock) {
+        incidents_(store_.get(), options.clock),
+        link_(options.link,
+              [this](const v1::Command& command, const std::function<bool()>& go_on) {
+                return ClearOfLists(&watch_, &listings_, command, go_on);
+              }),
+        watch_(store_.get(), hosts_.get(), options.clock, options.blacklists),
+        listings_(store_.get(),
+                  &incidents_,
+                  options.clock,
+                  ListingsOptionsOf(&watch_, options.blacklists.rules)) {
     EngineOptions engine;
     engine.patience = options.patience;
     engine.resume_patience = options.resume_patience;
     engine.grace = options.grace;
     engine.timer_thread = options.timer_thread;
-    engine_ = std::make_unique<RunEngine>(store_.get(), hosts_.get(), options.link, options.clock,
-                                          this, engine);
+    engine_ = std::make_unique<RunEngine>(store_.get(), hosts_.get(), &link_, options.clock, this,
+                                          engine);
+    link_.SetEvents(engine_.get());
   }
-  ~CoreImpl() override { engine_.reset(); }
+  ~CoreImpl() override {
+    watch_.Stop();
+    link_.Stop();
+    engine_.reset();
+  }
+
+  absl::Status Start() { return watch_.Start(&listings_); }
 
   absl::Status Resume() override;
   AgentEvents& events() override { return *engine_; }
-  void Tick() override { engine_->Tick(); }
+  void Tick() override {
+    engine_->Tick();
+    LookAtListings();
+  }
 
   // ---- Runs
 
@@ -124,12 +153,12 @@ class CoreImpl final : public Core, public RunListener {
   absl::StatusOr<v1::Incident> AddCause(const v1::AddCauseRequest& r,
                                         const std::string& actor) override {
     MQ_RETURN_IF_ERROR(Audit(actor, "incident.add-cause", Json(r)));
-    return incidents_.AddCause(r, actor);
+    return WithListings(incidents_.AddCause(r, actor));
   }
   absl::StatusOr<v1::Incident> ResolveCause(const v1::ResolveCauseRequest& r,
                                             const std::string& actor) override {
     MQ_RETURN_IF_ERROR(Audit(actor, "incident.resolve-cause", Json(r)));
-    return incidents_.ResolveCause(r, actor);
+    return WithListings(incidents_.ResolveCause(r, actor));
   }
   absl::StatusOr<v1::Incident> WaiveObligation(const v1::WaiveObligationRequest& r,
                                                const std::string& actor) override {
@@ -139,8 +168,47 @@ class CoreImpl final : public Core, public RunListener {
   absl::StatusOr<v1::Incident> CloseIncident(const v1::CloseIncidentRequest& r,
                                              const std::string& actor) override {
     MQ_RETURN_IF_ERROR(Audit(actor, "incident.close", Json(r)));
-    return incidents_.Close(r, actor);
+    return WithListings(incidents_.Close(r, actor));
   }
+
+  // ---- Blacklists
+
+  absl::StatusOr<v1::ListBlacklistHistoryResponse> ListBlacklistHistory(
+      const v1::ListBlacklistHistoryRequest& r) override {
+    MQ_ASSIGN_OR_RETURN(const auto changes, listings_.History(r));
+    v1::ListBlacklistHistoryResponse response;
+    for (const v1::BlacklistChange& one : changes) *response.add_changes() = one;
+    return response;
+  }
+  absl::StatusOr<v1::ListListingsResponse> ListListings(const v1::ListListingsRequest& r) override {
+    MQ_ASSIGN_OR_RETURN(const auto all, listings_.List(r));
+    v1::ListListingsResponse response;
+    for (const v1::Listing& one : all) *response.add_listings() = one;
+    return response;
+  }
+  absl::StatusOr<v1::Listing> GetListing(const v1::GetListingRequest& r) override {
+    MQ_ASSIGN_OR_RETURN(v1::Listing listing, listings_.Find(r.listing_id()));
+    MQ_ASSIGN_OR_RETURN(*listing.mutable_evidence(), listings_.EvidenceOf(listing));
+    return listing;
+  }
+  absl::StatusOr<v1::Listing> RequestDelisting(const v1::RequestDelistingRequest& r,
+                                               const std::string& actor) override {
+    v1::RequestDelistingRequest exact = r;  // The log names the listing itself.
+    MQ_ASSIGN_OR_RETURN(const v1::Listing found, listings_.Find(r.listing_id()));
+    exact.set_listing_id(found.listing_id());
+    MQ_RETURN_IF_ERROR(Audit(actor, "listing.request", Json(exact)));
+    return listings_.Request(exact, actor);
+  }
+  absl::StatusOr<v1::Listing> AddListingNote(const v1::AddListingNoteRequest& r,
+                                             const std::string& actor) override {
+    v1::AddListingNoteRequest exact = r;  // The log names the listing itself.
+    MQ_ASSIGN_OR_RETURN(const v1::Listing found, listings_.Find(r.listing_id()));
+    exact.set_listing_id(found.listing_id());
+    MQ_RETURN_IF_ERROR(Audit(actor, "listing.note", Json(exact)));
+    return listings_.AddNote(exact, actor);
+  }
+  BlacklistWatch& blacklists() override { return watch_; }
+  Listings& listings() override { return listings_; }
 
   // ---- Fleet
 
@@ -160,6 +228,11 @@ class CoreImpl final : public Core, public RunListener {
                                      const std::string& actor) override {
     MQ_RETURN_IF_ERROR(Audit(actor, "host.labels", Json(r)));
     return hosts_->SetLabels(r);
+  }
+  absl::StatusOr<v1::Host> SetMailIdentity(const v1::SetMailIdentityRequest& r,
+                                           const std::string& actor) override {
+    MQ_RETURN_IF_ERROR(Audit(actor, "host.mail-identity", Json(r)));
+    return hosts_->SetMailIdentity(r);
   }
   absl::StatusOr<v1::Host> EvictHost(const v1::EvictHostRequest& r,
                                      const std::string& actor) override {
@@ -200,6 +273,7 @@ class CoreImpl final : public Core, public RunListener {
         Audit(actor, state == v1::HOST_STATE_BANNED ? "host.ban" : "host.state", Json(detail)));
     MQ_RETURN_IF_ERROR(hosts_->SetState(id, state));
     if (state != v1::HOST_STATE_ACTIVE) options_.link->Disconnect(id, reason);
+    LookAtListings();
     return absl::OkStatus();
   }
   bool IsActive(const std::string& id) override { return hosts_->IsActive(id); }
@@ -260,13 +334,24 @@ class CoreImpl final : public Core, public RunListener {
     const absl::StatusOr<v1::Host> host = hosts_->Find(host_id);
     return host.ok() ? host->name() : host_id;
   }
+  // What has changed for incidents may be the end of an attack that listings wait for. Where this
+  // fails the next look finds the same.
+  void LookAtListings() { listings_.Tick().IgnoreError(); }
+  absl::StatusOr<v1::Incident> WithListings(const absl::StatusOr<v1::Incident>& changed) {
+    if (!changed.ok()) return changed;
+    LookAtListings();
+    return store_->FindIncident(changed->incident_id());
+  }
   absl::Status CheckRestore(const v1::Plan& plan, std::string* incident);
   // `patient`: a host that is not there yet gets the time that it has after a restart.
   absl::StatusOr<v1::Run> Begin(const v1::StartRunRequest& r,
                                 const std::string& actor,
                                 bool patient);
   void LockAgain(const v1::Run& run);
-  void OnRunStarted(const v1::Run& run) override { incidents_.RunStarted(run); }
+  void OnRunStarted(const v1::Run& run) override {
+    incidents_.RunStarted(run);
+    LookAtListings();
+  }
   absl::Status OnStepReport(const v1::Run& run,
                             const std::string& host_id,
                             const v1::Operation* operation,
@@ -287,6 +372,9 @@ class CoreImpl final : public Core, public RunListener {
   const std::map<std::string, v1::Playbook> playbooks_;
   AuditChain audit_;
   Incidents incidents_;
+  OwnOperations link_;
+  BlacklistWatch watch_;
+  Listings listings_;
   std::recursive_mutex start_mu_;  // One start at a time, so that a request id names one run.
   std::mutex tokens_mu_;
   std::unique_ptr<RunEngine> engine_;
@@ -387,6 +475,7 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
 
 void CoreImpl::OnRunEnded(const v1::Run& run) {
   incidents_.RunEnded(run);
+  LookAtListings();
   LockAgain(run);
 }
 
@@ -408,6 +497,8 @@ absl::Status CoreImpl::Resume() {
     if (!incidents_.Concluded(run)) incidents_.RunEnded(run);
     LockAgain(run);
   }
+  MQ_RETURN_IF_ERROR(listings_.Tick());
+  if (options_.timer_thread) watch_.Begin();
   return absl::OkStatus();
 }
 
@@ -474,8 +565,10 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const CoreOptions& options) {
   MQ_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(options.store_path));
   MQ_ASSIGN_OR_RETURN(std::unique_ptr<Hosts> hosts,
                       Hosts::Open(store.get(), options.link, options.clock));
-  return std::make_unique<CoreImpl>(options, std::move(store), std::move(hosts),
-                                    std::move(playbooks));
+  auto core =
+      std::make_unique<CoreImpl>(options, std::move(store), std::move(hosts), std::move(playbooks));
+  MQ_RETURN_IF_ERROR(core->Start());
+  return core;
 }
 
 }  // namespace mailquench::controller

@@ -12,9 +12,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock/clock.h"
+#include "controller/blacklist/watch.h"
+#include "controller/blacklist/way_out.h"
 #include "controller/fleet/link.h"
 #include "controller/store/records.h"
 #include "mailquench/v1/audit.pb.h"
+#include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/fleet.pb.h"
 #include "mailquench/v1/incidents.pb.h"
 #include "mailquench/v1/quarantines.pb.h"
@@ -22,11 +25,14 @@
 
 namespace mailquench::controller {
 
+class Listings;
+
 struct CoreOptions {
   std::string store_path;
   std::string playbook_directory;  // Of the operator's own playbooks; empty: built-in ones only.
-  Clock* clock = nullptr;          // Not owned; outlives the core.
-  FleetLink* link = nullptr;       // Not owned; outlives the core.
+  WatchOptions blacklists;
+  Clock* clock = nullptr;     // Not owned; outlives the core.
+  FleetLink* link = nullptr;  // Not owned; outlives the core.
   // A thread looks after deadlines. Tests switch it off and call Tick().
   bool timer_thread = true;
   absl::Duration patience = absl::Seconds(5);          // For an offline host, before `unreachable`.
@@ -49,7 +55,7 @@ class Core {
   virtual absl::Status Resume() = 0;
   // What the link calls.
   virtual AgentEvents& events() = 0;
-  // Looks at deadlines now. The timer thread calls it; so do tests.
+  // Looks at deadlines, of runs and of listings, now. Tests call it.
   virtual void Tick() = 0;
 
   // ---- Runs.
@@ -92,11 +98,27 @@ class Core {
   virtual absl::StatusOr<v1::Incident> CloseIncident(const v1::CloseIncidentRequest& request,
                                                      const std::string& actor) = 0;
 
+  // ---- Blacklists. Wherever a listing is named: see Listings::Find().
+  virtual absl::StatusOr<v1::ListBlacklistHistoryResponse> ListBlacklistHistory(
+      const v1::ListBlacklistHistoryRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListListingsResponse> ListListings(
+      const v1::ListListingsRequest& request) = 0;
+  // With its evidence.
+  virtual absl::StatusOr<v1::Listing> GetListing(const v1::GetListingRequest& request) = 0;
+  virtual absl::StatusOr<v1::Listing> RequestDelisting(const v1::RequestDelistingRequest& request,
+                                                       const std::string& actor) = 0;
+  virtual absl::StatusOr<v1::Listing> AddListingNote(const v1::AddListingNoteRequest& request,
+                                                     const std::string& actor) = 0;
+  virtual BlacklistWatch& blacklists() = 0;
+  virtual Listings& listings() = 0;
+
   // ---- Fleet.
   virtual absl::StatusOr<v1::ListHostsResponse> ListHosts(const v1::ListHostsRequest& request) = 0;
   virtual absl::StatusOr<v1::Host> GetHost(const v1::GetHostRequest& request) = 0;
   virtual absl::StatusOr<v1::Host> SetLabels(const v1::SetLabelsRequest& request,
                                              const std::string& actor) = 0;
+  virtual absl::StatusOr<v1::Host> SetMailIdentity(const v1::SetMailIdentityRequest& request,
+                                                   const std::string& actor) = 0;
   // Both cut the live stream before they return.
   virtual absl::StatusOr<v1::Host> EvictHost(const v1::EvictHostRequest& request,
                                              const std::string& actor) = 0;

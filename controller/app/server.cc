@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/rpc/credentials.h"
 #include "common/status/error.h"
+#include "common/text/harmless.h"
 #include "controller/api/authorization.h"
 #include "controller/api/services.h"
 
@@ -71,6 +72,8 @@ absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   options.patience = config.patience;
   options.resume_patience = config.resume_patience;
   options.grace = config.grace;
+  options.blacklists = config.blacklists;
+  options.blacklists.log = [](const std::string& text) { spdlog::warn("{}", Harmless(text)); };
   MQ_ASSIGN_OR_RETURN(core_, Core::Open(options));
   hub_->SetEvents(&core_->events());
   token_store_ = std::make_unique<CoreTokenStore>(core_.get());
@@ -91,6 +94,7 @@ absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   services_.push_back(MakeRunsService(core_.get(), gate_.get(), &stopping_));
   services_.push_back(MakeIncidentsService(core_.get(), gate_.get()));
   services_.push_back(MakeQuarantinesService(core_.get(), gate_.get()));
+  services_.push_back(MakeBlacklistsService(core_.get(), gate_.get()));
   services_.push_back(MakeAuditService(core_.get(), gate_.get()));
   enrolment_ = MakeEnrolmentService(core_.get(), tokens_.get());
   return absl::OkStatus();

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "common/blacklist/subject.h"
 #include "common/status/error.h"
 #include "controller/fleet/selectors.h"
 
@@ -20,6 +21,11 @@ absl::Status NoSuchHost(const std::string& name) {
   return Error(absl::StatusCode::kNotFound, "HOST_NOT_FOUND",
                "there is no host '" + name +
                    "'; nothing was done; 'mailquench host list' names those that there are");
+}
+
+absl::Status NoSubject(const std::string& text, const std::string& wanted) {
+  return Error(absl::StatusCode::kInvalidArgument, "BAD_SUBJECT",
+               "'" + text + "' is no " + wanted + "; nothing was changed");
 }
 
 void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
@@ -161,6 +167,28 @@ absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
   Store::HostRow row = hosts_[host.host_id()];
   for (const auto& [key, value] : request.labels()) (*row.host.mutable_labels())[key] = value;
   for (const std::string& key : request.remove()) row.host.mutable_labels()->erase(key);
+  MQ_RETURN_IF_ERROR(store_->PutHost(row));
+  hosts_[host.host_id()] = row;
+  return Shown(row.host);
+}
+
+absl::StatusOr<v1::Host> Hosts::SetMailIdentity(const v1::SetMailIdentityRequest& request) {
+  MQ_ASSIGN_OR_RETURN(const v1::Host host, Find(request.host()));
+  v1::MailIdentity identity;
+  using blacklist::Subject;
+  for (const std::string& text : request.mail_identity().egress_addresses()) {
+    MQ_ASSIGN_OR_RETURN(const Subject subject, Subject::Parse(text));
+    if (subject.kind() == Subject::Kind::kDomain) return NoSubject(text, "address");
+    identity.add_egress_addresses(subject.text());
+  }
+  for (const std::string& text : request.mail_identity().mail_domains()) {
+    MQ_ASSIGN_OR_RETURN(const Subject subject, Subject::Parse(text));
+    if (subject.kind() != Subject::Kind::kDomain) return NoSubject(text, "domain");
+    identity.add_mail_domains(subject.text());
+  }
+  const std::lock_guard<std::mutex> lock(mu_);
+  Store::HostRow row = hosts_[host.host_id()];
+  *row.host.mutable_mail_identity() = identity;
   MQ_RETURN_IF_ERROR(store_->PutHost(row));
   hosts_[host.host_id()] = row;
   return Shown(row.host);

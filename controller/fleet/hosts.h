@@ -36,6 +36,8 @@ class Hosts {
                       const std::string& serial);
   absl::Status SetState(const std::string& host_id, v1::HostState state);
   absl::StatusOr<v1::Host> SetLabels(const v1::SetLabelsRequest& request);
+  // Replaces what was set. Error: kInvalidArgument/BAD_SUBJECT.
+  absl::StatusOr<v1::Host> SetMailIdentity(const v1::SetMailIdentityRequest& request);
   bool IsActive(const std::string& host_id);
   std::string SerialOf(const std::string& host_id);
 

@@ -9,6 +9,7 @@
 #include "controller/incidents/incident_rules.h"
 #include "controller/incidents/incidents.h"
 #include "controller/runs/engine.h"
+#include "controller/store/times.h"
 
 namespace mailquench::controller {
 namespace {
@@ -101,6 +102,7 @@ absl::Status Incidents::KeptAsFix(const std::string& incident_id,
         continue;
       cause.set_resolved(true);
       cause.set_how("kept as fix: " + kept.why());
+      StampTime(clock_->Now(), cause.mutable_resolve_time());
       Note(incident, "controller",
            "cause resolved: " + cause.kind() + " " + cause.value() + ", " + cause.how());
     }

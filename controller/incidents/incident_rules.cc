@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controller/runs/engine.h"
+#include "controller/store/times.h"
 
 namespace mailquench::controller {
 
@@ -39,6 +40,7 @@ void FleetPicture::Add(const v1::Run& run) {
         contained = contained && WentWell(outcome);
       }
     }
+    AddCalm(run, host, containing && begun, contained);
     auto known = hosts_.find(host.host_id());
     // What was never begun on a host leaves it as it was.
     if (containing && (begun || known == hosts_.end()))
@@ -52,6 +54,28 @@ void FleetPicture::Add(const v1::Run& run) {
       known->second.refilling = verdict == v1::WATCH_VERDICT_REFILLING;
     }
   }
+}
+
+void FleetPicture::AddCalm(const v1::Run& run,
+                           const v1::RunHost& host,
+                           bool begun,
+                           bool contained) {
+  if (begun) calm_.insert_or_assign(host.host_id(), Calm{contained, std::nullopt});
+  const auto known = calm_.find(host.host_id());
+  if (known == calm_.end()) return;
+  for (const v1::HostStep& step : host.steps()) {
+    const v1::WatchVerdict verdict = step.report().result().queue_watch().verdict();
+    if (verdict == v1::WATCH_VERDICT_REFILLING) known->second.quiet_since.reset();
+    // A run that has not ended may still tell of a refill.
+    if (verdict == v1::WATCH_VERDICT_QUIET && run.has_end_time() && !known->second.quiet_since)
+      known->second.quiet_since = TimeOf(run.end_time());
+  }
+}
+
+std::optional<absl::Time> FleetPicture::QuietSince(const std::string& host_id) const {
+  const auto known = calm_.find(host_id);
+  if (known == calm_.end() || !known->second.contained) return std::nullopt;
+  return known->second.quiet_since;
 }
 
 std::string FleetPicture::Names(bool Host::*wanted) const {
@@ -102,8 +126,7 @@ void MarkContained(absl::Time now, v1::Incident* incident) {
   incident->set_state(v1::INCIDENT_STATE_CONTAINED);
   if (incident->has_contain_time()) return;
   const std::int64_t nanos = absl::ToUnixNanos(now);
-  incident->mutable_contain_time()->set_seconds(nanos / 1000000000);
-  incident->mutable_contain_time()->set_nanos(static_cast<std::int32_t>(nanos % 1000000000));
+  StampTime(now, incident->mutable_contain_time());
   const std::int64_t took =
       nanos - incident->open_time().seconds() * 1000000000 - incident->open_time().nanos();
   incident->mutable_time_to_contain()->set_seconds(took / 1000000000);

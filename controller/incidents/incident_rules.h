@@ -3,6 +3,7 @@
 #define MAILQUENCH_CONTROLLER_INCIDENTS_INCIDENT_RULES_H_
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -22,7 +23,10 @@ class FleetPicture {
   // Oldest first: what a later run says of a host counts.
   void Add(const v1::Run& run);
   // A host that is evicted or banned is nobody's to contain.
-  void Forget(const std::string& host_id) { hosts_.erase(host_id); }
+  void Forget(const std::string& host_id) {
+    hosts_.erase(host_id);
+    calm_.erase(host_id);
+  }
   // Hosts that a containing step was meant for and that are not contained, by name; "": none.
   std::string NotContained() const;
   // Contained hosts whose queue was not seen quiet since, by name; "": none.
@@ -30,8 +34,15 @@ class FleetPicture {
   bool Contained(const std::string& host_id) const;
   // No later watch has seen it quiet.
   bool Refilling(const std::string& host_id) const;
+  // Since when a contained host is quiet: the end of the run that first saw it so. It stays quiet
+  // when its settings are put back. Nothing where it is not contained, or not seen quiet since.
+  std::optional<absl::Time> QuietSince(const std::string& host_id) const;
 
  private:
+  struct Calm {
+    bool contained = false;
+    std::optional<absl::Time> quiet_since;
+  };
   struct Host {
     std::string name;
     bool contained = false;
@@ -39,7 +50,9 @@ class FleetPicture {
     bool refilling = false;
   };
   std::string Names(bool Host::*wanted) const;
-  std::map<std::string, Host> hosts_;  // By host id.
+  void AddCalm(const v1::Run& run, const v1::RunHost& host, bool begun, bool contained);
+  std::map<std::string, Host> hosts_;  // By host id. A host whose settings are back leaves it.
+  std::map<std::string, Calm> calm_;   // By host id.
 };
 
 // Every host of the run has this block, so that what it names is shut.

@@ -5,15 +5,10 @@
 
 #include "common/status/error.h"
 #include "controller/store/ids.h"
+#include "controller/store/times.h"
 
 namespace mailquench::controller {
 namespace {
-
-void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
-  const std::int64_t nanos = absl::ToUnixNanos(now);
-  time->set_seconds(nanos / 1000000000);
-  time->set_nanos(static_cast<std::int32_t>(nanos % 1000000000));
-}
 
 absl::Status Missing(const std::string& what) {
   return Error(absl::StatusCode::kInvalidArgument, "MISSING_REASON",
@@ -24,7 +19,7 @@ absl::Status Missing(const std::string& what) {
 
 void Incidents::Note(v1::Incident* incident, const std::string& actor, const std::string& text) {
   v1::TimelineEntry* entry = incident->add_timeline();
-  Stamp(clock_->Now(), entry->mutable_time());
+  StampTime(clock_->Now(), entry->mutable_time());
   entry->set_actor(actor);
   entry->set_text(text);
 }
@@ -61,7 +56,7 @@ absl::StatusOr<v1::Incident> Incidents::Open(const std::string& title,
   incident.set_title(title.empty() ? "mail abuse" : title);
   incident.set_state(v1::INCIDENT_STATE_OPEN);
   incident.set_opened_by(actor);
-  Stamp(clock_->Now(), incident.mutable_open_time());
+  StampTime(clock_->Now(), incident.mutable_open_time());
   Note(&incident, actor, "opened: " + incident.title());
   MQ_RETURN_IF_ERROR(store_->InsertIncident(incident, request));
   return incident;
@@ -94,6 +89,7 @@ absl::StatusOr<v1::Incident> Incidents::AddCause(const v1::AddCauseRequest& requ
       if (!cause.resolved() || known_is_enough) return absl::OkStatus();
       cause.set_resolved(false);
       cause.clear_how();
+      cause.clear_resolve_time();
       Note(incident, actor, "cause again: " + request.kind() + " " + request.value());
       return absl::OkStatus();
     }
@@ -115,6 +111,7 @@ absl::StatusOr<v1::Incident> Incidents::ResolveCause(const v1::ResolveCauseReque
       if (cause.cause_id() != request.cause_id()) continue;
       cause.set_resolved(true);
       cause.set_how(request.how());
+      StampTime(clock_->Now(), cause.mutable_resolve_time());
       Note(incident, actor,
            "cause resolved: " + cause.kind() + " " + cause.value() + ", " + cause.how());
       return absl::OkStatus();
@@ -164,8 +161,9 @@ absl::StatusOr<v1::Incident> Incidents::Close(const v1::CloseIncidentRequest& re
                        "gone for good");
     }
     incident->set_state(v1::INCIDENT_STATE_CLOSED);
-    Stamp(clock_->Now(), incident->mutable_close_time());
+    StampTime(clock_->Now(), incident->mutable_close_time());
     Note(incident, actor, "closed: " + request.summary());
+    MQ_RETURN_IF_ERROR(NoteOpenListings(incident));
     return absl::OkStatus();
   });
 }

@@ -6,9 +6,11 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/clock/clock.h"
+#include "controller/incidents/incident_gates.h"
 #include "controller/incidents/incident_rules.h"
 #include "controller/store/store.h"
 
@@ -54,6 +56,21 @@ class Incidents {
                         const std::string& host_name,
                         const v1::Operation* operation,
                         const v1::OperationReport& report);
+  // Whether the attack on these hosts is over, as the store is now. See incident_gates.h.
+  absl::StatusOr<AttackGate> GateOf(const std::set<std::string>& host_ids);
+
+  // What listings on blacklists mean for one incident.
+  struct ListingNews {
+    std::set<std::string> joined;                              // Listing ids.
+    std::vector<std::pair<std::string, std::string>> entries;  // Actor and text.
+  };
+  // Also into one that is closed: its listings are followed further. Then the state: `delisting`
+  // instead of `clean` while a joined listing that alarms is not cleared.
+  absl::Status TakeListings(const std::string& incident_id, const ListingNews& news);
+  // `work` as one change of the store. Whoever edits incidents among other things goes through
+  // here: incidents are locked before the store, always.
+  absl::Status Together(const std::function<absl::Status()>& work);
+
   // Into the timeline of every incident that this host owes settings to.
   void Drifted(const std::string& host_id,
                const std::string& host_name,
@@ -73,6 +90,7 @@ class Incidents {
                     const std::string& host_name,
                     const v1::Operation* operation,
                     const v1::OperationReport& report);
+  absl::Status NoteOpenListings(v1::Incident* incident);
   // What is still being made, or may have been made, by the incident's runs; "": nothing.
   absl::StatusOr<std::string> StillChanging(const std::string& incident_id);
   // An incident that owes something is not closed, whoever closed it before he could know.

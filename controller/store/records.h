@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "mailquench/v1/agent_link.pb.h"
+#include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/operations.pb.h"
 
 namespace mailquench::controller {
@@ -37,6 +38,14 @@ struct CommandRow {
   bool sent = false;  // Committed before the message leaves: "may have been sent".
   bool answered = false;
   v1::OperationReport report;
+};
+
+// When a list was last asked about a subject, and what it said.
+struct AnswerTime {
+  std::string subject;
+  std::string zone;
+  v1::BlacklistVerdict verdict = v1::BLACKLIST_VERDICT_UNSPECIFIED;
+  absl::Time time;
 };
 
 }  // namespace mailquench::controller

@@ -4,6 +4,7 @@
 #define MAILQUENCH_CONTROLLER_STORE_STORE_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "controller/store/records.h"
 #include "mailquench/v1/audit.pb.h"
+#include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/fleet.pb.h"
 #include "mailquench/v1/incidents.pb.h"
 #include "mailquench/v1/quarantines.pb.h"
@@ -83,6 +85,33 @@ class Store {
   absl::Status DeleteQuarantinesOf(const std::string& host_id);
   // Empty incident: all.
   absl::StatusOr<std::vector<v1::FleetQuarantine>> Quarantines(const std::string& incident_id);
+
+  // Blacklists. A listing is one row from first to last sight.
+  absl::Status PutListing(const v1::Listing& listing);
+  absl::StatusOr<v1::Listing> FindListing(const std::string& listing_id);
+  // Empty subject: of all. By subject, oldest first.
+  absl::StatusOr<std::vector<v1::Listing>> ListingsOf(const std::string& subject,
+                                                      bool with_cleared);
+  // The last answer of each subject and zone; one that is older than what is there is dropped.
+  absl::Status PutAnswers(const std::vector<v1::BlacklistAnswer>& answers);
+  absl::StatusOr<std::vector<v1::BlacklistAnswer>> AnswersOf(const std::string& subject);
+  absl::StatusOr<std::vector<AnswerTime>> AllAnswerTimes();
+  absl::Status PutBlacklistHealth(const std::string& zone, const v1::BlacklistHealth& health);
+  absl::StatusOr<std::map<std::string, v1::BlacklistHealth>> AllBlacklistHealth();  // By zone.
+  // Gives the change its sequence, which rises for ever.
+  absl::Status AddChange(const std::string& incident_id, v1::BlacklistChange* change);
+  // The newest that match, oldest first; empty fields match all. `limit`: more than 0.
+  absl::StatusOr<std::vector<v1::BlacklistChange>> Changes(
+      const v1::ListBlacklistHistoryRequest& request);
+  // For those who follow them: the oldest after this sequence.
+  absl::StatusOr<std::vector<v1::BlacklistChange>> ChangesAfter(std::int64_t sequence, int limit);
+  // Drops what is older than `before`, and all but the newest `most`. The last one always stays.
+  absl::Status PruneChanges(absl::Time before, std::int64_t most);
+  // Questions asked of an operator's lists. `day`: "2026-11-26".
+  absl::Status AddQuotaUse(const std::string& list_operator,
+                           const std::string& day,
+                           std::int64_t used);
+  absl::StatusOr<std::map<std::string, std::int64_t>> QuotaUse(const std::string& day);
 
   // `entry` is complete, its sequence unused.
   absl::Status InsertAudit(const v1::AuditEntry& entry);

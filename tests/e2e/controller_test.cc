@@ -19,6 +19,7 @@
 #include "common/rpc/status_map.h"
 #include "common/status/error.h"
 #include "mailquench/v1/audit.grpc.pb.h"
+#include "mailquench/v1/blacklist.grpc.pb.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
 #include "mailquench/v1/runs.grpc.pb.h"
 #include "tests/e2e/processes.h"
@@ -205,6 +206,7 @@ class ControllerTest : public ::testing::Test {
     fleet_ = v1::Fleet::NewStub(channel);
     runs_ = v1::Runs::NewStub(channel);
     audit_ = v1::Audit::NewStub(channel);
+    blacklists_ = v1::Blacklists::NewStub(channel);
   }
   // The details of all refusals of this actor.
   std::string Denied(const std::string& actor) {
@@ -272,6 +274,7 @@ class ControllerTest : public ::testing::Test {
   std::unique_ptr<v1::Fleet::Stub> fleet_;
   std::unique_ptr<v1::Runs::Stub> runs_;
   std::unique_ptr<v1::Audit::Stub> audit_;
+  std::unique_ptr<v1::Blacklists::Stub> blacklists_;
 };
 
 TEST_F(ControllerTest, ASurveyOverTwoEnrolledHostsEndsAndItsReportsAreAcknowledged) {
@@ -326,6 +329,19 @@ TEST_F(ControllerTest, AViewerPlansWhatCanBeUndoneAndStartsNothing) {
   EXPECT_THAT(denied, HasSubstr("Runs/StartRun"));
   EXPECT_THAT(denied, HasSubstr("Runs/PlanRun"))
       << "refused for what is in it, and audited as well";
+}
+
+TEST_F(ControllerTest, ListingsAreServedAndWhatIsNotThereIsSaidToBeSo) {
+  grpc::ClientContext list, get;
+  v1::ListListingsResponse all;
+  EXPECT_TRUE(blacklists_->ListListings(&list, v1::ListListingsRequest(), &all).ok());
+  EXPECT_EQ(all.listings_size(), 0);
+  v1::GetListingRequest request;
+  request.set_listing_id("192.0.2.1");
+  v1::Listing listing;
+  const grpc::Status missing = blacklists_->GetListing(&get, request, &listing);
+  EXPECT_EQ(missing.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(missing.error_message().rfind("there is no listing 192.0.2.1", 0), 0u);
 }
 
 TEST_F(ControllerTest, TheSameTokenWithTheSameKeyGetsTheSameHostAgainAndNobodyElseDoes) {

@@ -1,0 +1,88 @@
+#include "controller/blacklist/fleet_subjects.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <map>
+
+namespace mailquench::controller {
+namespace {
+
+using blacklist::Subject;
+
+struct Block {
+  std::uint32_t base;
+  int bits;
+};
+// Documentation blocks are not here: nobody sends mail from them but tests.
+constexpr Block kPrivate4[] = {
+    {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
+    {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0a80000, 16}, {0xe0000000, 3},
+};
+
+bool Reported(const v1::Host& host, bool address) {
+  const v1::MailIdentity& set = host.mail_identity();
+  return address ? set.egress_addresses_size() == 0 : set.mail_domains_size() == 0;
+}
+
+const google::protobuf::RepeatedPtrField<std::string>& Texts(const v1::Host& host, bool address) {
+  if (address)
+    return Reported(host, true) ? host.hello().egress_addresses()
+                                : host.mail_identity().egress_addresses();
+  return Reported(host, false) ? host.hello().mail_domains() : host.mail_identity().mail_domains();
+}
+
+void Add(const v1::Host& host, bool address, std::map<std::string, FleetSubject>* all) {
+  for (const std::string& text : Texts(host, address)) {
+    const absl::StatusOr<Subject> subject = Subject::Parse(text);
+    if (!subject.ok() || (subject->kind() == Subject::Kind::kDomain) == address) continue;
+    FleetSubject& one = (*all)[subject->text()];
+    one.subject = *subject;
+    one.reported = (one.host_ids.empty() || one.reported) && Reported(host, address);
+    if (std::find(one.host_ids.begin(), one.host_ids.end(), host.host_id()) != one.host_ids.end())
+      continue;
+    one.host_ids.push_back(host.host_id());
+    one.host_names.push_back(host.name());
+    if (one.helo.empty() && host.hello().helo_names_size() > 0)
+      one.helo = host.hello().helo_names(0);
+  }
+}
+
+}  // namespace
+
+bool IsPrivate(const Subject& subject) {
+  unsigned char bytes[16];
+  if (subject.kind() == Subject::Kind::kIp4 &&
+      inet_pton(AF_INET, subject.text().c_str(), bytes) == 1) {
+    const std::uint32_t address = static_cast<std::uint32_t>(bytes[0]) << 24 |
+                                  static_cast<std::uint32_t>(bytes[1]) << 16 |
+                                  static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3];
+    return std::any_of(std::begin(kPrivate4), std::end(kPrivate4), [&](const Block& block) {
+      return (address ^ block.base) >> (32 - block.bits) == 0;
+    });
+  }
+  if (subject.kind() == Subject::Kind::kIp6 &&
+      inet_pton(AF_INET6, subject.text().c_str(), bytes) == 1)
+    return (bytes[0] & 0xe0) != 0x20;  // Outside 2000::/3, the global unicast space.
+  return false;
+}
+
+std::vector<FleetSubject> SubjectsOf(const std::vector<v1::Host>& hosts, bool with_private) {
+  std::map<std::string, FleetSubject> all;
+  for (const v1::Host& host : hosts) {
+    if (host.state() != v1::HOST_STATE_ACTIVE) continue;
+    Add(host, true, &all);
+    Add(host, false, &all);
+  }
+  std::vector<FleetSubject> out;
+  for (auto& [text, one] : all) {
+    if (!with_private && IsPrivate(one.subject))
+      one.skipped =
+          "no list knows an address that nobody outside sees: set the one that receivers "
+          "see with `mailquench host egress`";
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace mailquench::controller
