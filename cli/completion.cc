@@ -11,6 +11,7 @@
 #include "cli/tree.h"
 #include "common/status/error.h"
 #include "common/text/harmless.h"
+#include "mailquench/v1/blacklist.grpc.pb.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
 #include "mailquench/v1/incidents.grpc.pb.h"
 #include "mailquench/v1/quarantines.grpc.pb.h"
@@ -87,6 +88,9 @@ std::set<std::string> Dynamic(const std::string& kind, Session* session) {
   } else if (kind == "QUARANTINE") {
     const auto all = Ask(session, &v1::Quarantines::Stub::ListQuarantines);
     for (const auto& one : all.quarantines()) out.insert(one.quarantine().quarantine_id());
+  } else if (kind == "LISTING") {
+    const auto all = Ask(session, &v1::Blacklists::Stub::ListListings);
+    for (const auto& one : all.listings()) out.insert(one.listing_id());
   } else if (kind == "TOKEN") {
     const auto all = Ask(session, &v1::Fleet::Stub::ListTokens);
     for (const auto& one : all.tokens()) out.insert(one.token_id());

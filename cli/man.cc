@@ -18,7 +18,8 @@ command::ManText Text() {
   text.parts = {
       {"EXIT STATUS",
        "0 ok; 1 usage or internal; 2 some hosts failed; 3 some hosts are unreachable or unknown, "
-       "none failed; 4 authentication or permission; 5 stopped by a gate or cancelled; 6 approval "
+       "none failed (of `blacklist check`: 2 LISTED, 3 not known); 4 authentication or permission; "
+       "5 stopped by a gate or cancelled; 6 approval "
        "pending; 7 no host matched; 124 deadline.",
        {}},
       {"OUTPUT",

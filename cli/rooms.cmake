@@ -1,11 +1,12 @@
 mailquench_library(cli
-  SRCS core/confirm.cc core/context.cc core/describe.cc core/duration.cc core/exit_code.cc core/operation_text.cc
+  SRCS core/check_here.cc core/confirm.cc core/context.cc core/describe.cc core/duration.cc core/exit_code.cc core/operation_text.cc
        core/run_driver.cc core/session.cc core/target.cc
-       output/failure.cc output/guard.cc output/printer.cc output/report.cc output/transcript.cc
+       output/check.cc output/failure.cc output/guard.cc output/printer.cc output/report.cc output/transcript.cc
+       nouns/blacklist.cc nouns/blacklist_check.cc nouns/blacklist_history.cc nouns/blacklist_lists.cc nouns/blacklist_status.cc nouns/delist.cc
        nouns/context.cc nouns/host.cc nouns/incident.cc nouns/quarantine.cc nouns/restore.cc nouns/run.cc
        nouns/sender.cc nouns/small.cc nouns/token.cc
        completion.cc man.cc tree.cc
-  DEPS mailquench::proto_grpc mailquench::command mailquench::text mailquench::operation mailquench::status absl::status absl::statusor absl::strings
+  DEPS mailquench::proto_grpc mailquench::command mailquench::text mailquench::operation mailquench::listing mailquench::status absl::status absl::statusor absl::strings
   PRIVATE_DEPS yaml-cpp nlohmann_json::nlohmann_json)
 
 # The program needs common/rpc for its TLS; the library and its tests do not.
@@ -17,7 +18,7 @@ if(TARGET mailquench::rpc)
   file(MAKE_DIRECTORY ${_man})
   set(_pages ${_man}/mailquench.1)
   add_custom_command(OUTPUT ${_man}/mailquench.1 COMMAND mailquench man > ${_man}/mailquench.1 DEPENDS mailquench VERBATIM)
-  foreach(noun run incident quarantine sender relay host token playbook audit context)
+  foreach(noun run incident quarantine sender relay blacklist delist host token playbook audit context)
     set(_page ${_man}/mailquench-${noun}.1)
     add_custom_command(OUTPUT ${_page} COMMAND mailquench man ${noun} > ${_page} DEPENDS mailquench VERBATIM)
     list(APPEND _pages ${_page})

@@ -53,6 +53,8 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
   AddQuarantine(root.get(), session);
   AddSender(root.get(), session);
   AddRelay(root.get(), session);
+  AddBlacklist(root.get(), session);
+  AddDelist(root.get(), session);
   AddHost(root.get(), session);
   AddToken(root.get(), session);
   AddPlaybook(root.get(), session);

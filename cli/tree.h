@@ -26,7 +26,10 @@ void AddQuarantine(CLI::App* root, Session* session);
 void AddSender(CLI::App* root, Session* session);
 void AddRelay(CLI::App* root, Session* session);
 void AddPlaybook(CLI::App* root, Session* session);
+void AddBlacklistHistory(CLI::App* blacklist, Session* session);  // A verb of it.
+void AddDelist(CLI::App* root, Session* session);
 void AddAudit(CLI::App* root, Session* session);
+void AddBlacklist(CLI::App* root, Session* session);
 void AddWhoAmI(CLI::App* root, Session* session);
 void AddMan(CLI::App* root, Session* session);
 void AddCompletion(CLI::App* root, Session* session);

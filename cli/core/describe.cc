@@ -8,6 +8,7 @@
 #include "cli/core/operation_text.h"
 #include "cli/output/printer.h"
 #include "common/operation/picture.h"
+#include "common/text/harmless.h"
 
 namespace mailquench::cli {
 namespace {
@@ -81,6 +82,46 @@ std::string Running(const v1::ServiceStatusResult& status) {
   return out;
 }
 
+std::string Clear(const v1::BlacklistClearResult& result) {
+  if (result.listed_size() + result.unknown_size() > 0) return "";  // The error says it all.
+  return absl::StrCat(absl::StrJoin(result.subjects(), ", "), " on none of ", result.lists(),
+                      " lists");
+}
+
+std::string Fetched(const v1::DelistFetchResult& fetch) {
+  std::string out = absl::StrCat("status ", fetch.http_status(), " from ", fetch.peer_address(),
+                                 ", asked from ", fetch.from_address());
+  if (!fetch.location().empty())
+    absl::StrAppend(&out, "; points to ", fetch.location(), ", which was not followed");
+  constexpr std::size_t kShown = 200;
+  std::string body = fetch.body().substr(0, kShown);
+  body.resize(body.size() - CutAtEnd(body));
+  if (!body.empty())
+    absl::StrAppend(&out, "; said: ", body, body.size() < fetch.body().size() ? " ..." : "");
+  return out;
+}
+
+std::string Blockers(const v1::MailBlockersResult& result) {
+  std::vector<std::string> parts;
+  for (const auto& one : result.blockers()) {
+    std::string part =
+        absl::StrCat(one.name(), " ", one.deferred(), " deferred, ", one.rejected(), " rejected");
+    if (one.addresses_size() > 0)
+      absl::StrAppend(&part, ", names ", absl::StrJoin(one.addresses(), " "));
+    if (!one.way_out().empty()) absl::StrAppend(&part, ", way out ", one.way_out());
+    parts.push_back(part);
+  }
+  if (parts.empty()) parts.emplace_back("nobody known blocks this host");
+  if (result.other() > 0)
+    parts.push_back(absl::StrCat(result.other(), " other replies look like a block"));
+  parts.push_back(
+      absl::StrCat("of ", result.replies(), " refusals since ", HumanTime(result.since_time())));
+  if (result.partial()) parts.push_back(absl::StrCat("WARN in part: ", result.partial_reason()));
+  if (result.not_read_size() > 0)
+    parts.push_back(absl::StrCat("not read: ", absl::StrJoin(result.not_read(), " ")));
+  return absl::StrJoin(parts, "; ");
+}
+
 std::string DescribeResult(const v1::OperationResult& result) {
   switch (result.kind_case()) {
     case v1::OperationResult::kServiceStatus:
@@ -138,6 +179,12 @@ std::string DescribeResult(const v1::OperationResult& result) {
       if (contain.has_probe()) parts.push_back(Probe(contain.probe()));
       return absl::StrJoin(parts, "; ");
     }
+    case v1::OperationResult::kDelistFetch:
+      return Fetched(result.delist_fetch());
+    case v1::OperationResult::kBlacklistClear:
+      return Clear(result.blacklist_clear());
+    case v1::OperationResult::kMailBlockers:
+      return Blockers(result.mail_blockers());
     default:
       return "";
   }

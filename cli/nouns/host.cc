@@ -53,7 +53,17 @@ Table HostTable(const v1::Host& host) {
       {"last seen", HumanTime(host.last_seen_time())},
       {"enrolled", HumanTime(host.enrol_time())}};
   for (const auto& one : host.hello().listeners()) table.rows.push_back({"listener", one});
+  for (const auto& one : host.mail_identity().egress_addresses())
+    table.rows.push_back({"egress", absl::StrCat(one, " (set)")});
+  for (const auto& one : host.mail_identity().mail_domains())
+    table.rows.push_back({"domain", absl::StrCat(one, " (set)")});
   for (const auto& one : host.hello().trusted_ranges()) table.rows.push_back({"trusts", one});
+  for (const auto& one : host.hello().egress_addresses())
+    table.rows.push_back({"mail leaves from", one});
+  for (const auto& one : host.hello().helo_names()) table.rows.push_back({"says HELO", one});
+  for (const auto& one : host.hello().mail_domains()) table.rows.push_back({"domain", one});
+  if (host.hello().mail_domains_cut())
+    table.rows.push_back({"domain", "... and more that the host did not tell"});
   for (const auto& one : host.hello().capabilities()) {
     if (!one.available()) {
       table.rows.push_back({"cannot", absl::StrCat(one.operation(), ": ", one.reason())});
@@ -93,7 +103,8 @@ absl::StatusOr<int> PrintHost(Session* session, const absl::StatusOr<v1::Host>& 
 
 struct Args {
   std::string host;
-  std::vector<std::string> changes;
+  std::vector<std::string> changes, addresses, domains;
+  bool as_reported = false;
   RunFlags flags;
 };
 
@@ -132,6 +143,21 @@ absl::StatusOr<int> DoLabel(Session* session, const Args& args) {
   if (!go_on.ok()) return go_on.status();
   if (!*go_on) return kExitOk;
   return PrintHost(session, session->Call(&v1::Fleet::Stub::SetLabels, request));
+}
+
+absl::StatusOr<int> DoEgress(Session* session, const Args& args) {
+  const bool sets = !args.addresses.empty() || !args.domains.empty();
+  if (sets == args.as_reported)
+    return UsageError("Give --address or --domain, or --as-reported alone.");
+  v1::SetMailIdentityRequest request;
+  request.set_host(args.host);
+  v1::MailIdentity* identity = request.mutable_mail_identity();
+  for (const std::string& one : args.addresses) identity->add_egress_addresses(one);
+  for (const std::string& one : args.domains) identity->add_mail_domains(one);
+  auto go_on = GoOn(session, args, "change what is known of the egress of");
+  if (!go_on.ok()) return go_on.status();
+  if (!*go_on) return kExitOk;
+  return PrintHost(session, session->Call(&v1::Fleet::Stub::SetMailIdentity, request));
 }
 
 template <class Request>
@@ -175,6 +201,18 @@ void AddHost(CLI::App* root, Session* session) {
       ->type_name("LABEL");
   AddConfirmFlags(label, &args->flags);
   label->callback([=] { session->action = [=] { return DoLabel(session, *args); }; });
+  CLI::App* egress = AddCommand(
+      noun, "egress",
+      "Say which addresses and domains receivers see, where the host's agent cannot know (NAT)",
+      {"mailquench host egress mx1 --address 203.0.113.5 --domain example.org",
+       "mailquench host egress mx1 --as-reported"});
+  egress->add_option("HOST", args->host, "Name or id")->required()->type_name("HOST");
+  egress->add_option("--address", args->addresses, "Address that its mail leaves from")
+      ->type_name("ADDRESS");
+  egress->add_option("--domain", args->domains, "Mail domain")->type_name("DOMAIN");
+  egress->add_flag("--as-reported", args->as_reported, "Forget what was set");
+  AddConfirmFlags(egress, &args->flags);
+  egress->callback([=] { session->action = [=] { return DoEgress(session, *args); }; });
   CLI::App* evict = AddCommand(noun, "evict", "Cut a host off; it may enrol again",
                                {"mailquench host evict mx1 --reason \"taken out of service\""});
   CLI::App* ban = AddCommand(noun, "ban", "Cut a host off; it may not enrol again",

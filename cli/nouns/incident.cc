@@ -53,6 +53,7 @@ Table IncidentTable(const v1::Incident& incident) {
                                              setting.opened_relay() ? " (opened the relay)" : "")});
     }
   }
+  for (const auto& id : incident.listing_ids()) table.rows.push_back({"listing", id});
   for (const auto& run : incident.run_ids()) table.rows.push_back({"run", run});
   for (const auto& entry : incident.timeline()) {
     table.rows.push_back(

@@ -18,6 +18,7 @@ FakeController::FakeController() {
   builder.RegisterService(static_cast<v1::Runs::Service*>(this));
   builder.RegisterService(static_cast<v1::Incidents::Service*>(this));
   builder.RegisterService(static_cast<v1::Quarantines::Service*>(this));
+  builder.RegisterService(static_cast<v1::Blacklists::Service*>(this));
   server_ = builder.BuildAndStart();
 }
 
@@ -93,6 +94,42 @@ grpc::Status FakeController::ListQuarantines(grpc::ServerContext*,
                                              const v1::ListQuarantinesRequest*,
                                              v1::ListQuarantinesResponse* response) {
   *response = quarantines;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeController::ListListings(grpc::ServerContext*,
+                                          const v1::ListListingsRequest* request,
+                                          v1::ListListingsResponse* response) {
+  listings_asked.push_back(*request);
+  *response = listings;
+  return grpc::Status::OK;
+}
+grpc::Status FakeController::GetListing(grpc::ServerContext*,
+                                        const v1::GetListingRequest* request,
+                                        v1::Listing* response) {
+  listings_got.push_back(request->listing_id());
+  *response = listing;
+  return delist_status;
+}
+grpc::Status FakeController::RequestDelisting(grpc::ServerContext*,
+                                              const v1::RequestDelistingRequest* request,
+                                              v1::Listing* response) {
+  delistings.push_back(*request);
+  *response = listing;
+  return delist_status;
+}
+grpc::Status FakeController::AddListingNote(grpc::ServerContext*,
+                                            const v1::AddListingNoteRequest* request,
+                                            v1::Listing* response) {
+  listing_notes.push_back(*request);
+  *response = listing;
+  return grpc::Status::OK;
+}
+grpc::Status FakeController::ListHistory(grpc::ServerContext*,
+                                         const v1::ListBlacklistHistoryRequest* request,
+                                         v1::ListBlacklistHistoryResponse* response) {
+  histories.push_back(*request);
+  *response = history;
   return grpc::Status::OK;
 }
 

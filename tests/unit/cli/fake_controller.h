@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/core/session.h"
+#include "mailquench/v1/blacklist.grpc.pb.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
 #include "mailquench/v1/incidents.grpc.pb.h"
 #include "mailquench/v1/quarantines.grpc.pb.h"
@@ -21,7 +22,8 @@ namespace mailquench::cli {
 class FakeController : public v1::Fleet::Service,
                        public v1::Runs::Service,
                        public v1::Incidents::Service,
-                       public v1::Quarantines::Service {
+                       public v1::Quarantines::Service,
+                       public v1::Blacklists::Service {
  public:
   FakeController();
   ~FakeController() override;
@@ -35,6 +37,10 @@ class FakeController : public v1::Fleet::Service,
   v1::ListHostsResponse hosts;
   v1::Incident incident;
   v1::ListQuarantinesResponse quarantines;
+  v1::Listing listing;
+  v1::ListListingsResponse listings;
+  v1::ListBlacklistHistoryResponse history;
+  grpc::Status delist_status;
   grpc::Status plan_status;
   std::size_t start_fails_at = 0;  // The StartRun of this number is refused; 0: none.
 
@@ -42,6 +48,11 @@ class FakeController : public v1::Fleet::Service,
   std::vector<v1::PlanRunRequest> planned;
   std::vector<v1::StartRunRequest> starts;
   std::vector<std::string> selectors;
+  std::vector<v1::ListListingsRequest> listings_asked;
+  std::vector<std::string> listings_got;
+  std::vector<v1::RequestDelistingRequest> delistings;
+  std::vector<v1::AddListingNoteRequest> listing_notes;
+  std::vector<v1::ListBlacklistHistoryRequest> histories;
   int incidents_opened = 0;
   int labels_set = 0;
 
@@ -64,6 +75,21 @@ class FakeController : public v1::Fleet::Service,
   grpc::Status ListQuarantines(grpc::ServerContext*,
                                const v1::ListQuarantinesRequest*,
                                v1::ListQuarantinesResponse*) override;
+  grpc::Status ListListings(grpc::ServerContext*,
+                            const v1::ListListingsRequest*,
+                            v1::ListListingsResponse*) override;
+  grpc::Status GetListing(grpc::ServerContext*,
+                          const v1::GetListingRequest*,
+                          v1::Listing*) override;
+  grpc::Status RequestDelisting(grpc::ServerContext*,
+                                const v1::RequestDelistingRequest*,
+                                v1::Listing*) override;
+  grpc::Status AddListingNote(grpc::ServerContext*,
+                              const v1::AddListingNoteRequest*,
+                              v1::Listing*) override;
+  grpc::Status ListHistory(grpc::ServerContext*,
+                           const v1::ListBlacklistHistoryRequest*,
+                           v1::ListBlacklistHistoryResponse*) override;
 
  private:
   int port_ = 0;

@@ -228,6 +228,40 @@ TEST(TranscriptTest, OneLineAHostAndStepOnlyWhenSomethingChanges) {
               ElementsAre("mx2  queue.survey  failed  The queue cannot be read.; 2.0 s"));
 }
 
+TEST(TranscriptTest, SaysWhoBlocksAndWhatAListAnswered) {
+  v1::RunEvent event = Event();
+  auto* report = event.mutable_run()->mutable_hosts(0)->mutable_steps(0)->mutable_report();
+  report->set_outcome(v1::OUTCOME_SUCCEEDED);
+  auto* blockers = report->mutable_result()->mutable_mail_blockers();
+  blockers->set_replies(40);
+  blockers->set_other(2);
+  blockers->set_partial(true);
+  blockers->set_partial_reason("the time for reading ended");
+  blockers->add_not_read("/var/log/mail.log.2.gz");
+  auto* one = blockers->add_blockers();
+  one->set_name("Microsoft");
+  one->set_way_out("https://sender.office.com/");
+  one->add_addresses("203.0.113.9");
+  one->set_deferred(3);
+  one->set_rejected(9);
+  const std::string said = Texts(Transcript().Update(event))[0];
+  EXPECT_THAT(said,
+              HasSubstr("Microsoft 3 deferred, 9 rejected, names 203.0.113.9, way out "
+                        "https://sender.office.com/; 2 other replies look like a block; of 40 "
+                        "refusals since "));
+  EXPECT_THAT(said, HasSubstr("WARN in part: the time for reading ended"));
+  EXPECT_THAT(said, HasSubstr("not read: /var/log/mail.log.2.gz"));
+  auto* fetch = report->mutable_result()->mutable_delist_fetch();
+  fetch->set_http_status(302);
+  fetch->set_peer_address("198.51.100.1");
+  fetch->set_from_address("203.0.113.9");
+  fetch->set_location("https://a.test/\x1b[2J");
+  fetch->set_body("moved\x1b[31m");
+  EXPECT_THAT(Texts(Transcript().Update(event))[0],
+              HasSubstr("status 302 from 198.51.100.1, asked from 203.0.113.9; points to "
+                        "https://a.test/ [2J, which was not followed; said: moved [31m"));
+}
+
 TEST(TranscriptTest, TheOutcomeHasAColourAndNoLineHoldsAControlCharacter) {
   v1::RunEvent event = Event();
   auto* host = event.mutable_run()->mutable_hosts(0);
