@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 
+import blacklists
 import settings
 from stage import (Stage, StepFailed, attack, require, results, say, set_sink, sink_counts,
                    succeeded)
@@ -35,9 +36,10 @@ def chapter(text):
 def set_up(stage, options):
     chapter('The fleet: 3 mail hosts, a vantage outside, a controller')
     stage.start_lab(3)
-    stage.start_controller()
+    served, lines = blacklists.prepare(stage)
+    stage.start_controller(lines)
     for host in stage.lab['hosts']:
-        stage.enrol(host['name'], 'role=edge', 'site=lab')
+        stage.enrol(host['name'], 'role=edge', 'site=lab', settings=blacklists.agent_settings(stage))
     stage.enrol('outside', 'role=vantage')
     stage.wait(lambda: sum(1 for h in stage.ask_json('host', 'list').get('hosts', [])
                            if h.get('online')) == 4, 60, '4 hosts to be online')
@@ -46,7 +48,7 @@ def set_up(stage, options):
     done = attack(stage.lab, options.spam, options.valid)
     say('%d spam and %d valid messages were taken by the three hosts in %s s' % (
         done['spam'], done['valid'], done['seconds']))
-    return set(done['valid_ids'])
+    return set(done['valid_ids']), served
 
 
 def open_hosts(stage, runs):
@@ -208,7 +210,9 @@ def write_reports(stage, incident, out, lines):
 
 def play(stage, options):
     figures = {}
-    valid_ids = set_up(stage, options)
+    valid_ids, served = set_up(stage, options)
+    chapter('Where are we listed?')
+    blacklists.find(stage, served, figures)
     copies = settings.take_copies(stage.lab)
     incident = contain(stage, figures)
     watch(stage, incident)
@@ -218,6 +222,8 @@ def play(stage, options):
     release(stage, incident, valid_ids, figures)
     restore(stage, incident, copies, blocked, figures)
     figures['open after'] = probe(stage)
+    chapter('Off the lists')
+    blacklists.leave(stage, served, incident, figures)
     chapter('Close')
     stage.operate('incident', 'close', incident, '--summary', 'stolen account and open relay')
     stage.operate('audit', 'verify')
@@ -231,6 +237,8 @@ def play(stage, options):
         'settings: restored byte for byte, %d kept as fix' % figures['kept'],
         'relay probe: %d open before, %d during, %d after' % (
             figures['open before'], figures['open during'], figures['open after']),
+        'blacklists: listed on %d, 1 sick list left out, cleared %.0f s after the requests' % (
+            figures['listed'], figures['cleared']),
         'time to contain: %s' % closed['timeToContain'].replace('s', ' s'),
     ]
     write_reports(stage, incident, options.out, lines)

@@ -8,7 +8,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'tests/lab'))
-from mqlab import campaign, world  # noqa: E402  (the path comes first)
+from mqlab import campaign, lists, world  # noqa: E402  (the path comes first)
 
 
 class StepFailed(Exception):
@@ -63,10 +63,13 @@ class Stage:
                              stdout=file, stderr=file, start_new_session=True)
         return path
 
-    def start_controller(self):
+    def start_controller(self, settings=''):
+        """`settings`: lines for its configuration beside those that `init` writes."""
         core, home = self.lab['names'].core_ip, os.path.join(self.folder, 'controller')
         say(self.run_on('core', self.controller, 'init', '--dir', home, '--trust-domain',
                         'lab.test', '--address', core + ':7443').strip())
+        with open(os.path.join(home, 'controller.yaml'), 'a', encoding='utf-8') as file:
+            file.write(settings)
         log = self.start_on('core', 'controller.log', self.controller, 'serve', '--config',
                             os.path.join(home, 'controller.yaml'))
         self.wait(lambda: 'ready' in open(log, encoding='utf-8').read(), 20,
@@ -77,7 +80,7 @@ class Stage:
                     '--key', home + '/admin.key', '--trust-domain', 'lab.test')
         self.ask('context', 'use', 'lab')
 
-    def enrol(self, node, *labels):
+    def enrol(self, node, *labels, settings=''):
         core, state = self.lab['names'].core_ip, '/var/lib/mailquench/agent'
         arguments = [part for label in labels for part in ('--label', label)]
         token = os.path.join(self.folder, 'token-' + node)
@@ -87,6 +90,8 @@ class Stage:
         self.run_on(node, self.agent, 'enrol', '--controller', core + ':7444', '--token-file',
                     token, '--state-dir', state)
         os.unlink(token)
+        if settings:
+            self.run_on(node, 'sh', '-c', 'printf %s "$1" >>"$2/agent.yaml"', 'sh', settings, state)
         self.start_on(node, 'agent-%s.log' % node, self.agent, 'run', '--state-dir', state,
                       '--controller', core + ':7443')
 
@@ -110,6 +115,14 @@ class Stage:
         require(done.returncode == 0, 'mailquench %s ended with %d: %s' % (
             shlex.join(arguments), done.returncode, done.stderr.strip()))
         return done.stdout
+
+    def ask_here(self, *arguments):
+        """A question that needs no controller, as JSON."""
+        done = subprocess.run([self.cli, '-o', 'json'] + list(arguments), text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60)
+        require(done.returncode == 0, 'mailquench %s ended with %d: %s' % (
+            shlex.join(arguments), done.returncode, done.stderr.strip()))
+        return json.loads(done.stdout)
 
     def ask_json(self, *arguments):
         return json.loads(self.ask('-o', 'json', *arguments))
