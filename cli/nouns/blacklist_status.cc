@@ -20,6 +20,12 @@ std::string StateWord(const v1::Listing& listing) {
   return EnumWord(v1::ListingState_Name(listing.state()), "LISTING_STATE_");
 }
 
+// How it is known that the subject is the hosts'.
+std::string Origin(const v1::BlacklistSubject& subject) {
+  if (subject.confirmed()) return "seen from outside";
+  return subject.reported() ? "reported" : "set";
+}
+
 void PrintFaults(const v1::BlacklistStatus& status, std::ostream& out) {
   for (const v1::BlacklistInfo& one : status.sick())
     out << "left out: " << one.zone() << ": " << one.health().reason() << "\n";
@@ -35,9 +41,9 @@ void PrintFaults(const v1::BlacklistStatus& status, std::ostream& out) {
 absl::StatusOr<int> DoStatus(Session* session) {
   auto status = session->Call(&v1::Blacklists::Stub::GetStatus, v1::GetBlacklistStatusRequest());
   if (!status.ok()) return status.status();
-  Table table{{"SUBJECT", "HOSTS", "LISTED", "PACE", "CHECKED"}, {}};
+  Table table{{"SUBJECT", "HOSTS", "KNOWN", "LISTED", "PACE", "CHECKED"}, {}};
   for (const v1::BlacklistSubject& one : status->subjects())
-    table.rows.push_back({one.subject(), absl::StrJoin(one.host_names(), ","),
+    table.rows.push_back({one.subject(), absl::StrJoin(one.host_names(), ","), Origin(one),
                           one.skipped().empty() ? std::to_string(one.listed()) : "-",
                           one.skipped().empty() ? one.pace() : "not asked",
                           one.skipped().empty() ? HumanTime(one.check_time()) : one.skipped()});

@@ -1,4 +1,5 @@
 // host: list, show, label, evict, ban.
+#include <algorithm>
 #include <memory>
 #include <ostream>
 
@@ -53,14 +54,20 @@ Table HostTable(const v1::Host& host) {
       {"last seen", HumanTime(host.last_seen_time())},
       {"enrolled", HumanTime(host.enrol_time())}};
   for (const auto& one : host.hello().listeners()) table.rows.push_back({"listener", one});
+  for (const auto& one : host.hello().trusted_ranges()) table.rows.push_back({"trusts", one});
+  const auto seen = [&host](const std::string& address) {
+    return std::find(host.confirmed_addresses().begin(), host.confirmed_addresses().end(),
+                     address) != host.confirmed_addresses().end();
+  };
   for (const auto& one : host.mail_identity().egress_addresses())
-    table.rows.push_back({"egress", absl::StrCat(one, " (set)")});
+    table.rows.push_back({"mail leaves from",
+                          absl::StrCat(one, seen(one) ? " (set, seen from outside)" : " (set)")});
+  for (const auto& one : host.hello().egress_addresses())
+    table.rows.push_back(
+        {"mail leaves from", absl::StrCat(one, seen(one) ? " (seen from outside)" : "")});
+  for (const auto& one : host.hello().helo_names()) table.rows.push_back({"says HELO", one});
   for (const auto& one : host.mail_identity().mail_domains())
     table.rows.push_back({"domain", absl::StrCat(one, " (set)")});
-  for (const auto& one : host.hello().trusted_ranges()) table.rows.push_back({"trusts", one});
-  for (const auto& one : host.hello().egress_addresses())
-    table.rows.push_back({"mail leaves from", one});
-  for (const auto& one : host.hello().helo_names()) table.rows.push_back({"says HELO", one});
   for (const auto& one : host.hello().mail_domains()) table.rows.push_back({"domain", one});
   if (host.hello().mail_domains_cut())
     table.rows.push_back({"domain", "... and more that the host did not tell"});

@@ -362,6 +362,7 @@ class CoreImpl final : public Core, public RunListener {
     return incidents_.Reported(run, host_id, NameOf(host_id), operation, report);
   }
   void OnRunEnded(const v1::Run& run) override;
+  void TakeGreetings(const v1::Run& run);
   void OnDrift(const std::string& host_id, const std::vector<std::string>& drifted) override {
     incidents_.Drifted(host_id, NameOf(host_id), drifted);
   }
@@ -473,7 +474,23 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
   return engine_->Start(run, request_id, patient);
 }
 
+// What a vantage was greeted with tells whether an address leads to the host.
+void CoreImpl::TakeGreetings(const v1::Run& run) {
+  for (const v1::RunHost& host : run.hosts()) {
+    for (const v1::HostStep& step : host.steps()) {
+      for (const v1::ListenerProbe& one : step.report().result().relay_probe().listeners()) {
+        if (!one.outside() || one.banner().empty()) continue;
+        std::string address = one.target().substr(0, one.target().rfind(':'));
+        if (address.size() > 2 && address.front() == '[')
+          address = address.substr(1, address.size() - 2);
+        hosts_->Greeted(host.host_id(), address, one.banner());
+      }
+    }
+  }
+}
+
 void CoreImpl::OnRunEnded(const v1::Run& run) {
+  TakeGreetings(run);
   incidents_.RunEnded(run);
   LookAtListings();
   LockAgain(run);

@@ -38,6 +38,8 @@ void Add(const v1::Host& host, bool address, std::map<std::string, FleetSubject>
     if (!subject.ok() || (subject->kind() == Subject::Kind::kDomain) == address) continue;
     FleetSubject& one = (*all)[subject->text()];
     one.subject = *subject;
+    one.confirmed |= std::find(host.confirmed_addresses().begin(), host.confirmed_addresses().end(),
+                               subject->text()) != host.confirmed_addresses().end();
     one.reported = (one.host_ids.empty() || one.reported) && Reported(host, address);
     if (std::find(one.host_ids.begin(), one.host_ids.end(), host.host_id()) != one.host_ids.end())
       continue;

@@ -15,9 +15,10 @@ struct FleetSubject {
   blacklist::Subject subject;
   std::vector<std::string> host_ids;
   std::vector<std::string> host_names;
-  std::string helo;       // Of an address: what the first of its hosts says in HELO.
-  bool reported = false;  // By an agent alone; no operator has set it.
-  std::string skipped;    // Why it is not asked; empty: it is.
+  std::string helo;        // Of an address: what the first of its hosts says in HELO.
+  bool reported = false;   // By an agent alone; no operator has set it.
+  bool confirmed = false;  // A probe from outside found one of its hosts there.
+  std::string skipped;     // Why it is not asked; empty: it is.
 };
 
 // Each subject once, in order, with all its hosts that are active. What an operator has set for a

@@ -191,6 +191,7 @@ absl::StatusOr<v1::BlacklistStatus> BlacklistWatch::Status() {
     for (const std::string& name : one.host_names) subject->add_host_names(name);
     subject->set_reported(one.reported);
     subject->set_skipped(one.skipped);
+    subject->set_confirmed(one.confirmed);
     absl::Time checked = absl::InfinitePast();
     int listed = 0;
     for (const List* list : in_force.enabled) {

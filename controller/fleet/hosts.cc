@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/blacklist/subject.h"
 #include "common/status/error.h"
 #include "controller/fleet/selectors.h"
@@ -21,6 +23,16 @@ absl::Status NoSuchHost(const std::string& name) {
   return Error(absl::StatusCode::kNotFound, "HOST_NOT_FOUND",
                "there is no host '" + name +
                    "'; nothing was done; 'mailquench host list' names those that there are");
+}
+
+// "220 mx1.example.org ESMTP": whether that is one of the host's names.
+bool Names(const v1::Hello& hello, const std::string& banner) {
+  if (banner.size() < 5) return false;
+  const std::vector<std::string> words = absl::StrSplit(banner.substr(4), ' ');
+  const std::string& name = words.front();
+  if (absl::EqualsIgnoreCase(name, hello.hostname())) return true;
+  return std::any_of(hello.helo_names().begin(), hello.helo_names().end(),
+                     [&](const std::string& one) { return absl::EqualsIgnoreCase(name, one); });
 }
 
 absl::Status NoSubject(const std::string& text, const std::string& wanted) {
@@ -192,6 +204,27 @@ absl::StatusOr<v1::Host> Hosts::SetMailIdentity(const v1::SetMailIdentityRequest
   MQ_RETURN_IF_ERROR(store_->PutHost(row));
   hosts_[host.host_id()] = row;
   return Shown(row.host);
+}
+
+void Hosts::Greeted(const std::string& host_id,
+                    const std::string& address,
+                    const std::string& banner) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = hosts_.find(host_id);
+  if (found == hosts_.end()) return;
+  v1::Host& host = found->second.host;
+  const bool known = std::find(host.confirmed_addresses().begin(), host.confirmed_addresses().end(),
+                               address) != host.confirmed_addresses().end();
+  const bool names = Names(host.hello(), banner);
+  if (known == names) return;
+  if (names) {
+    host.add_confirmed_addresses(address);
+  } else {
+    auto* all = host.mutable_confirmed_addresses();
+    all->erase(std::remove(all->begin(), all->end(), address), all->end());
+  }
+  // The next probe says it again: a full disk here is no reason to fail.
+  store_->PutHost(found->second).IgnoreError();
 }
 
 bool Hosts::IsActive(const std::string& host_id) {

@@ -38,6 +38,9 @@ class Hosts {
   absl::StatusOr<v1::Host> SetLabels(const v1::SetLabelsRequest& request);
   // Replaces what was set. Error: kInvalidArgument/BAD_SUBJECT.
   absl::StatusOr<v1::Host> SetMailIdentity(const v1::SetMailIdentityRequest& request);
+  // A probe from outside was answered at `address` with this banner. Kept where it names the host,
+  // forgotten where it names another one.
+  void Greeted(const std::string& host_id, const std::string& address, const std::string& banner);
   bool IsActive(const std::string& host_id);
   std::string SerialOf(const std::string& host_id);
 

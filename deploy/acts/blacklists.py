@@ -60,6 +60,10 @@ def leave(stage, served, incident, figures):
     addresses = [host['ip'] for host in stage.lab['hosts']]
     stage.wait(lambda: all(one['state'] in ('LISTING_STATE_READY', 'LISTING_STATE_WAITING')
                            for one in listings(stage)), 30, 'every listing to be ready for a request')
+    status = stage.ask_json('blacklist', 'status')
+    seen = {one['subject'] for one in status['subjects'] if one.get('confirmed')}
+    require(set(addresses) <= seen, 'the probes from outside should have confirmed %s, but they confirmed %s' % (
+        addresses, sorted(seen)))
     stage.operate('delist', 'list', '--incident', incident)
     first = one_of(stage, 'Spamhaus')[0]
     stage.operate('delist', 'show', first['listingId'], '--evidence')

@@ -69,6 +69,7 @@ absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
   probe.set_verdict(result.verdict);
   probe.set_auth_offered(result.auth_offered);
   probe.set_reply(result.reply);
+  probe.set_banner(result.banner);
   // Many servers offer it only inside TLS.
   if (with_auth && result.verdict == v1::RELAY_VERDICT_CLOSED &&
       (result.auth_offered || result.starttls_offered)) {

@@ -133,7 +133,7 @@ TEST_F(Path, AServerFromBeforeEdnsIsAskedWithout) {
   resolver->Run();
   EXPECT_EQ(tally.right(), 3000);
   EXPECT_GT(resolver->stats().resent, 0);
-  EXPECT_LT(resolver->stats().resent, 500);  // Then it is known.
+  EXPECT_LT(resolver->stats().resent, 3000);  // Then it is known, or each were asked twice.
 }
 
 class Forger : public Path, public ::testing::WithParamInterface<UdpProxyOptions::Forge> {};
