@@ -60,19 +60,27 @@ bool IsOfUse(const List& list, const std::vector<Subject>& subjects) {
                      [&](const Subject& one) { return Covers(list, one); });
 }
 
-HealthBook Probe(blacklist::Resolver* resolver,
-                 blacklist::Pacer* pacer,
-                 const std::vector<const List*>& lists,
-                 const blacklist::Keys& keys,
-                 bool allow_public) {
-  HealthBook book;
-  ProbeLists(
-      resolver, pacer, lists, keys, allow_public,
+// What is returned is why the resolver itself is not to be believed; empty: it is.
+std::string Probe(blacklist::Resolver* resolver,
+                  blacklist::Pacer* pacer,
+                  const std::vector<const List*>& lists,
+                  const blacklist::Keys& keys,
+                  bool allow_public,
+                  absl::Time until,
+                  HealthBook* book) {
+  return ProbeLists(
+      resolver, pacer, lists, {}, keys, allow_public,
       [&](const List& list, const blacklist::Probe& probe) {
-        book[list.zone] = After(book[list.zone], probe);
+        (*book)[list.zone] = After((*book)[list.zone], probe);
       },
-      absl::InfiniteFuture());
-  return book;
+      until);
+}
+
+absl::Status InTime(const HereOptions& options) {
+  if (absl::Now() < options.until) return absl::OkStatus();
+  return Error(absl::StatusCode::kDeadlineExceeded, "TIMED_OUT",
+               "The time that --timeout gives was over before the lists had answered; what they "
+               "say is not known.");
 }
 
 void AddReverse(blacklist::Resolver* resolver,
@@ -82,7 +90,7 @@ void AddReverse(blacklist::Resolver* resolver,
   for (const Subject& subject : subjects) {
     if (subject.kind() != Subject::Kind::kDomain) wishes.push_back({subject, ""});
   }
-  for (const auto& one : LookUpReverse(resolver, wishes, absl::InfiniteFuture()))
+  for (const auto& one : LookUpReverse(resolver, wishes, absl::Now() + absl::Seconds(20)))
     *done->add_identities() = ToMessage(one);
 }
 
@@ -95,6 +103,7 @@ absl::StatusOr<Here> Here::Open(const HereOptions& options) {
     MQ_ASSIGN_OR_RETURN(keys, blacklist::ReadKeys(options.keys));
   }
   MQ_RETURN_IF_ERROR(CheckZones(catalogue, options.zones));
+  MQ_RETURN_IF_ERROR(blacklist::CheckKeyZones(catalogue, keys, options.keys));
   return Here(options, std::move(catalogue), std::move(keys));
 }
 
@@ -118,10 +127,19 @@ std::vector<const List*> Here::Chosen() const {
 absl::StatusOr<v1::BlacklistCheckDone> Here::Check(const std::vector<std::string>& texts,
                                                    const OnAnswer& on_answer,
                                                    const OnProgress& on_progress) {
-  MQ_ASSIGN_OR_RETURN(const std::vector<Subject> subjects, Parse(texts));
+  MQ_ASSIGN_OR_RETURN(const std::vector<Subject> given, Parse(texts));
+  std::vector<Subject> subjects;
+  v1::BlacklistCheckDone done;
+  for (const Subject& one : given) {
+    if (IsPrivate(one))
+      done.add_skipped(
+          absl::StrCat(one.text(), ": no list knows an address that nobody outside sees"));
+    else
+      subjects.push_back(one);
+  }
+  if (subjects.empty()) return done;
   for (const List* list : Chosen()) MQ_RETURN_IF_ERROR(CheckAlive(*list));
   const absl::Time begun = absl::Now();
-  v1::BlacklistCheckDone done;
   for (const Subject& one : subjects) done.add_subjects(one.text());
   blacklist::ResolverOptions resolver_options;
   resolver_options.servers = options_.resolvers;
@@ -139,7 +157,15 @@ absl::StatusOr<v1::BlacklistCheckDone> Here::Check(const std::vector<std::string
   }
   done.set_lists(static_cast<int>(lists.size()));
   blacklist::Pacer pacer;
-  const HealthBook book = Probe(resolver.get(), &pacer, lists, keys_, options_.allow_public);
+  on_progress(0, static_cast<std::int64_t>(lists.size()));
+  HealthBook book;
+  const std::string fault =
+      Probe(resolver.get(), &pacer, lists, keys_, options_.allow_public, options_.until, &book);
+  MQ_RETURN_IF_ERROR(InTime(options_));
+  if (!fault.empty()) {
+    done.set_resolver_fault(fault);
+    return done;
+  }
   for (const List* list : lists) {
     const auto health = book.find(list->zone);
     if (health == book.end() || health->second.state == blacklist::HealthState::kWell) continue;
@@ -155,6 +181,7 @@ absl::StatusOr<v1::BlacklistCheckDone> Here::Check(const std::vector<std::string
   blacklist::SweepOptions sweep;
   sweep.keys = keys_;
   sweep.allow_public = options_.allow_public;
+  sweep.until = options_.until;
   const blacklist::SweepTotals totals = RunSweep(
       resolver.get(), &pacer, subjects, lists, book, sweep,
       [](const List&, const Subject&) { return true; },
@@ -163,6 +190,7 @@ absl::StatusOr<v1::BlacklistCheckDone> Here::Check(const std::vector<std::string
         on_progress(++told, all);
       });
   done.set_questions(totals.asked);
+  MQ_RETURN_IF_ERROR(InTime(options_));
   AddReverse(resolver.get(), subjects, &done);
   const absl::Duration took = absl::Now() - begun;
   done.mutable_took()->set_seconds(absl::ToInt64Seconds(took));
@@ -191,7 +219,14 @@ absl::StatusOr<v1::ListBlacklistsResponse> Here::Lists(bool with_disabled, bool 
     live.erase(std::remove_if(live.begin(), live.end(),
                               [](const List* one) { return !CheckAlive(*one).ok(); }),
                live.end());
-    book = Probe(resolver.get(), &pacer, live, keys_, options_.allow_public);
+    const std::string fault =
+        Probe(resolver.get(), &pacer, live, keys_, options_.allow_public, options_.until, &book);
+    MQ_RETURN_IF_ERROR(InTime(options_));
+    if (!fault.empty())
+      return Error(absl::StatusCode::kUnavailable, "RESOLVER_FAILED",
+                   absl::StrCat(fault,
+                                "; nothing is known of any list; name another with "
+                                "--resolver"));
   }
   v1::ListBlacklistsResponse response;
   const std::vector<const List*> chosen = Chosen();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/blacklist/catalogue.h"
 #include "common/blacklist/probe.h"
 #include "mailquench/v1/blacklist.pb.h"
@@ -18,7 +19,8 @@ struct HereOptions {
   std::string catalogue;               // The operator's own file; empty: none.
   std::string keys;                    // The same.
   bool allow_public = false;
-  std::vector<std::string> zones;  // Empty: all that are enabled.
+  std::vector<std::string> zones;             // Empty: all that are enabled.
+  absl::Time until = absl::InfiniteFuture();  // Of --timeout.
 };
 
 // One command's use of the catalogue. Not thread-safe.
@@ -29,7 +31,8 @@ class Here {
 
   using OnAnswer = std::function<void(const v1::BlacklistAnswer&)>;
   using OnProgress = std::function<void(std::int64_t asked, std::int64_t all)>;
-  // First every list's health, then the subjects. Errors: BAD_SUBJECT, BAD_SERVER,
+  // First every list's health (progress 0 of the number of lists), then the subjects. Errors:
+  // BAD_SUBJECT, BAD_SERVER, DEADLINE_EXCEEDED/TIMED_OUT,
   // FAILED_PRECONDITION/LIST_DEAD (with what became of it). A resolver that
   // is not to be believed is left out; where none is left, nothing else is asked.
   absl::StatusOr<v1::BlacklistCheckDone> Check(const std::vector<std::string>& subjects,

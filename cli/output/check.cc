@@ -64,13 +64,27 @@ void CheckOutput::Add(const v1::BlacklistAnswer& answer) {
 void CheckOutput::Progress(std::int64_t asked, std::int64_t count) {
   if (!session_->env.err_is_terminal || (asked % 50 != 0 && asked != count)) return;
   progress_shown_ = true;
+  if (asked == 0) {
+    *session_->env.err << "\rtesting " << count << " lists" << std::flush;
+    return;
+  }
   *session_->env.err << "\rasked " << asked << " of " << count << std::flush;
+}
+
+// Half of the lists that were asked: a few that are clean among many that say nothing prove
+// nothing.
+bool CheckOutput::Enough(const Tally& tally) {
+  int others = 0;
+  for (const auto& [verdict, count] : tally.others) others += count;
+  return tally.clean > 0 && tally.clean >= others;
 }
 
 std::string CheckOutput::Sentence(const std::string& subject, const Tally& tally) const {
   std::string text =
       absl::StrCat(subject, ": ",
-                   tally.findings.empty() ? (tally.clean > 0 ? "not listed" : "not known")
+                   tally.findings.empty() ? (Enough(tally)     ? "not listed"
+                                             : tally.clean > 0 ? "not listed on those that answered"
+                                                               : "not known")
                                           : "LISTED on " + Lists(tally.findings.size()) + " (" +
                                                 absl::StrJoin(tally.findings, ", ") + ")");
   if (!tally.silent_findings.empty())
@@ -122,14 +136,15 @@ absl::StatusOr<int> CheckOutput::Finish(const v1::BlacklistCheckDone& done) {
       for (const std::string& fault : identity.faults()) out << "note: " << fault << "\n";
     }
     for (const auto& [subject, tally] : tallies_) out << Sentence(subject, tally) << "\n";
+    for (const std::string& one : done.skipped()) out << "not asked: " << one << "\n";
   }
   if (!done.resolver_fault().empty())
     session_->Tell(absl::StrCat(done.resolver_fault(),
                                 "; it was not asked. What it would have said is not known."));
-  bool listed = false, unknown = false;
+  bool listed = false, unknown = done.skipped_size() > 0;
   for (const auto& [subject, tally] : tallies_) {
     listed |= !tally.findings.empty();
-    unknown |= tally.clean == 0;
+    unknown |= !Enough(tally);
   }
   return listed ? kExitSomeFailed : unknown ? kExitSomeUnknown : kExitOk;
 }

@@ -21,7 +21,8 @@ class CheckOutput {
   // On a terminal alone.
   void Progress(std::int64_t asked, std::int64_t count);
   // Writes what is not written yet. kExitSomeFailed: LISTED somewhere that alarms; else
-  // kExitSomeUnknown: of some subject no list that is believed has said CLEAN.
+  // kExitSomeUnknown: of some subject fewer than half of its lists have said CLEAN, or it was not
+  // asked.
   absl::StatusOr<int> Finish(const v1::BlacklistCheckDone& done);
 
  private:
@@ -31,6 +32,7 @@ class CheckOutput {
     int clean = 0;
     std::map<v1::BlacklistVerdict, int> others;
   };
+  static bool Enough(const Tally& tally);
   std::string Sentence(const std::string& subject, const Tally& tally) const;
 
   Session* const session_;

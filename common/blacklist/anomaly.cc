@@ -27,7 +27,8 @@ void AnomalyWatch::Add(const List& list, const Subject& subject, bool listed, bo
   Zone& zone = zones_[list.zone];
   zone.operator_name = list.operator_name;
   zone.asked.insert(network);
-  if (listed) listed_by_[network].insert(list.operator_name);
+  // One that lists whole providers agrees with everybody.
+  if (listed && list.alert) listed_by_[network].insert(list.operator_name);
   if (listed && !known) zone.listed.insert(network);
 }
 

@@ -49,6 +49,8 @@ struct Failure {
 struct TestPoints {
   std::vector<std::string> listed;
   std::vector<std::string> clean;
+  // The data says `clean: []`: it lists what RFC 5782 has as clean (a list of bogons lists 127/8).
+  bool no_clean = false;
 };
 
 struct Delisting {
@@ -68,6 +70,7 @@ struct List {
   std::string component;
   std::vector<Code> codes;  // Ascending. Anything else in 127/8 is a listing without a meaning.
   bool bits = false;        // Codes are bits of the last octet.
+  bool only_codes = false;  // Any other answer is no listing, but a refusal.
   std::vector<NoListing> errors;
   std::map<std::string, Failure> failures;  // By response code: "SERVFAIL", "REFUSED".
   TestPoints test;

@@ -23,10 +23,15 @@ std::string FaultIn(const Reply& reply) {
 absl::StatusOr<std::string> Test(const ResolverOptions& options) {
   MQ_ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, Resolver::Make(options));
   std::string fault = kSilent;
+  // Many resolvers answer for invalid. themselves, whatever is behind them; nobody has the other.
+  std::string other;
   resolver->Ask(absl::StrCat(RandomLabel(), ".invalid"), RecordType::kA,
                 [&](const Reply& reply) { fault = FaultIn(reply); });
+  resolver->Ask(absl::StrCat(RandomLabel(), ".org"), RecordType::kA, [&](const Reply& reply) {
+    if (!reply.answer.addresses.empty()) other = FaultIn(reply);
+  });
   resolver->Run(absl::Now() + kPatience);
-  return fault;
+  return other.empty() ? fault : other;
 }
 
 }  // namespace
@@ -49,7 +54,12 @@ absl::StatusOr<ResolverCheck> CheckResolvers(const ResolverOptions& options) {
     if (fault == kSilent && one.random_case) {
       one.random_case = false;
       MQ_ASSIGN_OR_RETURN(fault, Test(one));
-      check.random_case = check.random_case && fault == kSilent;
+      // It may have been slow once: asked again as at first.
+      one.random_case = true;
+      if (fault != kSilent) {
+        MQ_ASSIGN_OR_RETURN(const std::string again, Test(one));
+        check.random_case = check.random_case && again != kSilent;
+      }
     }
     if (fault.empty())
       check.good.push_back(server);

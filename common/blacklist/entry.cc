@@ -189,9 +189,9 @@ void ReadAnswers(Reader& reader, List& list) {
 absl::StatusOr<List> ReadEntry(const YAML::Node& node, const std::string& file) {
   MQ_RETURN_IF_ERROR(CheckKeys(
       node, file,
-      {"zone",  "operator", "covers",   "purpose", "tier",   "summary",    "component", "codes",
-       "bits",  "errors",   "failures", "test",    "lookup", "delist",     "quota",     "key",
-       "alert", "status",   "enabled",  "since",   "why",    "confidence", "source"}));
+      {"zone",  "operator", "covers",     "purpose", "tier",   "summary", "component",  "codes",
+       "bits",  "errors",   "failures",   "test",    "lookup", "delist",  "quota",      "key",
+       "alert", "status",   "only_codes", "enabled", "since",  "why",     "confidence", "source"}));
   Reader reader(node, file);
   List list;
   for (const char* key : {"zone", "operator", "covers"}) reader.Need(key);
@@ -220,10 +220,12 @@ absl::StatusOr<List> ReadEntry(const YAML::Node& node, const std::string& file) 
   list.component = list.zone;
   reader.Text("component", list.component);
   reader.Flag("bits", list.bits);
+  reader.Flag("only_codes", list.only_codes);
   ReadAnswers(reader, list);
   reader.Map("test", {"listed", "clean"}, [&](Reader& fields) {
     fields.Texts("listed", list.test.listed);
     fields.Texts("clean", list.test.clean);
+    list.test.no_clean = node["test"]["clean"].IsDefined() && list.test.clean.empty();
   });
   reader.Text("lookup", list.lookup);
   reader.Map("delist", {"link", "how", "clears_after", "note"}, [&](Reader& fields) {

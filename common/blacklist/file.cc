@@ -15,6 +15,11 @@ absl::StatusOr<Catalogue> LoadCatalogue(const std::string& own_path) {
   std::error_code error;
   if (std::filesystem::is_directory(own_path, error))
     return SystemError(EISDIR, "read the list file " + own_path);
+  // A pipe would be waited for, a device read for ever.
+  if (std::filesystem::exists(own_path, error) &&
+      !std::filesystem::is_regular_file(own_path, error))
+    return Error(absl::StatusCode::kInvalidArgument, "BAD_CATALOGUE",
+                 own_path + " is no regular file; it was not read");
   errno = 0;
   std::ifstream file(own_path);
   std::ostringstream text;

@@ -28,7 +28,15 @@ Finding Untrusted(Finding finding, const std::string& reason) {
 
 }  // namespace
 
-ListHealth After(const ListHealth& before, const Probe& probe) {
+ListHealth After(const ListHealth& before, const Probe& given) {
+  Probe probe = given;
+  for (const auto kind : {Subject::Kind::kIp4, Subject::Kind::kIp6, Subject::Kind::kDomain}) {
+    if (probe.sign != Probe::Sign::kGood || !before.proven.Of(kind) || probe.proven.Of(kind) ||
+        !probe.answered.Of(kind))
+      continue;
+    probe.sign = Probe::Sign::kEmptied;
+    probe.reason = "the test entry that it had before is gone: it was emptied";
+  }
   ListHealth health = before;
   Remember(probe, health);
   const bool quarantined = before.state == HealthState::kQuarantined;
@@ -59,6 +67,7 @@ ListHealth After(const ListHealth& before, const Probe& probe) {
     }
     case Probe::Sign::kGood:
       health.soft = 0;
+      health.proven = probe.proven;
       if (quarantined && ++health.good < kGoodProbes) return health;
       health.good = 0;
       Move(health, HealthState::kWell, "", probe.time);
@@ -67,12 +76,14 @@ ListHealth After(const ListHealth& before, const Probe& probe) {
   return health;
 }
 
-Finding Weigh(Finding finding, const ListHealth& health) {
+Finding Weigh(Finding finding, const ListHealth& health, Subject::Kind kind) {
   const bool claims = finding.verdict == Verdict::kListed || finding.verdict == Verdict::kClean;
   if (!claims) return finding;
   switch (health.state) {
     case HealthState::kWell:
-      return finding;
+      if (finding.verdict == Verdict::kListed || health.proven.Of(kind)) return finding;
+      return Untrusted(std::move(finding),
+                       "it shows no test entry for such subjects, so it may be empty");
     case HealthState::kSuspect:
       if (finding.verdict == Verdict::kListed) return finding;
       return Untrusted(std::move(finding), health.reason);

@@ -7,9 +7,22 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/blacklist/subject.h"
 #include "common/blacklist/verdict.h"
 
 namespace mailquench::blacklist {
+
+// Kinds of subjects.
+struct Families {
+  bool ip4 = false, ip6 = false, domain = false;
+  bool& Of(Subject::Kind kind) {
+    return kind == Subject::Kind::kIp4 ? ip4 : kind == Subject::Kind::kIp6 ? ip6 : domain;
+  }
+  bool Of(Subject::Kind kind) const {
+    return kind == Subject::Kind::kIp4 ? ip4 : kind == Subject::Kind::kIp6 ? ip6 : domain;
+  }
+  bool Any() const { return ip4 || ip6 || domain; }
+};
 
 // What one round of health questions has come to.
 struct Probe {
@@ -26,7 +39,8 @@ struct Probe {
   Sign sign = Sign::kSilent;
   Why why = Why::kRefused;
   std::string reason;        // Of all but kGood: one clause.
-  bool both_points = false;  // A listed test point was there to be asked: emptiness would show.
+  Families proven;           // Of these a listed test point is there: it is not empty.
+  Families answered;         // Of these one was asked and answered, whatever it said.
   std::uint32_t serial = 0;  // Of the SOA; 0: not learnt.
   std::vector<std::string> name_servers;
 };
@@ -48,20 +62,22 @@ struct ListHealth {
   Why why = Why::kRefused;  // Of kBlocked.
   absl::Time since = absl::InfinitePast();
   absl::Time probed = absl::InfinitePast();
-  int soft = 0;  // Soft signs in a row.
-  int good = 0;  // Good probes in a row since the quarantine.
+  Families proven;  // As of the last good probe.
+  int soft = 0;     // Soft signs in a row.
+  int good = 0;     // Good probes in a row since the quarantine.
   std::uint32_t serial = 0;
   absl::Time serial_since = absl::InfinitePast();
   std::vector<std::string> name_servers;  // As last seen.
 };
 
-// The state after a probe. Quarantined at once on a wildcard or a rewrite, after two soft signs
+// The state after a probe. A family that was proven before and is not any more was emptied.
+// Quarantined at once on a wildcard or a rewrite, after two soft signs
 // (emptied, gone) in a row; well again after three good probes in a row.
 ListHealth After(const ListHealth& before, const Probe& probe);
 
 // What a finding is worth: LISTED only counts from a list that is not quarantined, CLEAN only from
-// one that is well.
-Finding Weigh(Finding finding, const ListHealth& health);
+// one that is well and has shown that it is not empty of such subjects.
+Finding Weigh(Finding finding, const ListHealth& health, Subject::Kind kind);
 
 }  // namespace mailquench::blacklist
 

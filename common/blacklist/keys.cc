@@ -33,6 +33,7 @@ absl::StatusOr<Keys> ReadKeys(const std::string& path) {
                  absl::StrCat("others than its owner may read ", path,
                               "; no list was asked with these keys; chmod 600 it"));
   std::ifstream file(path);
+  if (!file.is_open()) return SystemError(errno, "read the keys in " + path);
   Keys keys;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
@@ -51,8 +52,27 @@ absl::StatusOr<Keys> ReadKeys(const std::string& path) {
   return keys;
 }
 
-std::string WithoutKeys(const Keys& keys, std::string text) {
+absl::Status CheckKeyZones(const Catalogue& catalogue, const Keys& keys, const std::string& path) {
   for (const auto& [zone, key] : keys) {
+    const List* list = catalogue.Find(zone);
+    if (list != nullptr && list->key_first) continue;
+    return Error(
+        absl::StatusCode::kInvalidArgument, "BAD_KEYS",
+        absl::StrCat(path, ": ", zone,
+                     list == nullptr ? " is no list of the catalogue" : " is asked without a key",
+                     "; no list was asked with these keys; give the list an entry with "
+                     "'key: prefix', or take the line out"));
+  }
+  return absl::OkStatus();
+}
+
+std::string WithoutKeys(const Keys& keys, std::string text) {
+  // The longest first: a key may begin with another one.
+  std::vector<std::string> all;
+  for (const auto& [zone, key] : keys) all.push_back(key);
+  std::sort(all.begin(), all.end(),
+            [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
+  for (const std::string& key : all) {
     const std::string lower = absl::AsciiStrToLower(key);
     for (std::size_t at = 0;;) {
       at = absl::AsciiStrToLower(text).find(lower, at);

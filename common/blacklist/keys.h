@@ -15,6 +15,9 @@ namespace mailquench::blacklist {
 // line, kNotFound.
 absl::StatusOr<Keys> ReadKeys(const std::string& path);
 
+// kInvalidArgument/BAD_KEYS where a key is of no private zone that the catalogue has.
+absl::Status CheckKeyZones(const Catalogue& catalogue, const Keys& keys, const std::string& path);
+
 // The text with every key in it replaced by "KEY": an answer's TXT, or an error, may repeat a name.
 std::string WithoutKeys(const Keys& keys, std::string text);
 

@@ -5,6 +5,11 @@
 #include "absl/time/clock.h"
 
 namespace mailquench::blacklist {
+namespace {
+
+constexpr absl::Duration kLook = absl::Milliseconds(2);  // Whether an answer has made a question.
+
+}  // namespace
 
 void RunLanes(
     Resolver* resolver, Pacer* pacer, double share, std::vector<Lane> lanes, absl::Time until) {
@@ -23,10 +28,16 @@ void RunLanes(
         ++tried;
         continue;
       }
-      if (allowed <= now && lane.ask()) {
-        pacer->Took(*lane.list, now);
-        ++next;
-        return absl::InfinitePast();
+      if (allowed <= now) {
+        const Lane::Next asked = lane.ask();
+        if (asked == Lane::Next::kAsked) pacer->Took(*lane.list, now);
+        if (asked == Lane::Next::kLater) soonest = std::min(soonest, now + kLook);
+        if (asked != Lane::Next::kDone) ++next;
+        if (asked == Lane::Next::kAsked) return absl::InfinitePast();
+        if (asked == Lane::Next::kLater) {
+          ++tried;
+          continue;
+        }
       }
       if (allowed > now) lane.no_quota();
       lanes.erase(lanes.begin() + static_cast<std::ptrdiff_t>(next));

@@ -15,8 +15,13 @@ namespace mailquench::blacklist {
 
 struct Lane {
   const List* list = nullptr;
-  // Gives the resolver the next question; false: there is none left.
-  std::function<bool()> ask;
+  enum class Next {
+    kAsked,
+    kLater,  // An answer that is on its way may make another one.
+    kDone,
+  };
+  // Gives the resolver the next question.
+  std::function<Next()> ask;
   // The day's quota ended before the questions did.
   std::function<void()> no_quota;
 };

@@ -3,12 +3,7 @@
 #include <algorithm>
 
 namespace mailquench::blacklist {
-namespace {
-
-// Late wake-ups are made up for, up to this many questions at once.
-constexpr double kBurst = 2;
-
-}  // namespace
+namespace {}  // namespace
 
 std::string QuotaDay(absl::Time now) {
   return absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone());
@@ -23,7 +18,9 @@ absl::Time Pacer::Next(const List& list, absl::Time now, double share) const {
   const std::int64_t used = account.day == QuotaDay(now) ? account.used : 0;
   if (list.per_day > 0 && static_cast<double>(used) >= static_cast<double>(list.per_day) * share)
     return absl::InfiniteFuture();
-  return list.per_second > 0 ? account.next : absl::InfinitePast();
+  if (list.per_second <= 0) return absl::InfinitePast();
+  // Never longer than one gap: the clock may have been set back.
+  return std::min(account.next, now + absl::Seconds(1 / list.per_second));
 }
 
 void Pacer::Took(const List& list, absl::Time now) {
@@ -37,8 +34,7 @@ void Pacer::Took(const List& list, absl::Time now) {
     }
     ++account.used;
     if (list.per_second > 0) {
-      const absl::Duration gap = absl::Seconds(1 / list.per_second);
-      account.next = std::max(account.next, now - kBurst * gap) + gap;
+      account.next = now + absl::Seconds(1 / list.per_second);
     }
   }
   if (on_use_) on_use_(list.operator_name, day);

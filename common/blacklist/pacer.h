@@ -16,8 +16,8 @@ namespace mailquench::blacklist {
 // The day of a quota, in UTC: "2026-11-25".
 std::string QuotaDay(absl::Time now);
 
-// Thread-safe. A quota is the operator's, over all of his zones: the smallest that any of the
-// lists asked about names.
+// Thread-safe. Rate and quota are the operator's, over all of his zones; each zone's own figures
+// are held against what all of them have used.
 class Pacer {
  public:
   // Told of each question, so that somebody can keep it over a restart: operator, day.

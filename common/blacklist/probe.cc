@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <memory>
+#include <random>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -16,10 +19,21 @@ namespace {
 
 using Point = HealthAnswer::Point;
 
+// So many do not fall ill in one minute.
+constexpr std::size_t kManyOperators = 2;
+
+// The kind of subject that a point of the list's data stands for. A list of domains is asked for
+// what stands there, numbers or not.
+Subject::Kind KindOf(const List& list, const std::string& point) {
+  if (!list.ip4 && !list.ip6) return Subject::Kind::kDomain;
+  if (!ReverseLabel(point).ok()) return Subject::Kind::kDomain;
+  return point.find(':') == std::string::npos ? Subject::Kind::kIp4 : Subject::Kind::kIp6;
+}
+
 // Of an address the reversed form, of anything else the text as it stands. "::ffff:7f00:2" is asked
 // as the IPv6 address that it is written as (RFC 5782 section 5).
-std::string PointLabel(const std::string& point) {
-  return ReverseLabel(point).value_or(point);
+std::string PointLabel(Subject::Kind kind, const std::string& point) {
+  return kind == Subject::Kind::kDomain ? point : ReverseLabel(point).value_or(point);
 }
 
 bool Silent(const Reply& reply) {
@@ -44,7 +58,7 @@ Reading Read(const List& list, const HealthAnswer& answer) {
   reading.rewritten = reading.finding.verdict == Verdict::kRewritten;
   reading.blocked = reading.finding.verdict == Verdict::kBlocked;
   reading.listed = reading.finding.verdict == Verdict::kListed;
-  reading.present = !answer.reply.answer.addresses.empty();
+  reading.present = !answer.reply.answer.addresses.empty() && !reading.rewritten;
   reading.silent = Silent(answer.reply) && !reading.blocked;
   return reading;
 }
@@ -69,16 +83,21 @@ Probe Fold(const List& list, const std::vector<HealthAnswer>& answers, absl::Tim
   probe.time = now;
   std::string wildcard, rewritten, blocked, silent, emptied;
   Why why = Why::kRefused;
-  int listed_points = 0, listed_answers = 0, missing = 0;
-  bool zone_is_gone = false;
+  struct Points {
+    int answered = 0, missing = 0;
+    std::string name;
+  };
+  std::map<Subject::Kind, Points> declared;
+  int samples = 0, samples_listed = 0;
+  bool zone_is_gone = false, zone_is_there = false;
   for (const HealthAnswer& answer : answers) {
-    if (answer.point == Point::kNs) {
-      probe.name_servers = answer.reply.names;
-      continue;
-    }
-    if (answer.point == Point::kSoa) {
-      probe.serial = answer.reply.serial;
-      zone_is_gone = answer.reply.answer.rcode == Rcode::kNxDomain;
+    if (answer.point == Point::kNs || answer.point == Point::kSoa) {
+      if (answer.point == Point::kNs) probe.name_servers = answer.reply.names;
+      if (answer.point == Point::kSoa) {
+        probe.serial = answer.reply.serial;
+        zone_is_gone = answer.reply.answer.rcode == Rcode::kNxDomain;
+      }
+      zone_is_there |= !answer.reply.names.empty() || answer.reply.serial != 0;
       continue;
     }
     const Reading reading = Read(list, answer);
@@ -88,20 +107,29 @@ Probe Fold(const List& list, const std::vector<HealthAnswer>& answers, absl::Tim
       blocked = reading.finding.reason;
       why = reading.finding.why;
     }
+    if (reading.silent || reading.blocked) continue;
     if (answer.point == Point::kListed) {
-      ++listed_points;
-      if (!reading.silent && !reading.blocked) ++listed_answers;
-      if (!reading.present && !reading.silent && !reading.blocked) {
-        ++missing;
-        emptied = absl::StrCat("its test entry ", answer.name, " is not listed: it was emptied");
-      }
-    }
-    const bool of_nobody = answer.point == Point::kRandom && reading.present && !reading.blocked;
-    if (answer.point == Point::kClean ? reading.listed : of_nobody) {
+      probe.answered.Of(answer.kind) = true;
+      probe.proven.Of(answer.kind) |= reading.present;
+      if (answer.by_custom) continue;
+      Points& points = declared[answer.kind];
+      ++points.answered;
+      points.missing += reading.present ? 0 : 1;
+      if (!reading.present) points.name = answer.name;
+    } else if (answer.point == Point::kSample) {
+      ++samples;
+      samples_listed += reading.listed ? 1 : 0;
+    } else if (answer.point == Point::kClean ? reading.listed : reading.present) {
       wildcard = absl::StrCat(
           answer.point == Point::kClean ? "its clean test entry " : "a name that nobody has: ",
           answer.name, " is listed (", Shown(answer), "): it lists everything");
     }
+  }
+  if (samples > 1 && samples_listed == samples)
+    wildcard = "every address that was tried at random is listed: it lists everything";
+  for (const auto& [kind, points] : declared) {
+    if (points.missing == points.answered && emptied.empty())
+      emptied = absl::StrCat("its test entry ", points.name, " is not listed: it was emptied");
   }
   if (!rewritten.empty()) return With(probe, Probe::Sign::kRewritten, rewritten);
   if (!wildcard.empty()) return With(probe, Probe::Sign::kWildcard, wildcard);
@@ -109,12 +137,13 @@ Probe Fold(const List& list, const std::vector<HealthAnswer>& answers, absl::Tim
     probe.why = why;
     return With(probe, Probe::Sign::kBlocked, blocked);
   }
-  if (zone_is_gone) return With(probe, Probe::Sign::kGone, "its zone does not exist any more");
-  if (listed_answers > 0 && missing == listed_answers)
-    return With(probe, Probe::Sign::kEmptied, emptied);
+  if (zone_is_gone && !probe.proven.Any())
+    return With(probe, Probe::Sign::kGone, "its zone does not exist any more");
+  if (!emptied.empty()) return With(probe, Probe::Sign::kEmptied, emptied);
   if (!silent.empty()) return With(probe, Probe::Sign::kSilent, silent);
+  if (!probe.proven.Any() && !zone_is_there)
+    return With(probe, Probe::Sign::kSilent, "nothing shows that it is there");
   probe.sign = Probe::Sign::kGood;
-  probe.both_points = listed_points > 0;
   return probe;
 }
 
@@ -124,27 +153,77 @@ namespace {
 struct Round {
   const List* list = nullptr;
   struct Open {
-    Point point;
-    std::string shown;  // As the list's data has it.
+    HealthAnswer as;
     std::string label;
-    RecordType type;
+    RecordType type = RecordType::kA;
   };
   std::deque<Open> open;
   std::vector<HealthAnswer> answers;
   std::size_t wanted = 0;
+  bool not_asked = false;
+  bool no_quota = false;
+
+  void Add(Point point, Subject::Kind kind, const std::string& name, bool by_custom) {
+    Open question;
+    question.as.point = point;
+    question.as.kind = kind;
+    question.as.name = name;
+    question.as.by_custom = by_custom;
+    question.label = PointLabel(kind, name);
+    open.push_back(std::move(question));
+  }
 };
+
+std::string RandomAddress() {
+  std::random_device device;
+  while (true) {
+    const std::uint32_t address = device();
+    const std::uint32_t first = address >> 24;
+    // Of those that are given out to somebody.
+    if (first >= 1 && first < 224 && first != 10 && first != 100 && first != 127 && first != 169 &&
+        first != 172 && first != 192 && first != 198 && first != 203)
+      return AddressText(address);
+  }
+}
+
+// The test entries of one kind: those of the data, else those of RFC 5782 section 5.
+void AddPoints(const List& list, Subject::Kind kind, Round& round) {
+  bool listed = false, clean = false;
+  for (const std::string& point : list.test.listed) {
+    if (KindOf(list, point) != kind) continue;
+    round.Add(Point::kListed, kind, point, false);
+    listed = true;
+  }
+  for (const std::string& point : list.test.clean) {
+    if (KindOf(list, point) != kind) continue;
+    round.Add(Point::kClean, kind, point, false);
+    clean = true;
+  }
+  const bool ip4 = kind == Subject::Kind::kIp4, ip6 = kind == Subject::Kind::kIp6;
+  if (!listed)
+    round.Add(Point::kListed, kind, ip4 ? "127.0.0.2" : ip6 ? "::ffff:7f00:2" : "test", true);
+  // A random name says nothing of addresses: a list may look at nothing else. Of domains it does.
+  if (!clean && !list.test.no_clean && (ip4 || ip6))
+    round.Add(Point::kClean, kind, ip4 ? "127.0.0.1" : "::ffff:7f00:1", true);
+  if (list.test.no_clean && ip4) {
+    for (int i = 0; i < 3; ++i) round.Add(Point::kSample, kind, RandomAddress(), false);
+  }
+}
 
 std::unique_ptr<Round> MakeRound(const List& list) {
   auto round = std::make_unique<Round>();
   round->list = &list;
-  for (const std::string& point : list.test.listed)
-    round->open.push_back({Point::kListed, point, PointLabel(point), RecordType::kA});
-  for (const std::string& point : list.test.clean)
-    round->open.push_back({Point::kClean, point, PointLabel(point), RecordType::kA});
-  const std::string nobody = RandomLabel();
-  round->open.push_back({Point::kRandom, nobody, nobody, RecordType::kA});
-  round->open.push_back({Point::kSoa, "", "", RecordType::kSoa});
-  round->open.push_back({Point::kNs, "", "", RecordType::kNs});
+  if (list.ip4) AddPoints(list, Subject::Kind::kIp4, *round);
+  if (list.ip6) AddPoints(list, Subject::Kind::kIp6, *round);
+  if (list.domain) AddPoints(list, Subject::Kind::kDomain, *round);
+  round->Add(Point::kRandom, Subject::Kind::kDomain, RandomLabel(), false);
+  for (const auto& [point, type] :
+       {std::pair{Point::kSoa, RecordType::kSoa}, std::pair{Point::kNs, RecordType::kNs}}) {
+    Round::Open question;
+    question.as.point = point;
+    question.type = type;
+    round->open.push_back(std::move(question));
+  }
   round->wanted = round->open.size();
   return round;
 }
@@ -160,56 +239,113 @@ Probe Unasked(Why why, const std::string& reason) {
 
 }  // namespace
 
-void ProbeLists(Resolver* resolver,
-                Pacer* pacer,
-                const std::vector<const List*>& lists,
-                const Keys& keys,
-                bool allow_public,
-                const std::function<void(const List&, const Probe&)>& done,
-                absl::Time until) {
+namespace {
+
+using Probes = std::vector<std::pair<const List*, Probe>>;
+
+Lane LaneOf(Round* round, const std::string& zone, Resolver* resolver, const AskOptions& options) {
+  Lane lane;
+  lane.list = round->list;
+  lane.ask = [=] {
+    if (round->open.empty()) return Lane::Next::kDone;
+    const Round::Open question = round->open.front();
+    round->open.pop_front();
+    const std::string name =
+        question.label.empty() ? zone : absl::StrCat(question.label, ".", zone);
+    resolver->Ask(
+        name, question.type,
+        [=](const Reply& reply) {
+          round->not_asked |= reply.not_asked;
+          HealthAnswer answer = question.as;
+          answer.reply = reply;
+          round->answers.push_back(std::move(answer));
+        },
+        options);
+    return Lane::Next::kAsked;
+  };
+  // What it said so far is no full round.
+  lane.no_quota = [=] { round->no_quota = !round->open.empty(); };
+  return lane;
+}
+
+Probe Result(const Round& round) {
+  if (round.no_quota) return Unasked(Why::kQuota, "today's quota of its operator is used up");
+  if (round.not_asked) return Unasked(Why::kResolver, kOnlyPublic);
+  if (round.answers.size() >= round.wanted) return Fold(*round.list, round.answers, absl::Now());
+  Probe probe;
+  probe.time = absl::Now();
+  probe.reason = "its test did not come to its end in time";
+  return probe;
+}
+
+Probes Ask(Resolver* resolver,
+           Pacer* pacer,
+           const std::vector<const List*>& lists,
+           const Keys& keys,
+           bool allow_public,
+           absl::Time until) {
   std::vector<std::unique_ptr<Round>> rounds;
   std::vector<Lane> lanes;
+  Probes probes;
   for (const List* list : lists) {
     const auto key = keys.find(list->zone);
     if (list->key_first && key == keys.end()) {
-      done(*list, Unasked(Why::kRefused, "it is asked with the key of an account; none is given"));
+      probes.emplace_back(list, Unasked(Why::kRefused,
+                                        "it is asked with the key of an account; "
+                                        "none is given"));
       continue;
     }
-    const std::string zone =
-        list->key_first ? absl::StrCat(key->second, ".", list->zone) : list->zone;
     rounds.push_back(MakeRound(*list));
-    Round* round = rounds.back().get();
-    const AskOptions options{!allow_public && RefusesPublicResolvers(*list)};
-    Lane lane;
-    lane.list = list;
-    lane.ask = [=, &done] {
-      if (round->open.empty()) return false;
-      const Round::Open question = round->open.front();
-      round->open.pop_front();
-      const std::string name =
-          question.label.empty() ? zone : absl::StrCat(question.label, ".", zone);
-      resolver->Ask(
-          name, question.type,
-          [=](const Reply& reply) {
-            round->answers.push_back({question.point, question.shown, reply});
-            if (round->answers.size() < round->wanted) return;
-            if (reply.not_asked)
-              done(*round->list, Unasked(Why::kResolver, kOnlyPublic));
-            else
-              done(*round->list, Fold(*round->list, round->answers, absl::Now()));
-          },
-          options);
-      return true;
-    };
-    lane.no_quota = [=, &done] {
-      // What it said so far is no full round; what was known of it stays.
-      if (round->open.empty()) return;
-      round->wanted = static_cast<std::size_t>(-1);
-      done(*list, Unasked(Why::kQuota, "today's quota of its operator is used up"));
-    };
-    lanes.push_back(std::move(lane));
+    lanes.push_back(
+        LaneOf(rounds.back().get(),
+               list->key_first ? absl::StrCat(key->second, ".", list->zone) : list->zone, resolver,
+               AskOptions{!allow_public && RefusesPublicResolvers(*list)}));
   }
   RunLanes(resolver, pacer, 1.0, std::move(lanes), until);
+  for (const auto& round : rounds) probes.emplace_back(round->list, Result(*round));
+  return probes;
+}
+
+// A sign that a resolver that is cut off, or that rewrites, shows of every list.
+bool MayBeTheResolver(const Probe& probe) {
+  return probe.sign == Probe::Sign::kRewritten || probe.sign == Probe::Sign::kEmptied ||
+         probe.sign == Probe::Sign::kGone || probe.sign == Probe::Sign::kSilent;
+}
+
+}  // namespace
+
+std::string ProbeLists(Resolver* resolver,
+                       Pacer* pacer,
+                       const std::vector<const List*>& lists,
+                       const std::vector<const List*>& witnesses,
+                       const Keys& keys,
+                       bool allow_public,
+                       const std::function<void(const List&, const Probe&)>& done,
+                       absl::Time until) {
+  Probes probes = Ask(resolver, pacer, lists, keys, allow_public, until);
+  const auto alive = [&probes] {
+    return std::any_of(probes.begin(), probes.end(),
+                       [](const auto& one) { return one.second.proven.Any(); });
+  };
+  const bool doubtful = std::any_of(probes.begin(), probes.end(),
+                                    [](const auto& one) { return MayBeTheResolver(one.second); });
+  bool heard = false;
+  if (doubtful && !alive() && !witnesses.empty()) {
+    heard = true;
+    for (auto& one : Ask(resolver, pacer, witnesses, keys, allow_public, until))
+      probes.push_back(std::move(one));
+  }
+  std::set<std::string> failing;
+  for (const auto& [list, probe] : probes) {
+    if (MayBeTheResolver(probe)) failing.insert(list->operator_name);
+  }
+  if (!alive() && (failing.size() >= kManyOperators || (heard && failing.size() > 1)))
+    return absl::StrCat(
+        "the lists of ", failing.size(),
+        " operators fail their tests at once and none passes: that is the resolver, "
+        "cut off or rewriting answers");
+  for (const auto& [list, probe] : probes) done(*list, probe);
+  return "";
 }
 
 }  // namespace mailquench::blacklist

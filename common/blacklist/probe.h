@@ -19,26 +19,32 @@ using Keys = std::map<std::string, std::string>;
 
 // An answer to one health question.
 struct HealthAnswer {
-  enum class Point { kListed, kClean, kRandom, kSoa, kNs };
+  enum class Point { kListed, kClean, kSample, kRandom, kSoa, kNs };
   Point point = Point::kSoa;
-  std::string name;  // As the list's data has it: "127.0.0.2".
+  Subject::Kind kind = Subject::Kind::kIp4;  // Of the first two.
+  bool by_custom = false;  // RFC 5782 names it, the list's data does not: its absence says nothing.
+  std::string name;        // As the list's data has it: "127.0.0.2".
   Reply reply;
 };
 
 // What the answers of one list come to. Pure.
 Probe Fold(const List& list, const std::vector<HealthAnswer>& answers, absl::Time now);
 
-// Asks every list; `done` gets each list's probe, from this call. A list whose key is missing is
+// Asks every list; `done` gets each list's probe, from this call. Where all that were asked fail at
+// once it is the resolver: then `done` is called for none, and what is returned is one clause about
+// it (else empty). Where only a few are asked and they fail, `witnesses`, lists of others that were
+// well, are asked whether they still are; `done` gets theirs, too. A list whose key is missing is
 // kBlocked without a question. Unless `allow_public`, no public resolver is asked about a list that
 // answers those with errors.
 // Unless `allow_public`, no public resolver is asked about a list that answers those with errors.
-void ProbeLists(Resolver* resolver,
-                Pacer* pacer,
-                const std::vector<const List*>& lists,
-                const Keys& keys,
-                bool allow_public,
-                const std::function<void(const List&, const Probe&)>& done,
-                absl::Time until);
+std::string ProbeLists(Resolver* resolver,
+                       Pacer* pacer,
+                       const std::vector<const List*>& lists,
+                       const std::vector<const List*>& witnesses,
+                       const Keys& keys,
+                       bool allow_public,
+                       const std::function<void(const List&, const Probe&)>& done,
+                       absl::Time until);
 
 // Why a list was not asked although there are servers.
 inline constexpr char kOnlyPublic[] =

@@ -1,8 +1,12 @@
 #include "common/blacklist/resolver_tcp.h"
 
+#include <netinet/in.h>
+
+#include <cstring>
 #include <mutex>
 
 #include "absl/strings/str_cat.h"
+#include "common/blacklist/resolver_address.h"
 #include "common/status/error.h"
 
 namespace mailquench::blacklist {
@@ -42,7 +46,19 @@ absl::StatusOr<std::unique_ptr<TcpChannel>> TcpChannel::Make(const std::string& 
       &made->channel_, &options,
       ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
   if (status != ARES_SUCCESS) return AresError(status);
-  status = ares_set_servers_ports_csv(made->channel_, server.c_str());
+  MQ_ASSIGN_OR_RETURN(const ServerAddress address, ParseServer(server));
+  ares_addr_port_node node{};
+  node.family = address.family();
+  if (node.family == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(address.get());
+    node.addr.addr4 = in->sin_addr;
+    node.tcp_port = node.udp_port = ntohs(in->sin_port);
+  } else {
+    const auto* in = reinterpret_cast<const sockaddr_in6*>(address.get());
+    std::memcpy(&node.addr.addr6, &in->sin6_addr, sizeof node.addr.addr6);
+    node.tcp_port = node.udp_port = ntohs(in->sin6_port);
+  }
+  status = ares_set_servers_ports(made->channel_, &node);
   if (status != ARES_SUCCESS) return AresError(status);
   return made;
 }

@@ -39,6 +39,9 @@ void Judge(ReverseFinding& finding) {
   if (finding.names.empty()) {
     finding.faults.push_back(
         absl::StrCat(address, " has no PTR record; have its provider set one to the host's name"));
+  } else if (!finding.confirmed && !finding.forward_known) {
+    finding.faults.push_back(
+        absl::StrCat("the names of ", address, " could not all be looked up; ask again later"));
   } else if (!finding.confirmed) {
     finding.faults.push_back(absl::StrCat(
         "the name ", finding.names.front(), " of ", address,
@@ -48,7 +51,7 @@ void Judge(ReverseFinding& finding) {
     finding.faults.push_back(absl::StrCat(
         "the name ", finding.names.front(), " of ", address,
         " looks like one of a pool, which many receivers refuse; have a name of your own set"));
-  if (!finding.helo.empty() && !finding.helo_matches)
+  if (!finding.helo.empty() && finding.helo_known && !finding.helo_matches)
     finding.faults.push_back(absl::StrCat("HELO says ", finding.helo, ", which does not lead to ",
                                           address,
                                           "; give that name this address, or say another name"));
@@ -60,7 +63,7 @@ bool LooksGeneric(const Subject& address, const std::string& name) {
   if (address.kind() != Subject::Kind::kIp4) return false;
   const std::string lower = absl::AsciiStrToLower(name);
   std::vector<std::string> octets = absl::StrSplit(address.text(), '.');
-  // Two octets in a row, joined as pools do it: 192-0-2-1, 1.2.0.192, 192_0_2_1, c0000201.
+  // Three octets in a row, joined as pools do it: 192-0-2-1, 1.2.0.192, 192_0_2_1.
   for (const char* joint : {"-", ".", "_", "x"}) {
     std::vector<std::string> backwards(octets.rbegin(), octets.rend());
     for (const auto& way : {octets, backwards}) {
@@ -99,12 +102,14 @@ std::vector<ReverseFinding> LookUpReverse(Resolver* resolver,
                     for (const std::string& name : finding.names) {
                       finding.generic |= LooksGeneric(subject, name);
                       resolver->Ask(name, type, [&finding](const Reply& forward) {
+                        finding.forward_known &= Answered(forward);
                         finding.confirmed |= Has(forward, finding.address);
                       });
                     }
                   });
     if (!finding.helo.empty())
       resolver->Ask(finding.helo, type, [&finding](const Reply& forward) {
+        finding.helo_known = Answered(forward);
         finding.helo_matches = Has(forward, finding.address);
       });
   }

@@ -23,6 +23,8 @@ struct ReverseFinding {
   bool confirmed = false;          // One of the names leads back (FCrDNS).
   bool generic = false;            // Its name looks like one of a pool.
   std::string helo;
+  bool forward_known = true;  // False: some name could not be looked up.
+  bool helo_known = true;
   bool helo_matches = false;        // HELO's name leads to the address (RFC 5321 section 4.1.4).
   std::vector<std::string> faults;  // One sentence each, with what to do.
 };

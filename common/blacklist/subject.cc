@@ -53,6 +53,16 @@ std::string Reversed(const std::string& bytes) {
   return absl::StrJoin(parts, ".");
 }
 
+struct Block {
+  std::uint32_t base;
+  int bits;
+};
+// Documentation blocks are not here: nobody sends mail from them but tests.
+constexpr Block kPrivate4[] = {
+    {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
+    {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0a80000, 16}, {0xe0000000, 3},
+};
+
 }  // namespace
 
 absl::StatusOr<Subject> Subject::Parse(const std::string& text) {
@@ -124,6 +134,23 @@ absl::StatusOr<std::string> QueryName(const List& list,
     return Error(absl::StatusCode::kFailedPrecondition, "NAME_TOO_LONG",
                  absl::StrCat(subject.text(), " is too long to be asked at ", list.zone));
   return name;
+}
+
+bool IsPrivate(const Subject& subject) {
+  unsigned char bytes[16];
+  if (subject.kind() == Subject::Kind::kIp4 &&
+      inet_pton(AF_INET, subject.text().c_str(), bytes) == 1) {
+    const std::uint32_t address = static_cast<std::uint32_t>(bytes[0]) << 24 |
+                                  static_cast<std::uint32_t>(bytes[1]) << 16 |
+                                  static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3];
+    return std::any_of(std::begin(kPrivate4), std::end(kPrivate4), [&](const Block& block) {
+      return (address ^ block.base) >> (32 - block.bits) == 0;
+    });
+  }
+  if (subject.kind() == Subject::Kind::kIp6 &&
+      inet_pton(AF_INET6, subject.text().c_str(), bytes) == 1)
+    return (bytes[0] & 0xe0) != 0x20;  // Outside 2000::/3, the global unicast space.
+  return false;
 }
 
 }  // namespace mailquench::blacklist

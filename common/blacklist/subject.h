@@ -34,6 +34,10 @@ class Subject {
 // kInvalidArgument (no address).
 absl::StatusOr<std::string> ReverseLabel(const std::string& address);
 
+// Private, loopback, link-local, shared and multicast addresses, which no list can know (RFC 6890;
+// blocks for documentation and benchmarks are let through: nobody but tests has them).
+bool IsPrivate(const Subject& subject);
+
 // Whether the list knows such subjects: an address list asked for a domain answers nonsense.
 bool Covers(const List& list, const Subject& subject);
 

@@ -1,6 +1,7 @@
 #include "common/blacklist/sweep.h"
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -53,6 +54,7 @@ class Run {
   SweepTotals Do(const std::vector<const List*>& lists, const HealthBook& book) {
     const absl::Time begun = absl::Now();
     std::vector<Lane> lanes;
+    std::vector<std::shared_ptr<Place>> places;
     for (const List* list : lists) {
       auto at = std::make_shared<Place>();
       at->list = list;
@@ -64,8 +66,13 @@ class Run {
       lane.ask = [this, at] { return AskNext(at); };
       lane.no_quota = [this, at] { HoldBack(at); };
       lanes.push_back(std::move(lane));
+      places.push_back(at);
     }
     RunLanes(resolver_, pacer_, options_.share, std::move(lanes), options_.until);
+    for (const auto& at : places) {
+      if (at->held_back) TellHits(at);
+      if (!at->ended && !at->held_back) Cut(at);
+    }
     totals_.took = absl::Now() - begun;
     return totals_;
   }
@@ -77,6 +84,11 @@ class Run {
     ListHealth health;
     std::string key;
     std::size_t next = 0;
+    int in_flight = 0;                        // Answers that may want a reason.
+    std::deque<std::shared_ptr<Check>> hits;  // Whose reasons are to be asked.
+    std::deque<std::string> names;            // Theirs.
+    bool ended = false;
+    bool held_back = false;
   };
 
   const Subject* NextSubject(Place* at) {
@@ -87,8 +99,13 @@ class Run {
     return nullptr;
   }
 
-  bool AskNext(const std::shared_ptr<Place>& at) {
-    while (const Subject* subject = NextSubject(at.get())) {
+  Lane::Next AskNext(const std::shared_ptr<Place>& at) {
+    if (!at->hits.empty()) {
+      AskReason(at);
+      return Lane::Next::kAsked;
+    }
+    const bool in_time = absl::Now() < options_.ask_until;
+    while (const Subject* subject = in_time ? NextSubject(at.get()) : nullptr) {
       Finding finding;
       if (AnswersItself(at->health, &finding)) {
         Tell(*at, *subject, std::move(finding));
@@ -101,15 +118,32 @@ class Run {
         continue;
       }
       ++totals_.asked;
+      ++at->in_flight;
       resolver_->Ask(
           *name, RecordType::kA,
           [this, at, subject, asked = *name](const Reply& reply) {
             Answered(at, *subject, asked, reply);
           },
           Servers(*at->list));
-      return true;
+      return Lane::Next::kAsked;
     }
-    return false;
+    if (at->in_flight > 0) return Lane::Next::kLater;
+    at->ended = true;
+    return Lane::Next::kDone;
+  }
+
+  void AskReason(const std::shared_ptr<Place>& at) {
+    const std::shared_ptr<Check> held = at->hits.front();
+    const std::string name = at->names.front();
+    at->hits.pop_front();
+    at->names.pop_front();
+    resolver_->Ask(
+        name, RecordType::kTxt,
+        [this, held](const Reply& text) {
+          held->texts = text.texts;
+          on_check_(*held);
+        },
+        Servers(*held->list));
   }
 
   AskOptions Servers(const List& list) const {
@@ -129,6 +163,7 @@ class Run {
                 const Subject& subject,
                 const std::string& name,
                 const Reply& reply) {
+    --at->in_flight;
     if (reply.not_asked)
       return Tell(*at, subject, Unasked(Verdict::kBlocked, Why::kResolver, kOnlyPublic));
     Check check;
@@ -137,25 +172,33 @@ class Run {
     check.asked = true;
     check.reply = reply;
     check.time = absl::Now();
-    check.finding = Weigh(Judge(*at->list, reply.answer), at->health);
+    check.finding = Weigh(Judge(*at->list, reply.answer), at->health, subject.kind());
     // What the list itself has said now outweighs how it was.
     if (check.finding.verdict == Verdict::kRewritten) {
       at->health.state = HealthState::kQuarantined;
       at->health.reason = check.finding.reason;
     }
     if (check.finding.verdict != Verdict::kListed) return on_check_(check);
-    pacer_->Took(*at->list, check.time);
-    const auto held = std::make_shared<Check>(std::move(check));
-    resolver_->Ask(
-        name, RecordType::kTxt,
-        [this, held](const Reply& text) {
-          held->texts = text.texts;
-          on_check_(*held);
-        },
-        Servers(*at->list));
+    // Its reason is asked in the list's own turn.
+    at->hits.push_back(std::make_shared<Check>(std::move(check)));
+    at->names.push_back(name);
+  }
+
+  // The quota has ended, or the time.
+  void TellHits(const std::shared_ptr<Place>& at) {
+    for (const auto& held : at->hits) on_check_(*held);  // Without their reasons.
+    at->hits.clear();
+  }
+
+  void Cut(const std::shared_ptr<Place>& at) {
+    TellHits(at);
+    while (const Subject* subject = NextSubject(at.get()))
+      Tell(*at, *subject, Unasked(Verdict::kError, Why::kRefused, "not asked: the time was over"));
   }
 
   void HoldBack(const std::shared_ptr<Place>& at) {
+    at->held_back = true;
+    TellHits(at);
     while (const Subject* subject = NextSubject(at.get())) {
       ++totals_.held_back;
       Tell(*at, *subject,

@@ -35,6 +35,9 @@ struct SweepOptions {
   Keys keys;
   bool allow_public = false;
   double share = 1.0;  // Of each quota that may be used.
+  // No new question after this; the pairs that are left are not told of.
+  absl::Time ask_until = absl::InfiniteFuture();
+  // What is not answered by then is told as ERROR.
   absl::Time until = absl::InfiniteFuture();
 };
 

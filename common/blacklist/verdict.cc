@@ -87,7 +87,7 @@ Finding Judge(const List& list, const Answer& answer) {
   const bool strange = std::any_of(finding.meanings.begin(), finding.meanings.end(),
                                    [](const Meaning& m) { return !m.good && m.is.empty(); });
   // Where its codes are known for sure, another one is a signal that we do not know yet.
-  if (listed || (strange && list.confidence != 'A')) {
+  if (listed || (strange && list.confidence != 'A' && !list.only_codes)) {
     finding.verdict = Verdict::kListed;
   } else if (strange) {
     finding.reason = "an answer that the list does not document";

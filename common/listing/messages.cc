@@ -7,9 +7,13 @@
 namespace mailquench::blacklist {
 namespace {
 
-template <class Target>
-void SetTime(absl::Time time, Target* out) {
-  if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) return;
+constexpr std::size_t kLongestText = 1000;  // Of a reason; more is kept nowhere.
+
+bool IsTime(absl::Time time) {
+  return time != absl::InfinitePast() && time != absl::InfiniteFuture();
+}
+
+void SetTime(absl::Time time, google::protobuf::Timestamp* out) {
   const std::int64_t nanos = absl::ToUnixNanos(time);
   out->set_seconds(nanos / 1000000000);
   out->set_nanos(static_cast<std::int32_t>(nanos % 1000000000));
@@ -119,7 +123,11 @@ v1::BlacklistAnswer ToMessage(const Check& check, const Keys& keys) {
     if (!meaning.is.empty()) message.add_meanings(meaning.is);
   }
   // A list's operator writes these texts, and whoever has taken over its zone.
-  for (const std::string& text : check.texts) message.add_texts(Harmless(WithoutKeys(keys, text)));
+  for (const std::string& text : check.texts) {
+    std::string shown = WithoutKeys(keys, text).substr(0, kLongestText);
+    shown.resize(shown.size() - CutAtEnd(shown));
+    message.add_texts(Harmless(shown));
+  }
   if (!check.asked) return message;
   message.set_rcode(RcodeName(check.reply.answer.rcode));
   for (const std::uint32_t address : check.reply.answer.addresses)
@@ -133,13 +141,16 @@ v1::BlacklistHealth ToMessage(const ListHealth& health) {
   v1::BlacklistHealth message;
   message.set_state(StateOf(health.state));
   message.set_reason(health.reason);
-  SetTime(health.since, message.mutable_since_time());
-  SetTime(health.probed, message.mutable_probe_time());
+  if (IsTime(health.since)) SetTime(health.since, message.mutable_since_time());
+  if (IsTime(health.probed)) SetTime(health.probed, message.mutable_probe_time());
   message.set_soft_failures(health.soft);
   message.set_good_probes(health.good);
   message.set_serial(health.serial);
-  SetTime(health.serial_since, message.mutable_serial_time());
-  for (const std::string& one : health.name_servers) message.add_name_servers(one);
+  if (IsTime(health.serial_since)) SetTime(health.serial_since, message.mutable_serial_time());
+  for (const std::string& one : health.name_servers) message.add_name_servers(Harmless(one));
+  if (health.proven.ip4) message.add_proven("ip4");
+  if (health.proven.ip6) message.add_proven("ip6");
+  if (health.proven.domain) message.add_proven("domain");
   message.set_blocked_by(static_cast<std::int32_t>(health.why));
   return message;
 }
@@ -150,6 +161,11 @@ ListHealth FromMessage(const v1::BlacklistHealth& message) {
   health.reason = message.reason();
   if (message.has_since_time()) health.since = Time(message.since_time());
   if (message.has_probe_time()) health.probed = Time(message.probe_time());
+  for (const std::string& one : message.proven()) {
+    health.proven.ip4 |= one == "ip4";
+    health.proven.ip6 |= one == "ip6";
+    health.proven.domain |= one == "domain";
+  }
   health.soft = message.soft_failures();
   health.good = message.good_probes();
   health.serial = message.serial();

@@ -16,6 +16,7 @@ Probe Of(Sign sign, int minute = 0) {
   probe.time = absl::FromUnixSeconds(1800000000) + absl::Minutes(minute);
   probe.sign = sign;
   probe.reason = "because";
+  if (sign == Sign::kGood) probe.proven.ip4 = probe.answered.ip4 = true;
   return probe;
 }
 
@@ -66,7 +67,7 @@ TEST(Health, OfASilentListIsNeitherGoodNorBad) {
 
 TEST(Health, DecidesWhatAnAnswerIsWorth) {
   const auto worth = [](Verdict verdict, std::initializer_list<Sign> signs) {
-    return Weigh(Said(verdict), Through(signs)).verdict;
+    return Weigh(Said(verdict), Through(signs), Subject::Kind::kIp4).verdict;
   };
   EXPECT_EQ(worth(Verdict::kListed, {Sign::kGood}), Verdict::kListed);
   EXPECT_EQ(worth(Verdict::kClean, {Sign::kGood}), Verdict::kClean);
@@ -76,6 +77,18 @@ TEST(Health, DecidesWhatAnAnswerIsWorth) {
   EXPECT_EQ(worth(Verdict::kClean, {Sign::kWildcard}), Verdict::kUntrusted);
   EXPECT_EQ(worth(Verdict::kClean, {}), Verdict::kUntrusted);
   EXPECT_EQ(worth(Verdict::kError, {Sign::kWildcard}), Verdict::kError);
+}
+
+TEST(Health, AFamilyThatWasProvenAndIsNotAnyMoreWasEmptied) {
+  ListHealth health = Through({Sign::kGood});
+  EXPECT_EQ(Weigh(Said(Verdict::kClean), health, Subject::Kind::kIp4).verdict, Verdict::kClean);
+  EXPECT_EQ(Weigh(Said(Verdict::kClean), health, Subject::Kind::kIp6).verdict, Verdict::kUntrusted);
+  EXPECT_EQ(Weigh(Said(Verdict::kListed), health, Subject::Kind::kIp6).verdict, Verdict::kListed);
+  Probe probe = Of(Sign::kGood, 5);
+  probe.proven.ip4 = false;
+  health = After(health, probe);
+  EXPECT_EQ(health.state, HealthState::kSuspect);
+  EXPECT_EQ(After(health, probe).state, HealthState::kQuarantined);
 }
 
 TEST(Health, RemembersSinceWhenTheSerialStands) {
@@ -139,8 +152,8 @@ class RealLists : public ::testing::Test {
     for (const List& list : catalogue_.lists()) lists.push_back(&list);
     std::map<std::string, Probe> probes;
     Pacer pacer;
-    ProbeLists(
-        resolver->get(), &pacer, lists, keys, false,
+    fault_ = ProbeLists(
+        resolver->get(), &pacer, lists, {}, keys, false,
         [&](const List& list, const Probe& probe) {
           EXPECT_TRUE(probes.emplace(list.zone, probe).second) << list.zone << " twice";
         },
@@ -150,6 +163,7 @@ class RealLists : public ::testing::Test {
 
   test::ListServer server_;
   Catalogue catalogue_;
+  std::string fault_;
 };
 
 TEST_F(RealLists, ShowTheirSigns) {
@@ -173,14 +187,15 @@ TEST_F(RealLists, Vector6WildcardFailsTheNegativeProbe) {
   const Probe probe = ProbeAll()["wild.test"];
   EXPECT_EQ(probe.sign, Sign::kWildcard);
   EXPECT_THAT(probe.reason, ::testing::HasSubstr("127.0.0.1 is listed"));
-  EXPECT_EQ(Weigh(Said(Verdict::kListed), After(ListHealth(), probe)).verdict, Verdict::kUntrusted);
+  EXPECT_EQ(Weigh(Said(Verdict::kListed), After(ListHealth(), probe), Subject::Kind::kIp4).verdict,
+            Verdict::kUntrusted);
 }
 
 TEST_F(RealLists, Vector7EmptiedZoneIsNeverCleanAndIsQuarantinedTheSecondTime) {
   const Probe probe = ProbeAll()["empty.test"];
   EXPECT_EQ(probe.sign, Sign::kEmptied);
   const ListHealth once = After(ListHealth(), probe);
-  EXPECT_EQ(Weigh(Said(Verdict::kClean), once).verdict, Verdict::kUntrusted);
+  EXPECT_EQ(Weigh(Said(Verdict::kClean), once, Subject::Kind::kIp4).verdict, Verdict::kUntrusted);
   EXPECT_EQ(After(once, probe).state, HealthState::kQuarantined);
 }
 
@@ -193,13 +208,59 @@ TEST_F(RealLists, Vector10AnOddTestAnswerIsHealthy) {
            {"bl.blocklist.de", 0x7f00000f}, {"bl.suomispam.net", 0x7f000063}}) {
     const List* list = built_in->Find(zone);
     ASSERT_NE(list, nullptr) << zone;
-    HealthAnswer listed{HealthAnswer::Point::kListed, "2.0.0.127", {}};
+    HealthAnswer listed;
+    listed.point = HealthAnswer::Point::kListed;
     listed.reply.answer.rcode = Rcode::kNoError;
     listed.reply.answer.addresses = {code};
-    HealthAnswer random{HealthAnswer::Point::kRandom, "mq1", {}};
+    HealthAnswer random;
+    random.point = HealthAnswer::Point::kRandom;
     random.reply.answer.rcode = Rcode::kNxDomain;
     EXPECT_EQ(Fold(*list, {listed, random}, absl::Now()).sign, Sign::kGood) << zone;
   }
+}
+
+TEST_F(RealLists, WithoutTestEntriesInTheDataThoseOfRfc5782AreTried) {
+  catalogue_ =
+      *Catalogue::Parse({{"test",
+                          "lists:\n  - {zone: well.test, operator: A, covers: [ip4, ip6]}\n"
+                          "  - {zone: wild.test, operator: B, covers: [ip4]}\n"
+                          "  - {zone: empty.test, operator: C, covers: [ip4]}\n"}});
+  auto probes = ProbeAll();
+  EXPECT_EQ(probes["well.test"].sign, Sign::kGood) << probes["well.test"].reason;
+  EXPECT_TRUE(probes["well.test"].proven.ip4);
+  EXPECT_EQ(probes["wild.test"].sign, Sign::kWildcard);
+  // Nothing shows that it is there, or not empty: what it says clears nobody.
+  const ListHealth health = After(ListHealth(), probes["empty.test"]);
+  EXPECT_NE(Weigh(Said(Verdict::kClean), health, Subject::Kind::kIp4).verdict, Verdict::kClean);
+}
+
+TEST_F(RealLists, ThatAllFailAtOnceAreNotBlamed) {
+  catalogue_ = *Catalogue::Parse(
+      {{"test",
+        "lists:\n  - {zone: parked.test, operator: A, covers: [ip4]}\n"
+        "  - {zone: empty.test, operator: B, covers: [ip4], test: {listed: [127.0.0.2]}}\n"
+        "  - {zone: gone.test, operator: C, covers: [ip4]}\n"}});
+  EXPECT_TRUE(ProbeAll().empty());
+  EXPECT_THAT(fault_, ::testing::HasSubstr("3 operators"));
+}
+
+TEST_F(RealLists, AFewThatFailAreBlamedOnlyWhereAnotherStillPasses) {
+  const List* empty = catalogue_.Find("empty.test");
+  ResolverOptions options;
+  options.servers = {server_.server()};
+  const auto resolver = Resolver::Make(options);
+  Pacer pacer;
+  int done = 0;
+  const auto count = [&](const List&, const Probe&) { ++done; };
+  const absl::Time until = absl::Now() + absl::Seconds(10);
+  EXPECT_EQ(ProbeLists(resolver->get(), &pacer, {empty}, {catalogue_.Find("well.test")}, {}, false,
+                       count, until),
+            "");
+  EXPECT_EQ(done, 2);
+  EXPECT_NE(ProbeLists(resolver->get(), &pacer, {empty}, {catalogue_.Find("gone.test")}, {}, false,
+                       count, until),
+            "");
+  EXPECT_EQ(done, 2);
 }
 
 TEST_F(RealLists, OneThatRefusesIsBlockedOnceAndNotForEachAddress) {

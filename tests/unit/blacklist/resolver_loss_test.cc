@@ -138,7 +138,7 @@ TEST_F(Path, AServerFromBeforeEdnsIsAskedWithout) {
 
 class Forger : public Path, public ::testing::WithParamInterface<UdpProxyOptions::Forge> {};
 
-TEST_P(Forger, IsNotBelieved) {
+TEST_P(Forger, Vector13ASpoofedReplyIsNotBelieved) {
   auto way = Way();
   way.forge = GetParam();
   const UdpProxy proxy(way);

@@ -31,7 +31,10 @@ std::vector<const List*> All(const Catalogue& catalogue) {
 
 HealthBook AllWell(const Catalogue& catalogue) {
   HealthBook book;
-  for (const List& list : catalogue.lists()) book[list.zone].state = HealthState::kWell;
+  for (const List& list : catalogue.lists()) {
+    book[list.zone].state = HealthState::kWell;
+    book[list.zone].proven = {true, true, true};
+  }
   return book;
 }
 
@@ -183,7 +186,7 @@ TEST(PublicResolvers, AreNotAskedAboutListsThatRefuseThemUnlessToldTo) {
   Pacer pacer;
   Probe probe;
   ProbeLists(
-      resolver->get(), &pacer, lists, {}, false,
+      resolver->get(), &pacer, lists, {}, {}, false,
       [&](const List&, const Probe& one) { probe = one; }, absl::Now() + absl::Seconds(5));
   EXPECT_EQ(probe.sign, Probe::Sign::kBlocked);
   EXPECT_EQ(probe.why, Why::kResolver);
