@@ -127,6 +127,10 @@ absl::Status Executor::DoDelistFetch(const v1::DelistFetch& request,
   result.set_from_address(got->from_address);
   result.set_peer_address(got->peer_address);
   result.set_location(Harmless(Cut(got->location, kKeptLocation)));
+  if (got->status >= 300 && got->status < 400)
+    return Error(absl::StatusCode::kFailedPrecondition, "REDIRECTED",
+                 absl::StrCat(url.host, " took no request, but points to ", result.location(),
+                              "; nobody was asked there; give that URL"));
   if (got->status >= 400)
     return Error(absl::StatusCode::kFailedPrecondition, "LIST_REFUSED",
                  absl::StrCat(url.host, " answered with status ", got->status,

@@ -88,6 +88,23 @@ std::vector<std::string> DomainsIn(const Parameters& parameters) {
   return domains;
 }
 
+namespace {
+
+constexpr std::size_t kMostNames = 32;
+
+// Whatever stands in a configuration: only what can be a name or an address literal goes to the
+// controller.
+void AddName(std::vector<std::string>& names, const std::string& name) {
+  const bool fits = !name.empty() && name.size() <= 253 && names.size() < kMostNames &&
+                    std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                      return absl::ascii_isalnum(c) || c == '.' || c == '-' || c == '_' ||
+                             c == '[' || c == ']' || c == ':';
+                    });
+  if (fits) Add(names, name);
+}
+
+}  // namespace
+
 absl::StatusOr<Outward> ReadOutward(const Instance& instance) {
   std::vector<std::string> names(std::begin(kDomainLists), std::end(kDomainLists));
   for (const char* name : {"smtp_bind_address", "smtp_bind_address6", "smtp_helo_name",
@@ -97,7 +114,7 @@ absl::StatusOr<Outward> ReadOutward(const Instance& instance) {
   Outward outward;
   outward.domains = DomainsIn(main);
   const std::string helo = ValueOf(main, "smtp_helo_name");
-  Add(outward.helo_names, helo.empty() ? ValueOf(main, "myhostname") : helo);
+  AddName(outward.helo_names, helo.empty() ? ValueOf(main, "myhostname") : helo);
   const auto master = ReadFile(instance.config_directory + "/master.cf");
   const std::vector<MasterCf::Service> services =
       master.ok() ? MasterCf(*master).Services() : std::vector<MasterCf::Service>();
@@ -119,7 +136,7 @@ absl::StatusOr<Outward> ReadOutward(const Instance& instance) {
     const auto own = service.overrides.find("smtp_helo_name");
     if (service.command == "smtp" && own != service.overrides.end() &&
         !absl::StrContains(own->second, "$"))
-      Add(outward.helo_names, own->second);
+      AddName(outward.helo_names, own->second);
   }
   return outward;
 }

@@ -85,7 +85,10 @@ absl::StatusOr<Inventory> PostfixMailSystem::Inspect() {
     MQ_ASSIGN_OR_RETURN(const Outward outward, ReadOutward(instance));
     for (const std::string& address : outward.addresses) add(inventory.egress_addresses, address);
     for (const std::string& name : outward.helo_names) add(inventory.helo_names, name);
-    for (const std::string& domain : outward.domains) add(inventory.mail_domains, domain);
+    for (const std::string& domain : outward.domains) {
+      if (inventory.mail_domains.size() > kMaxMailDomains) break;
+      add(inventory.mail_domains, domain);
+    }
   }
   inventory.mail_domains_cut = inventory.mail_domains.size() > kMaxMailDomains;
   if (inventory.mail_domains_cut) inventory.mail_domains.resize(kMaxMailDomains);
