@@ -197,6 +197,7 @@ v1::OperationClass ClassOf(const v1::Operation& operation) {
     case v1::Operation::kRelayProbe:
     case v1::Operation::kQueueWatch:
     case v1::Operation::kMailBlockers:
+    case v1::Operation::kBlacklistClear:
       return v1::OPERATION_CLASS_OBSERVE;
     case v1::Operation::kQuarantineDiscard:
       return v1::OPERATION_CLASS_IRREVERSIBLE;

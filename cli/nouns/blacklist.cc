@@ -30,6 +30,7 @@ void AddHereOptions(CLI::App* command, HereOptions* options) {
 HereOptions WithEnvironment(HereOptions options, const Session& session) {
   if (options.catalogue.empty()) options.catalogue = session.env.getenv("MAILQUENCH_BLACKLISTS");
   if (options.keys.empty()) options.keys = session.env.getenv("MAILQUENCH_BLACKLIST_KEYS");
+  if (session.deadline().has_value()) options.until = absl::FromChrono(*session.deadline());
   return options;
 }
 

@@ -83,7 +83,10 @@ Table OneTable(const v1::BlacklistInfo& one) {
 // As the controller has them; from here where none is known, or something is given that only means
 // something from here.
 absl::StatusOr<v1::ListBlacklistsResponse> ListsFromAnywhere(Session* session, const Args& args) {
-  if (args.from_here || IsForHere(args.here) || !session->CurrentContext().ok()) {
+  const absl::Status context = session->CurrentContext().status();
+  const bool none = ReasonOf(context) == "NO_CONTEXT" && session->flags.context.empty() &&
+                    session->env.getenv("MAILQUENCH_CONTEXT").empty();
+  if (args.from_here || IsForHere(args.here) || none) {
     // A dead list may be looked at; it is only not asked.
     MQ_ASSIGN_OR_RETURN(Here here, Here::Open(WithEnvironment(args.here, *session)));
     return here.Lists(args.all, args.health);

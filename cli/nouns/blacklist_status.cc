@@ -85,6 +85,9 @@ absl::StatusOr<int> DoExplain(Session* session, const std::string& subject) {
   std::ostream& out = *session->env.out;
   MQ_RETURN_IF_ERROR(Print(session->flags.output, *known, table, out));
   if (session->flags.output != "table") return kExitOk;
+  if (known->answers_size() == 0)
+    out << "nothing is known of it: no list was asked. `mailquench blacklist check " << subject
+        << "` asks\n";
   const v1::AddressIdentity& identity = known->identity();
   if (!identity.address().empty())
     out << "\nreverse DNS: " << absl::StrJoin(identity.names(), ", ")

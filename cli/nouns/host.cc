@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/core/confirm.h"
 #include "cli/core/duration.h"
 #include "cli/core/exit_code.h"
@@ -161,7 +162,22 @@ absl::StatusOr<int> DoEgress(Session* session, const Args& args) {
   v1::MailIdentity* identity = request.mutable_mail_identity();
   for (const std::string& one : args.addresses) identity->add_egress_addresses(one);
   for (const std::string& one : args.domains) identity->add_mail_domains(one);
-  auto go_on = GoOn(session, args, "change what is known of the egress of");
+  auto before = Get(session, args.host);
+  if (!before.ok()) return before.status();
+  const v1::MailIdentity& set = before->mail_identity();
+  // A kind that is not named stays.
+  if (sets && args.addresses.empty())
+    *identity->mutable_egress_addresses() = set.egress_addresses();
+  if (sets && args.domains.empty()) *identity->mutable_mail_domains() = set.mail_domains();
+  std::vector<std::string> replaced;
+  if (args.as_reported || !args.addresses.empty())
+    replaced.assign(set.egress_addresses().begin(), set.egress_addresses().end());
+  if (args.as_reported || !args.domains.empty())
+    replaced.insert(replaced.end(), set.mail_domains().begin(), set.mail_domains().end());
+  auto go_on = GoOn(
+      session, args,
+      absl::StrCat("change what is known of the egress", replaced.empty() ? "" : " (in place of ",
+                   absl::StrJoin(replaced, ", "), replaced.empty() ? "" : ")", " of"));
   if (!go_on.ok()) return go_on.status();
   if (!*go_on) return kExitOk;
   return PrintHost(session, session->Call(&v1::Fleet::Stub::SetMailIdentity, request));

@@ -45,7 +45,15 @@ class BlacklistsService final : public v1::Blacklists::Service {
                        const v1::ExplainSubjectRequest* request,
                        v1::SubjectExplanation* response) override {
     return Serve(context, "/mailquench.v1.Blacklists/Explain", gate_, response,
-                 [&](const rpc::Peer&) { return core_->blacklists().Explain(*request); });
+                 [&](const rpc::Peer&) -> absl::StatusOr<v1::SubjectExplanation> {
+                   // It asks DNS, which may take its time.
+                   const Seat seat(&explanations_);
+                   if (seat.number() > kMaxChecks)
+                     return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_QUESTIONS",
+                                  "enough such questions are under way already; try again in a "
+                                  "moment");
+                   return core_->blacklists().Explain(*request);
+                 });
   }
   grpc::Status ListHistory(grpc::ServerContext* context,
                            const v1::ListBlacklistHistoryRequest* request,
@@ -84,6 +92,7 @@ class BlacklistsService final : public v1::Blacklists::Service {
   Core* const core_;
   Gate* const gate_;
   std::atomic<int> checks_{0};
+  std::atomic<int> explanations_{0};
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 namespace mailquench::controller {
 namespace {
 
+constexpr absl::Duration kBetweenLooks = absl::Seconds(10);  // Of blacklist.clear, at least.
 constexpr absl::Duration kRecent =
     absl::Hours(1);  // A restore before that was seen to by somebody.
 
@@ -52,10 +53,13 @@ class CoreImpl final : public Core, public RunListener {
         playbooks_(std::move(playbooks)),
         audit_(store_.get(), options.clock),
         incidents_(store_.get(), options.clock),
-        link_(options.link,
-              [this](const v1::Command& command, const std::function<bool()>& go_on) {
-                return ClearOfLists(&watch_, &listings_, command, go_on);
-              }),
+        link_(
+            options.link,
+            [this](const v1::Command& command, bool last) {
+              return ClearOfLists(&watch_, &listings_, command, last);
+            },
+            ClearWait,
+            std::max(kBetweenLooks, options.blacklists.rules.spacing)),
         watch_(store_.get(), hosts_.get(), options.clock, options.blacklists),
         listings_(store_.get(),
                   &incidents_,
@@ -181,6 +185,10 @@ class CoreImpl final : public Core, public RunListener {
     return response;
   }
   absl::StatusOr<v1::ListListingsResponse> ListListings(const v1::ListListingsRequest& r) override {
+    // A name that is wrong must not read as "nothing is listed".
+    if (!r.host().empty()) MQ_RETURN_IF_ERROR(hosts_->Find(r.host()).status());
+    if (!r.incident_id().empty())
+      MQ_RETURN_IF_ERROR(store_->FindIncident(r.incident_id()).status());
     MQ_ASSIGN_OR_RETURN(const auto all, listings_.List(r));
     v1::ListListingsResponse response;
     for (const v1::Listing& one : all) *response.add_listings() = one;

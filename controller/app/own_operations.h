@@ -3,32 +3,38 @@
 #define MAILQUENCH_CONTROLLER_APP_OWN_OPERATIONS_H_
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "controller/fleet/link.h"
 
 namespace mailquench::controller {
 
 // The fleet's link, but for commands of blacklist.clear: those are done here, by a few threads, and
-// reported as an agent would. Such a step needs its host to be online like any other; what was
-// under way when the controller ended is unreachable after its restart, for a person to ask again.
-// Thread-safe.
+// reported as an agent would; also after the agent's stream was cut and is back. Such a step needs
+// its host to be online when it begins, like any other. What was under way when the controller
+// ended is unreachable after its restart, for a person to ask again. Thread-safe.
 class OwnOperations final : public FleetLink {
  public:
-  // Does the operation for the host; `go_on` is false once it was cancelled. Any thread.
-  using Work = std::function<v1::OperationReport(const v1::Command& command,
-                                                 const std::function<bool()>& go_on)>;
-  OwnOperations(FleetLink* link, Work work) : link_(link), work_(std::move(work)) {}
+  // One look: a report ends the command, nothing means that it is to be looked at again. `last`:
+  // there is no time for another one. Any thread.
+  using Look =
+      std::function<std::optional<v1::OperationReport>(const v1::Command& command, bool last)>;
+  // How long a command may take, and the time between two looks of it.
+  using Length = std::function<absl::Duration(const v1::Command& command)>;
+  OwnOperations(FleetLink* link, Look look, Length length, absl::Duration between)
+      : link_(link), look_(std::move(look)), length_(std::move(length)), between_(between) {}
   ~OwnOperations() override { Stop(); }
 
   void SetEvents(AgentEvents* events) { events_ = events; }
-  // Nothing is reported after this. Waits for what is under way.
+  // Nothing is reported after this. Waits for the look that is under way.
   void Stop();
 
   bool IsOnline(const std::string& host_id) override { return link_->IsOnline(host_id); }
@@ -38,15 +44,24 @@ class OwnOperations final : public FleetLink {
   }
 
  private:
+  struct Item {
+    v1::Command command;
+    absl::Time due, end;
+    bool busy = false;
+    bool cancelled = false;
+  };
+  bool Take(const std::string& host_id, const v1::Command& command);
+  bool Reconcile(const std::string& host_id, const v1::Reconcile& wanted);
   void Loop();
 
   FleetLink* const link_;
-  const Work work_;
+  const Look look_;
+  const Length length_;
+  const absl::Duration between_;
   AgentEvents* events_ = nullptr;
   std::mutex mu_;
   std::condition_variable wake_;
-  std::deque<v1::Command> queue_;
-  std::set<std::string> under_way_, cancelled_;  // Command ids.
+  std::map<std::string, Item> items_;  // By command id.
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -19,26 +19,34 @@ absl::Status AnswerMemory::Load(Store* store) {
 
 AnswerMemory::Last AnswerMemory::Of(const std::string& subject, const std::string& zone) const {
   const std::lock_guard<std::mutex> lock(mu_);
-  const auto zones = last_.find(subject);
-  if (zones == last_.end()) return {};
-  const auto at = zones->second.find(zone);
-  return at == zones->second.end() ? Last() : at->second;
+  Last last;
+  if (const auto zones = last_.find(subject); zones != last_.end()) {
+    if (const auto at = zones->second.find(zone); at != zones->second.end()) last = at->second;
+  }
+  last.believed = last.believed || open_.count({subject, zone}) > 0;
+  return last;
 }
 
 bool AnswerMemory::Listed(const std::string& subject) const {
   const std::lock_guard<std::mutex> lock(mu_);
-  const auto zones = last_.find(subject);
-  return zones != last_.end() && std::any_of(zones->second.begin(), zones->second.end(),
-                                             [](const auto& one) { return one.second.believed; });
+  const auto at = open_.lower_bound({subject, ""});
+  return at != open_.end() && at->first == subject;
+}
+
+void AnswerMemory::SetOpen(std::set<std::pair<std::string, std::string>> open) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  open_ = std::move(open);
 }
 
 void AnswerMemory::Asked(const std::string& subject,
                          const std::string& zone,
                          absl::Time when,
-                         std::optional<bool> listed) {
+                         std::optional<bool> listed,
+                         bool failed) {
   const std::lock_guard<std::mutex> lock(mu_);
   Last& last = last_[subject][zone];
   last.asked = when;
+  last.failed = failed;
   if (listed.has_value()) last.listed = *listed;
 }
 
@@ -63,7 +71,8 @@ std::map<std::string, std::string> AnswerMemory::Anomalies(
       if (!subject.ok()) continue;
       for (const auto& [zone, last] : answers) {
         const blacklist::List* list = catalogue.Find(zone);
-        if (list != nullptr) watch.Add(*list, *subject, last.listed, last.believed);
+        if (list != nullptr)
+          watch.Add(*list, *subject, last.listed, last.believed || open_.count({text, zone}) > 0);
       }
     }
   }

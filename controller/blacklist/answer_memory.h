@@ -26,18 +26,23 @@ class AnswerMemory {
   struct Last {
     absl::Time asked = absl::InfinitePast();
     bool listed = false;    // It said so, believed or not.
-    bool believed = false;  // It said so and was believed.
+    bool believed = false;  // It said so and was believed, or a listing there is open.
+    bool failed = false;    // It gave no answer.
   };
   Last Of(const std::string& subject, const std::string& zone) const;
-  // Some list that is believed has it.
+  // A listing of it is open.
   bool Listed(const std::string& subject) const;
 
-  // `listed`: what it said; nothing where it was not asked after all.
+  // `listed`: what it said; nothing where it was not asked after all. `failed`: there was no
+  // answer.
   void Asked(const std::string& subject,
              const std::string& zone,
              absl::Time when,
-             std::optional<bool> listed);
+             std::optional<bool> listed,
+             bool failed);
   void Believed(const std::string& subject, const std::string& zone, bool listed);
+  // Subject and zone of every listing that is open.
+  void SetOpen(std::set<std::pair<std::string, std::string>> open);
   // What no host has any more is forgotten.
   void Keep(const std::set<std::string>& subjects);
 
@@ -47,6 +52,7 @@ class AnswerMemory {
 
  private:
   mutable std::mutex mu_;
+  std::set<std::pair<std::string, std::string>> open_;
   std::map<std::string, std::map<std::string, Last>> last_;  // By subject, then by zone.
 };
 

@@ -11,13 +11,6 @@
 namespace mailquench::controller {
 namespace {
 
-constexpr absl::Duration kBetween = absl::Seconds(10);
-constexpr absl::Duration kStep = absl::Milliseconds(200);  // How soon a cancellation is seen.
-
-absl::Duration WaitOf(const v1::BlacklistClear& request) {
-  return absl::Seconds(request.wait().seconds()) + absl::Nanoseconds(request.wait().nanos());
-}
-
 absl::Status Look(BlacklistWatch* watch,
                   Listings* listings,
                   const std::string& host_id,
@@ -37,6 +30,7 @@ absl::Status Look(BlacklistWatch* watch,
                                       absl::StrJoin(answer.meanings(), ", ")));
     if (!event.has_done()) return;
     for (const std::string& one : event.done().subjects()) result->add_subjects(one);
+    for (const std::string& one : event.done().skipped()) result->add_unknown(one);
     result->set_lists(event.done().lists());
     fault = event.done().resolver_fault();
   }));
@@ -52,6 +46,10 @@ absl::Status Look(BlacklistWatch* watch,
   open.set_host(host_id);
   MQ_ASSIGN_OR_RETURN(const std::vector<v1::Listing> all, listings->List(open));
   for (const v1::Listing& one : all) {
+    // An address that the host has given up is no matter of this proof.
+    if (std::find(result->subjects().begin(), result->subjects().end(), one.subject()) ==
+        result->subjects().end())
+      continue;
     const bool said = std::any_of(
         result->listed().begin(), result->listed().end(),
         [&](const std::string& text) { return text.rfind(one.subject() + " on ", 0) == 0; });
@@ -76,29 +74,28 @@ absl::Status Judge(const v1::BlacklistClearResult& result) {
 
 }  // namespace
 
-v1::OperationReport ClearOfLists(BlacklistWatch* watch,
-                                 Listings* listings,
-                                 const v1::Command& command,
-                                 const std::function<bool()>& go_on) {
+absl::Duration ClearWait(const v1::Command& command) {
+  const auto& wait = command.operation().blacklist_clear().wait();
+  const absl::Duration wanted = absl::Seconds(wait.seconds()) + absl::Nanoseconds(wait.nanos());
+  // The step's own time holds, too: less some seconds, for the last look.
+  const absl::Duration most = absl::Seconds(command.timeout().seconds()) - absl::Seconds(20);
+  return std::max(absl::ZeroDuration(), command.has_timeout() ? std::min(wanted, most) : wanted);
+}
+
+std::optional<v1::OperationReport> ClearOfLists(BlacklistWatch* watch,
+                                                Listings* listings,
+                                                const v1::Command& command,
+                                                bool last) {
   v1::OperationReport report;
   report.set_command_id(command.command_id());
   report.set_operation("blacklist.clear");
-  if (command.plan_only()) return report;
-  const absl::Time end = absl::Now() + WaitOf(command.operation().blacklist_clear());
   report.mutable_start_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
-  absl::Status status;
-  while (true) {
-    status = Look(watch, listings, command.host_id(),
-                  report.mutable_result()->mutable_blacklist_clear());
-    if (status.ok()) status = Judge(report.result().blacklist_clear());
-    if (status.ok() || absl::Now() >= end || !go_on()) break;
-    const absl::Time next = std::min(end, absl::Now() + kBetween);
-    while (absl::Now() < next && go_on()) absl::SleepFor(kStep);
-  }
+  absl::Status status =
+      Look(watch, listings, command.host_id(), report.mutable_result()->mutable_blacklist_clear());
+  if (status.ok()) status = Judge(report.result().blacklist_clear());
+  if (!status.ok() && !last) return std::nullopt;
   report.mutable_end_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
-  report.set_outcome(status.ok() ? v1::OUTCOME_SUCCEEDED
-                     : go_on()   ? v1::OUTCOME_FAILED
-                                 : v1::OUTCOME_CANCELLED);
+  report.set_outcome(status.ok() ? v1::OUTCOME_SUCCEEDED : v1::OUTCOME_FAILED);
   if (!status.ok()) *report.mutable_error() = ToProto(status);
   return report;
 }

@@ -1,7 +1,5 @@
 #include "controller/blacklist/fleet_subjects.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <map>
 
@@ -10,15 +8,7 @@ namespace {
 
 using blacklist::Subject;
 
-struct Block {
-  std::uint32_t base;
-  int bits;
-};
-// Documentation blocks are not here: nobody sends mail from them but tests.
-constexpr Block kPrivate4[] = {
-    {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
-    {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0a80000, 16}, {0xe0000000, 3},
-};
+constexpr int kMostAddresses = 64, kMostDomains = 200;  // Of one host.
 
 bool Reported(const v1::Host& host, bool address) {
   const v1::MailIdentity& set = host.mail_identity();
@@ -33,7 +23,10 @@ const google::protobuf::RepeatedPtrField<std::string>& Texts(const v1::Host& hos
 }
 
 void Add(const v1::Host& host, bool address, std::map<std::string, FleetSubject>* all) {
+  int count = 0;
   for (const std::string& text : Texts(host, address)) {
+    // What one host says must not use up the quotas of all.
+    if (++count > (address ? kMostAddresses : kMostDomains)) break;
     const absl::StatusOr<Subject> subject = Subject::Parse(text);
     if (!subject.ok() || (subject->kind() == Subject::Kind::kDomain) == address) continue;
     FleetSubject& one = (*all)[subject->text()];
@@ -51,23 +44,6 @@ void Add(const v1::Host& host, bool address, std::map<std::string, FleetSubject>
 }
 
 }  // namespace
-
-bool IsPrivate(const Subject& subject) {
-  unsigned char bytes[16];
-  if (subject.kind() == Subject::Kind::kIp4 &&
-      inet_pton(AF_INET, subject.text().c_str(), bytes) == 1) {
-    const std::uint32_t address = static_cast<std::uint32_t>(bytes[0]) << 24 |
-                                  static_cast<std::uint32_t>(bytes[1]) << 16 |
-                                  static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3];
-    return std::any_of(std::begin(kPrivate4), std::end(kPrivate4), [&](const Block& block) {
-      return (address ^ block.base) >> (32 - block.bits) == 0;
-    });
-  }
-  if (subject.kind() == Subject::Kind::kIp6 &&
-      inet_pton(AF_INET6, subject.text().c_str(), bytes) == 1)
-    return (bytes[0] & 0xe0) != 0x20;  // Outside 2000::/3, the global unicast space.
-  return false;
-}
 
 std::vector<FleetSubject> SubjectsOf(const std::vector<v1::Host>& hosts, bool with_private) {
   std::map<std::string, FleetSubject> all;

@@ -26,9 +26,6 @@ struct FleetSubject {
 // Addresses that nobody outside can see are skipped unless `with_private`.
 std::vector<FleetSubject> SubjectsOf(const std::vector<v1::Host>& hosts, bool with_private);
 
-// Private, loopback, link-local, shared and other addresses that no list can know (RFC 6890).
-bool IsPrivate(const blacklist::Subject& subject);
-
 }  // namespace mailquench::controller
 
 #endif  // MAILQUENCH_CONTROLLER_BLACKLIST_FLEET_SUBJECTS_H_

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "common/blacklist/control.h"
 #include "common/blacklist/file.h"
@@ -19,6 +21,7 @@ using blacklist::ListHealth;
 
 constexpr absl::Duration kServersAreGoodFor = absl::Minutes(1);
 constexpr absl::Duration kTestedAgainAfter = absl::Seconds(10);
+constexpr std::size_t kWitnesses = 3;
 constexpr absl::Duration kSuspectedFor = absl::Hours(24);
 
 // Says something new when the file was written or replaced.
@@ -65,7 +68,12 @@ void ListKnowledge::Reload() {
     else
       fault =
           absl::StrCat(std::string(catalogue.status().message()), "; the lists stay as they were");
-    auto read = options_.keys.empty() ? blacklist::Keys() : blacklist::ReadKeys(options_.keys);
+    absl::StatusOr<blacklist::Keys> read = blacklist::Keys();
+    if (!options_.keys.empty()) read = blacklist::ReadKeys(options_.keys);
+    if (read.ok()) {
+      const absl::Status zones = blacklist::CheckKeyZones(*catalogue_, *read, options_.keys);
+      if (!zones.ok()) read = zones;
+    }
     if (read.ok())
       keys_ = *std::move(read);
     else
@@ -130,6 +138,34 @@ blacklist::ResolverOptions ListKnowledge::Resolvers(absl::Time now) {
   }
   if (!said.empty()) Say(said);
   return options;
+}
+
+void ListKnowledge::ResolverFailed(const std::string& fault, absl::Time now) {
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    servers_.clear();
+    servers_tested_ = now;
+    if (fault == resolver_fault_) return;
+    resolver_fault_ = fault;
+  }
+  Say(fault + "; nothing that was known is changed");
+}
+
+std::vector<const List*> ListKnowledge::Witnesses(const InForce& in_force,
+                                                  const std::vector<const List*>& tested) {
+  std::set<std::string> operators;
+  for (const List* list : tested) operators.insert(list->operator_name);
+  std::vector<const List*> witnesses;
+  const std::lock_guard<std::mutex> lock(mu_);
+  for (const List* list : in_force.enabled) {
+    const auto health = health_.find(list->zone);
+    if (health == health_.end() || health->second.state != HealthState::kWell ||
+        !health->second.proven.Any() || !operators.insert(list->operator_name).second)
+      continue;
+    witnesses.push_back(list);
+    if (witnesses.size() == kWitnesses) break;
+  }
+  return witnesses;
 }
 
 ListHealth ListKnowledge::Shown(const std::string& zone) const {

@@ -54,6 +54,11 @@ class ListKnowledge {
   // With the servers to ask, tested at most once a minute; none: none is to be believed.
   blacklist::ResolverOptions Resolvers(absl::Time now);
   std::string resolver_fault();
+  // The lists have shown it: no server is asked for some seconds, then they are tested again.
+  void ResolverFailed(const std::string& fault, absl::Time now);
+  // A few lists of other operators that were well when they were last tested.
+  std::vector<const blacklist::List*> Witnesses(const InForce& in_force,
+                                                const std::vector<const blacklist::List*>& tested);
 
   // As the health tests have it; and with suspicions over it.
   blacklist::HealthBook TestedBook();

@@ -121,7 +121,12 @@ void Listings::Pass::Look(v1::Listing* listing) {
   // The incident whose end came before the listing's is no word on what lists it again.
   if (relisted && !cache_->gates->IsOpen(listing->incident_id())) listing->clear_incident_id();
   const std::set<std::string> hosts(listing->host_ids().begin(), listing->host_ids().end());
-  const AttackGate gate = cache_->gates->Of(hosts, listing->incident_id());
+  AttackGate gate = cache_->gates->Of(hosts, listing->incident_id());
+  // Nor may a later look take it up again: an attack that ended before this sighting is not the one
+  // that is to end.
+  if (gate.kind == AttackGate::Kind::kOver && listing->times_relisted() > 0 &&
+      !cache_->gates->IsOpen(gate.incident_id) && listing->incident_id().empty())
+    gate = AttackGate();
   Join(gate, listing);
   TakeGate(options_->rules, gate, now, listing, events);
   Settle(options_->rules, now, listing, events);

@@ -40,8 +40,8 @@ double ShareOf(Pace pace) {
   return 1.0;
 }
 
-absl::Time DueAt(absl::Time last, absl::Duration pace, const std::string& key) {
-  if (last == absl::InfinitePast()) return last;
+absl::Time DueAt(absl::Time last, absl::Duration pace, const std::string& key, absl::Time now) {
+  if (last == absl::InfinitePast() || last > now + pace) return absl::InfinitePast();
   // The time is part of it, so that the same pair is not always the early one.
   const std::size_t hash =
       std::hash<std::string>()(key + std::to_string(absl::ToUnixSeconds(last)));

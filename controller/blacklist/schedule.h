@@ -30,7 +30,8 @@ double ShareOf(Pace pace);
 
 // `last` + the pace, a tenth earlier or later: which, follows from `key`, so that a fleet's
 // questions do not come all at once. InfinitePast where it was never asked.
-absl::Time DueAt(absl::Time last, absl::Duration pace, const std::string& key);
+// A time that has not come yet was of another clock: it counts as never.
+absl::Time DueAt(absl::Time last, absl::Duration pace, const std::string& key, absl::Time now);
 
 }  // namespace mailquench::controller
 

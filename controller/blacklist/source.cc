@@ -1,11 +1,13 @@
 #include "controller/blacklist/source.h"
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/blacklist/sweep.h"
 #include "common/blacklist/verdict.h"
 
 namespace mailquench::controller {
@@ -56,9 +58,16 @@ std::string TestName(const List& list, const std::string& zone) {
 }
 
 struct Word {
-  Verdict verdict = Verdict::kError;
+  blacklist::Finding finding;
   bool test_point = false;
 };
+
+// An empty component is the zone's own.
+bool Shows(const List& list, const blacklist::Finding& finding, const std::string& component) {
+  const std::vector<std::string> all = blacklist::Components(list, finding);
+  return component.empty() || all.empty() ||
+         std::find(all.begin(), all.end(), component) != all.end();
+}
 
 Word AskServer(const std::string& server,
                const List& list,
@@ -71,7 +80,7 @@ Word AskServer(const std::string& server,
   const auto direct = blacklist::Resolver::Make(one);
   if (!direct.ok()) return word;
   (*direct)->Ask(name, RecordType::kA,
-                 [&](const Reply& reply) { word.verdict = Judge(list, reply.answer).verdict; });
+                 [&](const Reply& reply) { word.finding = Judge(list, reply.answer); });
   word.test_point = test_name.empty();
   if (!test_name.empty())
     (*direct)->Ask(test_name, RecordType::kA,
@@ -85,6 +94,8 @@ Word AskServer(const std::string& server,
 std::optional<bool> CleanAtSource(blacklist::Resolver* resolver,
                                   const List& list,
                                   const blacklist::Subject& subject,
+                                  const std::string& component,
+                                  blacklist::Pacer* pacer,
                                   const SourceOptions& options) {
   const std::string zone = ZoneOf(list, options.keys);
   const auto key = options.keys.find(list.zone);
@@ -94,9 +105,12 @@ std::optional<bool> CleanAtSource(blacklist::Resolver* resolver,
   const std::string test_name = TestName(list, zone);
   std::optional<bool> said;
   for (const std::string& server : ServersOf(resolver, zone, options)) {
+    pacer->Took(list, absl::Now());
+    if (!test_name.empty()) pacer->Took(list, absl::Now());
     const Word word = AskServer(server, list, *name, test_name, options);
-    if (word.verdict == Verdict::kListed) return false;
-    if (word.verdict == Verdict::kClean && word.test_point) said = true;
+    const bool listed = word.finding.verdict == Verdict::kListed;
+    if (listed && Shows(list, word.finding, component)) return false;
+    if ((listed || word.finding.verdict == Verdict::kClean) && word.test_point) said = true;
   }
   return said;
 }

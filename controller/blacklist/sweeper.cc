@@ -33,7 +33,8 @@ class Sweeper::Catch {
     v1::BlacklistAnswer answer = ToMessage(check, job_.in_force.keys);
     if (ours)
       sweeper_->memory_->Asked(subject, check.list->zone, check.time,
-                               check.asked ? std::optional<bool>(listed) : std::nullopt);
+                               check.asked ? std::optional<bool>(listed) : std::nullopt,
+                               check.finding.verdict == Verdict::kError);
     if (listed && ours && !known) {
       new_.push_back(std::move(answer));
       zones_.insert(check.list->zone);
@@ -50,7 +51,11 @@ class Sweeper::Catch {
       const blacklist::ListHealth health = sweeper_->knowledge_->Of(answer.zone());
       blacklist::Finding finding;
       finding.verdict = Verdict::kListed;
-      finding = Weigh(std::move(finding), health);
+      finding = Weigh(std::move(finding), health, Subject::Kind::kIp4);
+      if (!fault_.empty()) {
+        finding.verdict = Verdict::kUntrusted;
+        finding.reason = fault_;
+      }
       answer.set_verdict(blacklist::ToMessage(finding.verdict));
       answer.set_reason(finding.reason);
       Pass(std::move(answer));
@@ -58,6 +63,9 @@ class Sweeper::Catch {
     new_.clear();
     Flush();
   }
+
+  // The resolver fails: nothing new is believed.
+  void Distrust(const std::string& fault) { fault_ = fault; }
 
   absl::Status status() const { return status_; }
 
@@ -82,23 +90,27 @@ class Sweeper::Catch {
   const SweepJob& job_;
   std::vector<v1::BlacklistAnswer> new_, batch_;
   std::set<std::string> zones_;
+  std::string fault_;
   absl::Status status_;
 };
 
-absl::Status Sweeper::Probe(blacklist::Resolver* resolver,
-                            const std::vector<const List*>& lists,
-                            const ListKnowledge::InForce& in_force,
-                            bool allow_public) {
+absl::StatusOr<std::string> Sweeper::Probe(blacklist::Resolver* resolver,
+                                           const std::vector<const List*>& lists,
+                                           const ListKnowledge::InForce& in_force,
+                                           bool allow_public) {
+  if (lists.empty()) return std::string();
   absl::Status status;
-  ProbeLists(
-      resolver, pacer_, lists, in_force.keys, allow_public,
+  std::string fault = ProbeLists(
+      resolver, pacer_, lists, knowledge_->Witnesses(in_force, lists), in_force.keys, allow_public,
       [&](const List& list, blacklist::Probe probe) {
         probe.time = clock_->Now();
         const absl::Status took = knowledge_->Took(list, probe);
         if (status.ok()) status = took;
       },
       absl::InfiniteFuture());
-  return status;
+  MQ_RETURN_IF_ERROR(status);
+  if (!fault.empty()) knowledge_->ResolverFailed(fault, clock_->Now());
+  return fault;
 }
 
 // Tests the health of lists that say something new, and asks them about the rest of the fleet.
@@ -112,9 +124,15 @@ absl::StatusOr<blacklist::SweepTotals> Sweeper::LookTwice(
   std::vector<const List*> talkative;
   for (const std::string& zone : zones) talkative.push_back(job.in_force.catalogue->Find(zone));
   // However short ago it was tested: it may have fallen ill since.
-  MQ_RETURN_IF_ERROR(Probe(resolver, talkative, job.in_force, job.allow_public));
+  MQ_ASSIGN_OR_RETURN(const std::string fault,
+                      Probe(resolver, talkative, job.in_force, job.allow_public));
+  if (!fault.empty()) return Error(absl::StatusCode::kUnavailable, "RESOLVER_FAILED", fault);
+  // All of the quota may be used for it: half a look would be none.
+  blacklist::SweepOptions whole = options;
+  whole.share = 1.0;
+  whole.ask_until = absl::InfiniteFuture();
   return RunSweep(
-      resolver, pacer_, job.fleet, talkative, knowledge_->TestedBook(), options,
+      resolver, pacer_, job.fleet, talkative, knowledge_->TestedBook(), whole,
       [&](const List& list, const Subject& subject) {
         return job.hosts.count(subject.text()) > 0 &&
                now - memory_->Of(subject.text(), list.zone).asked > kFreshAnswer;
@@ -129,17 +147,25 @@ absl::StatusOr<blacklist::SweepTotals> Sweeper::Run(blacklist::Resolver* resolve
   options.keys = job.in_force.keys;
   options.allow_public = job.allow_public;
   options.share = job.share;
+  options.ask_until = job.ask_until;
   const auto add = [&](const Check& check) { caught.Add(check); };
   blacklist::SweepTotals totals = RunSweep(
       resolver, pacer_, job.subjects, job.lists,
       job.look_again ? knowledge_->TestedBook() : knowledge_->Book(), options, job.wanted, add);
   std::set<std::string> looked_at = caught.zones();
   if (!looked_at.empty()) {
-    MQ_ASSIGN_OR_RETURN(const blacklist::SweepTotals more,
-                        LookTwice(resolver, job, options, looked_at, add));
-    totals.asked += more.asked;
-    totals.held_back += more.held_back;
-    totals.took += more.took;
+    const absl::StatusOr<blacklist::SweepTotals> more =
+        LookTwice(resolver, job, options, looked_at, add);
+    if (absl::IsUnavailable(more.status())) {
+      caught.Distrust(std::string(more.status().message()));
+      caught.Release();
+      MQ_RETURN_IF_ERROR(caught.status());
+      return totals;
+    }
+    MQ_RETURN_IF_ERROR(more.status());
+    totals.asked += more->asked;
+    totals.held_back += more->held_back;
+    totals.took += more->took;
   }
   if (job.look_again) {
     for (const List* list : job.lists) looked_at.insert(list->zone);

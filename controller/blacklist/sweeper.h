@@ -25,6 +25,7 @@ struct SweepJob {
   ListKnowledge::InForce in_force;
   bool allow_public = false;
   double share = 1.0;
+  absl::Time ask_until = absl::InfiniteFuture();  // What is not asked by then is left out.
   blacklist::Wanted wanted;
   Listings::HostsOf hosts;                // Of the subjects that are the fleet's own.
   std::vector<blacklist::Subject> fleet;  // All of these: who else a new listing concerns.
@@ -49,11 +50,12 @@ class Sweeper {
   // what it is. Errors: the store's.
   absl::StatusOr<blacklist::SweepTotals> Run(blacklist::Resolver* resolver, const SweepJob& job);
 
-  // Tests the health of these lists.
-  absl::Status Probe(blacklist::Resolver* resolver,
-                     const std::vector<const blacklist::List*>& lists,
-                     const ListKnowledge::InForce& in_force,
-                     bool allow_public);
+  // Tests the health of these lists. One clause where it is the resolver that fails, which
+  // ListKnowledge then knows; empty: it is as it should be.
+  absl::StatusOr<std::string> Probe(blacklist::Resolver* resolver,
+                                    const std::vector<const blacklist::List*>& lists,
+                                    const ListKnowledge::InForce& in_force,
+                                    bool allow_public);
 
  private:
   class Catch;

@@ -18,6 +18,10 @@ using blacklist::Resolver;
 using blacklist::Subject;
 
 constexpr absl::Duration kTick = absl::Seconds(1);
+constexpr int kMostSources = 4;  // Listings whose lists' own servers are asked in one round.
+// A round asks for so long; what is due then stays due. So what is urgent, and the end of the
+// program, never wait for a list that allows few questions a second.
+constexpr absl::Duration kRound = absl::Seconds(10);
 
 }  // namespace
 
@@ -90,6 +94,14 @@ BlacklistWatch::Fleet BlacklistWatch::FleetNow() {
     fleet.asked.push_back(one.subject);
     fleet.hosts[one.subject.text()] = one.host_ids;
   }
+  // What is listed is followed to its end, though no host has it any more.
+  const auto open = listings_->List({});
+  for (const v1::Listing& one : open.ok() ? *open : std::vector<v1::Listing>()) {
+    const absl::StatusOr<Subject> subject = Subject::Parse(one.subject());
+    if (!subject.ok() || fleet.hosts.count(one.subject()) > 0) continue;
+    fleet.asked.push_back(*subject);
+    fleet.hosts[one.subject()].assign(one.host_ids().begin(), one.host_ids().end());
+  }
   return fleet;
 }
 
@@ -107,24 +119,27 @@ absl::Status BlacklistWatch::Tick() {
   MQ_RETURN_IF_ERROR(listings_->Tick());
   const Fleet fleet = FleetNow();
   if (fleet.asked.empty()) return absl::OkStatus();
+  MQ_RETURN_IF_ERROR(RememberOpen());
   MQ_ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, Ask(nullptr));
   if (resolver == nullptr) return absl::OkStatus();
   const ListKnowledge::InForce in_force = knowledge_.now();
-  MQ_RETURN_IF_ERROR(ProbeDue(resolver.get(), in_force));
+  MQ_ASSIGN_OR_RETURN(const std::string fault, ProbeDue(resolver.get(), in_force));
+  if (!fault.empty()) return StoreUse();
   MQ_RETURN_IF_ERROR(LookAgain(resolver.get(), in_force, fleet));
   MQ_RETURN_IF_ERROR(SweepDue(resolver.get(), in_force, fleet));
   MQ_RETURN_IF_ERROR(AskSources(resolver.get(), in_force));
   return StoreUse();
 }
 
-absl::Status BlacklistWatch::ProbeDue(Resolver* resolver, const ListKnowledge::InForce& in_force) {
+absl::StatusOr<std::string> BlacklistWatch::ProbeDue(Resolver* resolver,
+                                                     const ListKnowledge::InForce& in_force) {
   const absl::Time now = clock_->Now();
   std::vector<const List*> due;
   for (const List* list : in_force.enabled) {
     const blacklist::ListHealth health = knowledge_.Of(list->zone);
     const absl::Duration pace =
         health.state == HealthState::kWell ? options_.paces.health : options_.paces.sick;
-    if (DueAt(health.probed, pace, list->zone) <= now) due.push_back(list);
+    if (DueAt(health.probed, pace, list->zone, now) <= now) due.push_back(list);
   }
   return sweeper_->Probe(resolver, due, in_force, options_.allow_public);
 }
@@ -145,14 +160,19 @@ absl::Status BlacklistWatch::LookAgain(Resolver* resolver,
                                        const ListKnowledge::InForce& in_force,
                                        const Fleet& fleet) {
   const std::vector<std::string> suspected = knowledge_.Suspected();
-  if (suspected.empty() || clock_->Now() - looked_again_ < options_.paces.sick)
+  const absl::Time now = clock_->Now();
+  if (suspected.empty() || (looked_again_ <= now && now - looked_again_ < options_.paces.sick))
     return absl::OkStatus();
   looked_again_ = clock_->Now();
   SweepJob job = JobFor(in_force, fleet);
   for (const std::string& zone : suspected) {
-    if (const List* list = in_force.catalogue->Find(zone)) job.lists.push_back(list);
+    for (const List* list : in_force.enabled) {
+      if (list->zone == zone) job.lists.push_back(list);
+    }
   }
   job.look_again = true;
+  job.share = ShareOf(Pace::kQuiet);
+  job.ask_until = absl::Now() + kRound;
   return sweeper_->Run(resolver, job).status();
 }
 
@@ -174,6 +194,17 @@ std::set<std::string> BlacklistWatch::Attacked(const Fleet& fleet) {
   return out;
 }
 
+// What is open is listed, whatever the last answer was.
+absl::Status BlacklistWatch::RememberOpen() {
+  MQ_ASSIGN_OR_RETURN(const std::vector<v1::Listing> open, listings_->List({}));
+  std::set<std::pair<std::string, std::string>> pairs;
+  for (const v1::Listing& one : open) {
+    for (const std::string& zone : one.zones()) pairs.insert({one.subject(), zone});
+  }
+  memory_.SetOpen(std::move(pairs));
+  return absl::OkStatus();
+}
+
 Pace BlacklistWatch::PaceOf(const std::string& subject,
                             const std::string& zone,
                             bool attacked) const {
@@ -188,6 +219,7 @@ absl::Status BlacklistWatch::SweepDue(Resolver* resolver,
   const std::set<std::string> attacked = Attacked(fleet);
   const absl::Time begun = clock_->Now();
   const absl::Time really_begun = absl::Now();
+  const absl::Time round_end = really_begun + kRound;
   blacklist::SweepTotals all;
   // Decided before the first question: an answer changes the pace, but not of this sweep.
   std::map<Pace, std::set<std::pair<const List*, std::string>>> due;
@@ -195,8 +227,11 @@ absl::Status BlacklistWatch::SweepDue(Resolver* resolver,
     for (const Subject& subject : fleet.asked) {
       if (!Covers(*list, subject)) continue;
       const Pace pace = PaceOf(subject.text(), list->zone, attacked.count(subject.text()) > 0);
-      const absl::Time last = memory_.Of(subject.text(), list->zone).asked;
-      if (DueAt(last, options_.paces.Of(pace), subject.text() + list->zone) <= begun)
+      const AnswerMemory::Last last = memory_.Of(subject.text(), list->zone);
+      const absl::Duration length = last.failed
+                                        ? std::min(options_.paces.sick, options_.paces.Of(pace))
+                                        : options_.paces.Of(pace);
+      if (DueAt(last.asked, length, subject.text() + list->zone, begun) <= begun)
         due[pace].insert({list, subject.text()});
     }
   }
@@ -206,6 +241,7 @@ absl::Status BlacklistWatch::SweepDue(Resolver* resolver,
     SweepJob job = JobFor(in_force, fleet);
     job.lists = in_force.enabled;
     job.share = ShareOf(pace);
+    job.ask_until = round_end;
     job.wanted = [&pairs](const List& list, const Subject& subject) {
       return pairs.count({&list, subject.text()}) > 0;
     };
@@ -231,21 +267,32 @@ absl::Status BlacklistWatch::AskSources(Resolver* resolver,
   SourceOptions options;
   options.port = options_.source_port;
   options.keys = in_force.keys;
+  int asked = 0;
+  const absl::Time now = clock_->Now();
   for (const v1::Listing& listing : listings) {
+    // Whoever does not answer is not pressed, and nothing else waits for him for long.
+    absl::Time& last =
+        asked_at_source_.try_emplace(listing.listing_id(), absl::InfinitePast()).first->second;
+    if (last <= now && now - last < options_.paces.listed) continue;
+    if (++asked > kMostSources) break;
+    last = now;
     const absl::StatusOr<Subject> subject = Subject::Parse(listing.subject());
     if (!subject.ok()) continue;
-    bool clean = true, listed = false;
-    for (const std::string& zone : listing.zones()) {
-      const List* list = in_force.catalogue->Find(zone);
-      if (list == nullptr) continue;
-      const std::optional<bool> said = CleanAtSource(resolver, *list, *subject, options);
+    bool clean = true, listed = false, heard = false;
+    for (const v1::ListingZone& zone : listing.seen()) {
+      const List* list = in_force.catalogue->Find(zone.zone());
+      if (zone.unasked() || list == nullptr) continue;
+      const std::optional<bool> said =
+          CleanAtSource(resolver, *list, *subject, listing.component(), &pacer_, options);
+      heard |= said.has_value();
       clean &= said.value_or(false);
       listed |= said.has_value() && !*said;
     }
     // Where some say nothing, one more CLEAN is waited for.
-    if (clean || listed)
+    if (heard && (clean || listed))
       MQ_RETURN_IF_ERROR(listings_->SourceSaid(listing.listing_id(), clean && !listed));
   }
+  if (listings.empty()) asked_at_source_.clear();
   return absl::OkStatus();
 }
 

@@ -71,7 +71,8 @@ class BlacklistWatch {
   void Loop();
   Fleet FleetNow();
   absl::StatusOr<std::unique_ptr<blacklist::Resolver>> Ask(std::string* fault);
-  absl::Status ProbeDue(blacklist::Resolver* resolver, const ListKnowledge::InForce& in_force);
+  absl::StatusOr<std::string> ProbeDue(blacklist::Resolver* resolver,
+                                       const ListKnowledge::InForce& in_force);
   absl::Status SweepDue(blacklist::Resolver* resolver,
                         const ListKnowledge::InForce& in_force,
                         const Fleet& fleet);
@@ -80,12 +81,14 @@ class BlacklistWatch {
                          const Fleet& fleet);
   absl::Status AskSources(blacklist::Resolver* resolver, const ListKnowledge::InForce& in_force);
   absl::Status StoreUse();
+  absl::Status RememberOpen();
   // Subjects with a host in a fire.
   std::set<std::string> Attacked(const Fleet& fleet);
   Pace PaceOf(const std::string& subject, const std::string& zone, bool attacked) const;
   v1::BlacklistInfo InfoOf(const blacklist::List& list, const blacklist::Keys& keys);
   absl::StatusOr<std::vector<blacklist::Subject>> Subjects(const v1::BlacklistCheckRequest& request,
-                                                           const Fleet& fleet);
+                                                           const Fleet& fleet,
+                                                           std::vector<std::string>* skipped);
   SweepJob JobFor(const ListKnowledge::InForce& in_force, const Fleet& fleet) const;
 
   Store* const store_;
@@ -105,6 +108,7 @@ class BlacklistWatch {
   blacklist::SweepTotals sweep_;
   std::set<std::string> attacked_;  // As of the last sweep.
   absl::Time looked_again_ = absl::InfinitePast();
+  std::map<std::string, absl::Time> asked_at_source_;  // By listing; of the round.
   std::condition_variable wake_;
   bool stopping_ = false;
   std::thread timer_;

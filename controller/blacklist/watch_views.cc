@@ -62,7 +62,9 @@ const FleetSubject* FindIn(const std::vector<FleetSubject>& fleet, const std::st
 }  // namespace
 
 absl::StatusOr<std::vector<Subject>> BlacklistWatch::Subjects(
-    const v1::BlacklistCheckRequest& request, const Fleet& fleet) {
+    const v1::BlacklistCheckRequest& request,
+    const Fleet& fleet,
+    std::vector<std::string>* skipped) {
   std::vector<Subject> subjects;
   const auto add = [&](const Subject& one) {
     if (std::find(subjects.begin(), subjects.end(), one) == subjects.end()) subjects.push_back(one);
@@ -73,24 +75,27 @@ absl::StatusOr<std::vector<Subject>> BlacklistWatch::Subjects(
   }
   if (request.all_of_fleet()) {
     for (const Subject& one : fleet.asked) add(one);
+    for (const FleetSubject& one : fleet.all) {
+      if (!one.skipped.empty())
+        skipped->push_back(absl::StrCat(one.subject.text(), ": ", one.skipped));
+    }
   }
   if (request.hosts_size() > 0 || !request.selector().empty()) {
     const std::vector<std::string> names(request.hosts().begin(), request.hosts().end());
     MQ_ASSIGN_OR_RETURN(const std::vector<v1::Host> hosts,
                         hosts_->Choose(request.selector(), names));
-    std::string skipped;
     for (const FleetSubject& one : SubjectsOf(hosts, options_.with_private)) {
       if (one.skipped.empty())
         add(one.subject);
       else
-        skipped = absl::StrCat(one.subject.text(), ": ", one.skipped);
+        skipped->push_back(absl::StrCat(one.subject.text(), ": ", one.skipped));
     }
     if (subjects.empty())
       return Error(
           absl::StatusCode::kFailedPrecondition, "NOTHING_TO_ASK",
           absl::StrCat("of these hosts no address and no domain is known that a list could "
                        "know",
-                       skipped.empty() ? "" : " (", skipped, skipped.empty() ? "" : ")",
+                       skipped->empty() ? "" : " (" + skipped->front() + ")",
                        "; nothing was asked"));
   }
   if (subjects.empty())
@@ -103,12 +108,14 @@ absl::Status BlacklistWatch::Check(const v1::BlacklistCheckRequest& request,
                                    const OnEvent& on_event) {
   const absl::Time begun = absl::Now();
   const Fleet fleet = FleetNow();
-  MQ_ASSIGN_OR_RETURN(const std::vector<Subject> subjects, Subjects(request, fleet));
+  std::vector<std::string> skipped;
+  MQ_ASSIGN_OR_RETURN(const std::vector<Subject> subjects, Subjects(request, fleet, &skipped));
   const ListKnowledge::InForce in_force = knowledge_.now();
   MQ_ASSIGN_OR_RETURN(const std::vector<const List*> chosen, ListsOf(in_force, request));
   v1::BlacklistCheckEvent last;
   v1::BlacklistCheckDone* done = last.mutable_done();
   for (const Subject& one : subjects) done->add_subjects(one.text());
+  for (const std::string& one : skipped) done->add_skipped(one);
   std::string fault;
   MQ_ASSIGN_OR_RETURN(const std::unique_ptr<blacklist::Resolver> resolver, Ask(&fault));
   done->set_resolver_fault(fault);
@@ -125,7 +132,13 @@ absl::Status BlacklistWatch::Check(const v1::BlacklistCheckRequest& request,
     if (clock_->Now() - knowledge_.Of(list->zone).probed > absl::Minutes(1))
       untested.push_back(list);
   }
-  MQ_RETURN_IF_ERROR(sweeper_->Probe(resolver.get(), untested, in_force, options_.allow_public));
+  MQ_ASSIGN_OR_RETURN(fault,
+                      sweeper_->Probe(resolver.get(), untested, in_force, options_.allow_public));
+  if (!fault.empty()) {
+    done->set_resolver_fault(fault);
+    on_event(last);
+    return StoreUse();
+  }
   std::int64_t all = 0, told = 0;
   for (const List* list : job.lists)
     all += std::count_if(subjects.begin(), subjects.end(),

@@ -35,6 +35,23 @@ bool Names(const v1::Hello& hello, const std::string& banner) {
                      [&](const std::string& one) { return absl::EqualsIgnoreCase(name, one); });
 }
 
+// A host that says too much must not make the answers about the fleet too large to be sent.
+void Bound(v1::Hello* hello) {
+  constexpr int kMost = 256;
+  constexpr std::size_t kLongest = 300;
+  for (auto* texts : {hello->mutable_addresses(), hello->mutable_listeners(),
+                      hello->mutable_trusted_ranges(), hello->mutable_egress_addresses(),
+                      hello->mutable_mail_domains(), hello->mutable_helo_names()}) {
+    if (texts->size() > kMost) texts->DeleteSubrange(kMost, texts->size() - kMost);
+    texts->erase(std::remove_if(texts->begin(), texts->end(),
+                                [](const std::string& one) { return one.size() > kLongest; }),
+                 texts->end());
+  }
+  if (hello->hostname().size() > kLongest) hello->mutable_hostname()->resize(kLongest);
+  if (hello->capabilities_size() > kMost)
+    hello->mutable_capabilities()->DeleteSubrange(kMost, hello->capabilities_size() - kMost);
+}
+
 absl::Status NoSubject(const std::string& text, const std::string& wanted) {
   return Error(absl::StatusCode::kInvalidArgument, "BAD_SUBJECT",
                "'" + text + "' is no " + wanted + "; nothing was changed");
@@ -244,6 +261,7 @@ void Hosts::Connected(const std::string& host_id, const v1::Hello& hello) {
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return;
   *found->second.host.mutable_hello() = hello;
+  Bound(found->second.host.mutable_hello());
   Stamp(clock_->Now(), found->second.host.mutable_last_seen_time());
   // What a host said is said again at its next hello: a full disk here is no reason to fail.
   store_->PutHost(found->second).IgnoreError();

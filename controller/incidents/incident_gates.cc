@@ -33,7 +33,15 @@ absl::StatusOr<Gates> Gates::Read(Store* store,
     for (const std::string& id : incident.run_ids()) {  // Oldest first.
       MQ_ASSIGN_OR_RETURN(const v1::Run run, store->FindRun(id));
       attack.picture.Add(run);
+      // Whoever is only looked at is under no attack for that.
+      const bool contains =
+          std::any_of(run.playbook().steps().begin(), run.playbook().steps().end(),
+                      [](const v1::PlaybookStep& step) { return IsContaining(step.operation()); });
+      if (!contains) continue;
       for (const v1::RunHost& host : run.hosts()) attack.covered[host.host_id()] = host.name();
+    }
+    for (const v1::Cause& cause : incident.causes()) {
+      if (!cause.host_id().empty()) attack.covered.emplace(cause.host_id(), cause.host_id());
     }
     for (const v1::Obligation& owed : incident.obligations())
       attack.covered[owed.host_id()] = owed.host_name();

@@ -32,6 +32,8 @@ std::string Deterministic(const google::protobuf::Message& message) {
 
 }  // namespace
 
+constexpr std::int64_t kLongestWait = std::int64_t{86400} * 7;  // Of blacklist.clear, in seconds.
+
 absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Playbook>& playbooks,
                                              const v1::PlanRunRequest& request) {
   v1::Playbook playbook;
@@ -46,6 +48,11 @@ absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Pla
     step->set_name(name);
     // A copy of a whole queue takes its time.
     step->set_timeout_seconds(request.operation().has_quarantine_move() ? 1800 : 300);
+    if (request.operation().has_blacklist_clear())
+      step->set_timeout_seconds(static_cast<int>(
+          std::min<std::int64_t>(request.operation().blacklist_clear().wait().seconds(),
+                                 kLongestWait) +
+          300));
     *step->mutable_operation() = request.operation();
     if (request.operation().has_restore()) {
       // What is open again is watched, so that it can be locked again at once.

@@ -2,6 +2,7 @@
 // its list is ill.
 #include <fstream>
 
+#include "controller/blacklist/clear.h"
 #include "controller/blacklist/watch.h"
 #include "tests/unit/blacklist/list_server.h"
 #include "tests/unit/controller/core_fixture.h"
@@ -186,6 +187,56 @@ TEST_F(BlacklistWatchTest, IsClearedAfterTheListHasLetGoForGood) {
   for (int i = 0; i < 3; ++i) Tick(absl::Hours(5));
   EXPECT_THAT(Listed(), IsEmpty());
   EXPECT_THAT(Listed(true), ElementsAre("192.0.2.1 A CLEARED"));
+}
+
+TEST_F(BlacklistWatchTest, AnOpenListingStaysAtItsPaceWhateverTheLastAnswerWas) {
+  server_.Change("a.test", test::WellList("192.0.2.1").text);
+  Tick();
+  server_.Change("a.test", test::WellList("").text);
+  // Two CLEAN, a third without the word of its own servers: half an hour each, not four.
+  for (int i = 0; i < 4; ++i) Tick(absl::Minutes(35));
+  EXPECT_THAT(Listed(true), ElementsAre("192.0.2.1 A CLEARED"));
+  EXPECT_EQ(watch().Status()->subjects(0).pace(), "quiet");
+}
+
+TEST_F(BlacklistWatchTest, ASubjectThatNobodyHasAnyMoreDoesNotKeepTheProofFromPassing) {
+  server_.Change("a.test", test::WellList("192.0.2.1").text);
+  Tick();
+  v1::Hello hello;
+  hello.add_egress_addresses("198.51.100.1");
+  Connect("a", hello);
+  v1::Command command;
+  command.set_host_id("a");
+  command.mutable_operation()->mutable_blacklist_clear();
+  const auto report = ClearOfLists(&watch(), &core_->listings(), command, true);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->outcome(), v1::OUTCOME_SUCCEEDED) << report->DebugString();
+  server_.Change("b.test", test::WellList("198.51.100.1").text);
+  EXPECT_FALSE(ClearOfLists(&watch(), &core_->listings(), command, false).has_value());
+  const auto failed = ClearOfLists(&watch(), &core_->listings(), command, true);
+  EXPECT_EQ(ReasonOf(FromProto(failed->error())), "STILL_LISTED");
+}
+
+TEST_F(BlacklistWatchTest, AClockThatWasSetBackDoesNotStopTheQuestions) {
+  Tick();
+  clock_.now_ += absl::Hours(24 * 365);
+  Tick();
+  clock_.now_ -= absl::Hours(24 * 365);
+  server_.Change("a.test", test::WellList("192.0.2.2").text);
+  Tick(absl::Hours(5));
+  EXPECT_EQ(watch().Status()->sweep_questions() > 0, true);
+}
+
+TEST_F(BlacklistWatchTest, WhatALostUplinkShowsBlamesNoList) {
+  Tick();
+  EXPECT_EQ(HealthOf("a.test"), "WELL");
+  // Everything is gone at once, test entries and all; the resolver itself still answers.
+  server_.Change("a.test", "");
+  server_.Change("b.test", "");
+  Tick(absl::Hours(1));
+  EXPECT_EQ(HealthOf("a.test"), "WELL");
+  EXPECT_EQ(HealthOf("b.test"), "WELL");
+  EXPECT_THAT(watch().Status()->resolver_fault(), HasSubstr("fail their tests at once"));
 }
 
 TEST_F(BlacklistWatchTest, ABrokenFileOfListsLeavesTheOldOneInForce) {
