@@ -42,11 +42,11 @@ struct Case {
 };
 constexpr Case kCases[] = {
     {"Microsoft 365",
-     "550 5.7.511 Access denied, banned sender[192.0.2.1]. To request removal from this list "
+     "550 5.7.511 Access denied, banned sender[203.0.113.9]. To request removal from this list "
      "please "
      "forward this message to delist@messaging.microsoft.com."},
     {"Microsoft 365",
-     "451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP "
+     "451 4.7.650 The mail server [203.0.113.9] has been temporarily rate limited due to IP "
      "reputation. (S775)"},
     {"Microsoft",
      "550 5.7.1 Unfortunately, messages from [203.0.113.9] weren't sent. Please contact your "
