@@ -1,4 +1,4 @@
-// delist: list, show, request, note.
+// delist: list, show, request, drop, note.
 #include <memory>
 #include <ostream>
 
@@ -18,7 +18,7 @@ namespace {
 using Stub = v1::Blacklists::Stub;
 
 struct Args {
-  std::string listing, text, how, despite, incident, host;
+  std::string listing, text, how, despite, incident, host, reason;
   bool all = false;
   bool evidence = false;
   bool dry_run = false;
@@ -67,6 +67,7 @@ Table ListingTable(const v1::Listing& listing) {
   };
   for (const std::string& text : listing.texts()) add("says", text);
   add("state", StateOf(listing));
+  add("followed no further", listing.dropped());
   add("doubt", listing.doubt());
   add("first seen", HumanTime(listing.first_seen_time()));
   add("last seen", HumanTime(listing.last_seen_time()));
@@ -147,6 +148,17 @@ absl::StatusOr<int> DoRequest(Session* session, const Args& args) {
   return PrintListing(session, session->Call(&Stub::RequestDelisting, request));
 }
 
+absl::StatusOr<int> DoDrop(Session* session, const Args& args) {
+  v1::DropListingRequest request;
+  request.set_listing_id(args.listing);
+  request.set_reason(args.reason);
+  if (args.dry_run) {
+    session->Tell(absl::StrCat("would do: follow ", args.listing, " no further: ", args.reason));
+    return kExitOk;
+  }
+  return PrintListing(session, session->Call(&Stub::DropListing, request));
+}
+
 absl::StatusOr<int> DoNote(Session* session, const Args& args) {
   v1::AddListingNoteRequest request;
   request.set_listing_id(args.listing);
@@ -205,6 +217,11 @@ void AddDelist(CLI::App* root, Session* session) {
       ->add_option("--despite", args->despite, "Why, although the attack is not known to be over")
       ->type_name("TEXT");
   dry(request);
+  CLI::App* drop =
+      add("drop", "Follow a listing no further: its list has died, or the address is not yours",
+          {"mailquench delist drop L --reason \"the list was shut down\""}, true, DoDrop);
+  drop->add_option("--reason", args->reason, "Why")->required()->type_name("TEXT");
+  dry(drop);
   CLI::App* note = add("note", "Write into the history of a listing",
                        {"mailquench delist note L \"they answered: two days\""}, true, DoNote);
   note->add_option("TEXT", args->text, "What")->required()->type_name("TEXT");

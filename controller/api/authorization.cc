@@ -50,6 +50,7 @@ const std::map<std::string, Need>& AuthorizationTable() {
       {"/mailquench.v1.Audit/Verify", Need::kViewer},
       {"/mailquench.v1.Blacklists/AddListingNote", Need::kResponder},
       {"/mailquench.v1.Blacklists/Check", Need::kResponder},
+      {"/mailquench.v1.Blacklists/DropListing", Need::kResponder},
       {"/mailquench.v1.Blacklists/Explain", Need::kViewer},
       {"/mailquench.v1.Blacklists/GetListing", Need::kViewer},
       {"/mailquench.v1.Blacklists/GetStatus", Need::kViewer},

@@ -87,6 +87,12 @@ class BlacklistsService final : public v1::Blacklists::Service {
         context, "/mailquench.v1.Blacklists/AddListingNote", gate_, response,
         [&](const rpc::Peer& peer) { return core_->AddListingNote(*request, peer.id.name); });
   }
+  grpc::Status DropListing(grpc::ServerContext* context,
+                           const v1::DropListingRequest* request,
+                           v1::Listing* response) override {
+    return Serve(context, "/mailquench.v1.Blacklists/DropListing", gate_, response,
+                 [&](const rpc::Peer& peer) { return core_->DropListing(*request, peer.id.name); });
+  }
 
  private:
   Core* const core_;

@@ -207,6 +207,14 @@ class CoreImpl final : public Core, public RunListener {
     MQ_RETURN_IF_ERROR(Audit(actor, "listing.request", Json(exact)));
     return listings_.Request(exact, actor);
   }
+  absl::StatusOr<v1::Listing> DropListing(const v1::DropListingRequest& r,
+                                          const std::string& actor) override {
+    v1::DropListingRequest exact = r;
+    MQ_ASSIGN_OR_RETURN(const v1::Listing found, listings_.Find(r.listing_id()));
+    exact.set_listing_id(found.listing_id());
+    MQ_RETURN_IF_ERROR(Audit(actor, "listing.drop", Json(exact)));
+    return listings_.Drop(exact, actor);
+  }
   absl::StatusOr<v1::Listing> AddListingNote(const v1::AddListingNoteRequest& r,
                                              const std::string& actor) override {
     v1::AddListingNoteRequest exact = r;  // The log names the listing itself.

@@ -107,6 +107,8 @@ class Core {
   virtual absl::StatusOr<v1::Listing> GetListing(const v1::GetListingRequest& request) = 0;
   virtual absl::StatusOr<v1::Listing> RequestDelisting(const v1::RequestDelistingRequest& request,
                                                        const std::string& actor) = 0;
+  virtual absl::StatusOr<v1::Listing> DropListing(const v1::DropListingRequest& request,
+                                                  const std::string& actor) = 0;
   virtual absl::StatusOr<v1::Listing> AddListingNote(const v1::AddListingNoteRequest& request,
                                                      const std::string& actor) = 0;
   virtual BlacklistWatch& blacklists() = 0;

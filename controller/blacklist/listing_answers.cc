@@ -129,6 +129,7 @@ void TakeAnswer(const ListingRules& rules,
       listing->set_times_relisted(listing->times_relisted() + 1);
       for (v1::ListingZone& one : *listing->mutable_seen()) one.set_clean_in_row(0);
       listing->clear_clear_time();
+      listing->clear_dropped();
       listing->clear_request_time();
       listing->clear_requested_by();
       listing->clear_request_how();

@@ -118,6 +118,29 @@ absl::Status TakeRequest(const ListingRules& rules,
   return absl::OkStatus();
 }
 
+absl::Status TakeDrop(const ListingRules& rules,
+                      const std::string& reason,
+                      const std::string& actor,
+                      absl::Time now,
+                      v1::Listing* listing,
+                      ListingEvents* events) {
+  const std::string where = Where(*listing);
+  if (reason.empty())
+    return Error(absl::StatusCode::kInvalidArgument, "MISSING_REASON",
+                 "say why it is followed no further; nothing was changed");
+  if (listing->state() == v1::LISTING_STATE_CLEARED)
+    return Error(absl::StatusCode::kFailedPrecondition, "LISTING_CLEARED",
+                 absl::StrCat(where, " is cleared; nothing was changed"));
+  listing->set_state(v1::LISTING_STATE_CLEARED);
+  listing->set_dropped(reason);
+  StampTime(now, listing->mutable_clear_time());
+  listing->clear_expected_clear_time();
+  listing->set_late(false);
+  Say(rules, now, actor, "dropped", "", absl::StrCat("followed no further: ", where, ": ", reason),
+      listing, events);
+  return absl::OkStatus();
+}
+
 void TakeNote(const ListingRules& rules,
               const std::string& text,
               const std::string& actor,

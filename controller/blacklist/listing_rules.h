@@ -86,6 +86,14 @@ absl::Status TakeRequest(const ListingRules& rules,
                          v1::Listing* listing,
                          ListingEvents* events);
 
+// Errors: kInvalidArgument/MISSING_REASON, kFailedPrecondition/LISTING_CLEARED.
+absl::Status TakeDrop(const ListingRules& rules,
+                      const std::string& reason,
+                      const std::string& actor,
+                      absl::Time now,
+                      v1::Listing* listing,
+                      ListingEvents* events);
+
 void TakeNote(const ListingRules& rules,
               const std::string& text,
               const std::string& actor,

@@ -215,6 +215,17 @@ absl::StatusOr<v1::Listing> Listings::Request(const v1::RequestDelistingRequest&
   return store_->FindListing(found.listing_id());
 }
 
+absl::StatusOr<v1::Listing> Listings::Drop(const v1::DropListingRequest& request,
+                                           const std::string& actor) {
+  MQ_ASSIGN_OR_RETURN(const v1::Listing found, Find(request.listing_id()));
+  MQ_RETURN_IF_ERROR(Do(false, [&](Pass* pass) -> absl::Status {
+    MQ_ASSIGN_OR_RETURN(v1::Listing * listing, pass->One(found.listing_id()));
+    return TakeDrop(options_.rules, request.reason(), actor, pass->now, listing,
+                    pass->EventsOf(*listing));
+  }));
+  return store_->FindListing(found.listing_id());
+}
+
 absl::StatusOr<v1::Listing> Listings::AddNote(const v1::AddListingNoteRequest& request,
                                               const std::string& actor) {
   MQ_ASSIGN_OR_RETURN(const v1::Listing found, Find(request.listing_id()));

@@ -66,6 +66,7 @@ class Listings {
   // Those of TakeRequest() too.
   absl::StatusOr<v1::Listing> Request(const v1::RequestDelistingRequest& request,
                                       const std::string& actor);
+  absl::StatusOr<v1::Listing> Drop(const v1::DropListingRequest& request, const std::string& actor);
   absl::StatusOr<v1::Listing> AddNote(const v1::AddListingNoteRequest& request,
                                       const std::string& actor);
   // `host`: name or id. Without history.

@@ -16,7 +16,7 @@ constexpr absl::Duration kGatesGood = absl::Seconds(10);
 // What an incident's timeline is told; the rest is in the listing's own history.
 bool ForIncident(const std::string& kind) {
   return kind == "listed" || kind == "relisted" || kind == "cleared" || kind == "requested" ||
-         kind == "late";
+         kind == "late" || kind == "dropped";
 }
 
 // For whom somebody may be woken.

@@ -352,5 +352,27 @@ TEST_F(ListingRulesTest, TheHistoryIsBoundedKeepsItsFirstEntryAndSaysWhatIsGone)
               ElementsAre(first, "17 older entries are left out", "note 17", "note 18", "note 19"));
 }
 
+TEST(ListingDrop, EndsItWithAReasonAndASightingGoesOn) {
+  v1::BlacklistAnswer answer;
+  answer.set_subject("192.0.2.1");
+  answer.set_zone("a.test");
+  answer.set_list_operator("A");
+  answer.set_verdict(v1::BLACKLIST_VERDICT_LISTED);
+  answer.mutable_time()->set_seconds(1700000000);
+  answer.set_alert(true);
+  const absl::Time now = absl::FromUnixSeconds(1700000000);
+  ListingEvents events;
+  v1::Listing listing = NewListing(answer, "x", "L", now, &events);
+  const ListingRules rules;
+  EXPECT_EQ(ReasonOf(TakeDrop(rules, "", "ann", now, &listing, &events)), "MISSING_REASON");
+  ASSERT_TRUE(TakeDrop(rules, "the list has died", "ann", now, &listing, &events).ok());
+  EXPECT_EQ(listing.state(), v1::LISTING_STATE_CLEARED);
+  EXPECT_EQ(listing.dropped(), "the list has died");
+  EXPECT_EQ(events.back().kind, "dropped");
+  EXPECT_EQ(ReasonOf(TakeDrop(rules, "again", "ann", now, &listing, &events)), "LISTING_CLEARED");
+  answer.mutable_time()->set_seconds(1700003600);
+  EXPECT_TRUE(GoesOn(rules, listing, answer));
+}
+
 }  // namespace
 }  // namespace mailquench::controller
