@@ -201,27 +201,15 @@ class CoreImpl final : public Core, public RunListener {
   }
   absl::StatusOr<v1::Listing> RequestDelisting(const v1::RequestDelistingRequest& r,
                                                const std::string& actor) override {
-    v1::RequestDelistingRequest exact = r;  // The log names the listing itself.
-    MQ_ASSIGN_OR_RETURN(const v1::Listing found, listings_.Find(r.listing_id()));
-    exact.set_listing_id(found.listing_id());
-    MQ_RETURN_IF_ERROR(Audit(actor, "listing.request", Json(exact)));
-    return listings_.Request(exact, actor);
+    return OnListing(r, actor, "listing.request", &Listings::Request);
   }
   absl::StatusOr<v1::Listing> DropListing(const v1::DropListingRequest& r,
                                           const std::string& actor) override {
-    v1::DropListingRequest exact = r;
-    MQ_ASSIGN_OR_RETURN(const v1::Listing found, listings_.Find(r.listing_id()));
-    exact.set_listing_id(found.listing_id());
-    MQ_RETURN_IF_ERROR(Audit(actor, "listing.drop", Json(exact)));
-    return listings_.Drop(exact, actor);
+    return OnListing(r, actor, "listing.drop", &Listings::Drop);
   }
   absl::StatusOr<v1::Listing> AddListingNote(const v1::AddListingNoteRequest& r,
                                              const std::string& actor) override {
-    v1::AddListingNoteRequest exact = r;  // The log names the listing itself.
-    MQ_ASSIGN_OR_RETURN(const v1::Listing found, listings_.Find(r.listing_id()));
-    exact.set_listing_id(found.listing_id());
-    MQ_RETURN_IF_ERROR(Audit(actor, "listing.note", Json(exact)));
-    return listings_.AddNote(exact, actor);
+    return OnListing(r, actor, "listing.note", &Listings::AddNote);
   }
   BlacklistWatch& blacklists() override { return watch_; }
   Listings& listings() override { return listings_; }
@@ -353,6 +341,19 @@ class CoreImpl final : public Core, public RunListener {
   // What has changed for incidents may be the end of an attack that listings wait for. Where this
   // fails the next look finds the same.
   void LookAtListings() { listings_.Tick().IgnoreError(); }
+  // The log names the listing itself, however the caller has named it.
+  template <class Request>
+  absl::StatusOr<v1::Listing> OnListing(
+      const Request& request,
+      const std::string& actor,
+      const std::string& action,
+      absl::StatusOr<v1::Listing> (Listings::*act)(const Request&, const std::string&)) {
+    Request exact = request;
+    MQ_ASSIGN_OR_RETURN(const v1::Listing found, listings_.Find(request.listing_id()));
+    exact.set_listing_id(found.listing_id());
+    MQ_RETURN_IF_ERROR(Audit(actor, action, Json(exact)));
+    return (listings_.*act)(exact, actor);
+  }
   absl::StatusOr<v1::Incident> WithListings(const absl::StatusOr<v1::Incident>& changed) {
     if (!changed.ok()) return changed;
     LookAtListings();

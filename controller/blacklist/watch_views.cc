@@ -7,6 +7,7 @@
 #include "common/listing/messages.h"
 #include "common/status/error.h"
 #include "controller/blacklist/watch.h"
+#include "controller/store/times.h"
 
 namespace mailquench::controller {
 namespace {
@@ -14,13 +15,6 @@ namespace {
 using blacklist::HealthState;
 using blacklist::List;
 using blacklist::Subject;
-
-template <class Target>
-void SetTime(absl::Time time, Target* out) {
-  if (time == absl::InfinitePast()) return;
-  out->set_seconds(absl::ToUnixSeconds(time));
-  out->set_nanos(static_cast<std::int32_t>(absl::ToUnixNanos(time) % 1000000000));
-}
 
 void SetLength(absl::Duration length, google::protobuf::Duration* out) {
   out->set_seconds(absl::ToInt64Seconds(length));
@@ -191,8 +185,7 @@ absl::StatusOr<v1::BlacklistStatus> BlacklistWatch::Status() {
   {
     const std::lock_guard<std::mutex> lock(mu_);
     attacked = attacked_;
-    SetTime(sweep_time_, status.mutable_sweep_time());
-    if (sweep_time_ == absl::InfinitePast()) status.clear_sweep_time();
+    if (sweep_time_ != absl::InfinitePast()) StampTime(sweep_time_, status.mutable_sweep_time());
     SetLength(sweep_.took, status.mutable_sweep_took());
     status.set_sweep_questions(sweep_.asked);
     status.set_waiting_questions(sweep_.held_back);
@@ -212,7 +205,7 @@ absl::StatusOr<v1::BlacklistStatus> BlacklistWatch::Status() {
       checked = std::max(checked, last.asked);
       listed += last.believed ? 1 : 0;
     }
-    if (checked != absl::InfinitePast()) SetTime(checked, subject->mutable_check_time());
+    if (checked != absl::InfinitePast()) StampTime(checked, subject->mutable_check_time());
     subject->set_listed(listed);
     subject->set_pace(PaceName(listed > 0                 ? Pace::kListed
                                : attacked.count(text) > 0 ? Pace::kAttacked

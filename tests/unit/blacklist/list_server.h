@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/blacklist/catalogue.h"
 #include "common/blacklist/resolver.h"
 #include "tests/e2e/processes.h"
 
@@ -26,6 +27,17 @@ inline ServedList WellList(const std::string& entries) {
   return {"ip4set",
           absl::StrCat("$SOA 300 ns.test hostmaster.test 7 600 300 86400 300\n$NS 300 ns.test\n",
                        ":127.0.0.2:Listed: $\n127.0.0.2\n", entries)};
+}
+
+// The end of an own list file: the built-in lists are off, since none of them is served here.
+inline std::string BuiltInOff() {
+  std::string text = "disable:\n";
+  const auto built_in = blacklist::Catalogue::BuiltIn();
+  EXPECT_TRUE(built_in.ok()) << built_in.status();
+  for (const blacklist::List& list : built_in->lists()) {
+    if (list.enabled) absl::StrAppend(&text, "  - ", list.zone, "\n");
+  }
+  return text;
 }
 
 class ListServer {

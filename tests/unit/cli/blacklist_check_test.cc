@@ -60,12 +60,7 @@ class BlacklistCheck : public ::testing::Test {
     std::ofstream(server_.dir() + "/own.yaml") << Own();
   }
   static std::string Own(const std::string& more = "") {
-    std::string text = absl::StrCat(kLists, more, "disable:\n");
-    const auto built_in = blacklist::Catalogue::BuiltIn();
-    for (const blacklist::List& list : built_in->lists()) {
-      if (list.enabled) absl::StrAppend(&text, "  - ", list.zone, "\n");
-    }
-    return text;
+    return absl::StrCat(kLists, more, test::BuiltInOff());
   }
 
   // Its exit code; the output is in out_ and err_.

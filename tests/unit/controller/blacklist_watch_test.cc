@@ -33,12 +33,7 @@ lists:
 
 // The built-in lists are off: none of them is served here.
 std::string Own(const std::string& more = "") {
-  std::string text = absl::StrCat(kLists, more, "disable:\n");
-  const auto built_in = blacklist::Catalogue::BuiltIn();
-  for (const blacklist::List& list : built_in->lists()) {
-    if (list.enabled) absl::StrAppend(&text, "  - ", list.zone, "\n");
-  }
-  return text;
+  return absl::StrCat(kLists, more, test::BuiltInOff());
 }
 
 class BlacklistWatchTest : public CoreTest {
