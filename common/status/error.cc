@@ -63,10 +63,11 @@ absl::Status SystemError(int error, absl::string_view what) {
   if (error == ENOENT) code = absl::StatusCode::kNotFound;
   if (error == EEXIST) code = absl::StatusCode::kAlreadyExists;
   if (error == EACCES || error == EPERM) code = absl::StatusCode::kPermissionDenied;
-  if (error == ENOSPC || error == EDQUOT) code = absl::StatusCode::kResourceExhausted;
-  char buffer[256];
-  return Error(code, "SYSTEM_CALL_FAILED",
-               absl::StrCat(what, ": ", strerror_r(error, buffer, sizeof buffer)),
+  if (error == ENOSPC) code = absl::StatusCode::kResourceExhausted;
+#ifdef EDQUOT
+  if (error == EDQUOT) code = absl::StatusCode::kResourceExhausted;
+#endif
+  return Error(code, "SYSTEM_CALL_FAILED", absl::ErrnoToStatus(error, what).message(),
                {{"errno", std::to_string(error)}});
 }
 

@@ -1,0 +1,20 @@
+// What a host is called and where it can be reached. Implementations under posix/ and windows/.
+#ifndef MAILQUENCH_AGENT_OS_HOST_H_
+#define MAILQUENCH_AGENT_OS_HOST_H_
+
+#include <string>
+#include <vector>
+
+namespace mailquench::agent {
+
+std::string HostName();  // As the host calls itself; "" where that cannot be told.
+
+// Another one after each boot; "" where that cannot be told.
+std::string BootId();
+
+// Numeric addresses of interfaces that are up: IPv4 first, without loopback and link-local ones.
+std::vector<std::string> OwnAddresses();
+
+}  // namespace mailquench::agent
+
+#endif  // MAILQUENCH_AGENT_OS_HOST_H_
