@@ -63,6 +63,9 @@ void StartSockets();
 // Not valid() where it fails; then LastSocketError() says why.
 Socket OpenSocket(int family, int type, int protocol = 0);
 
+// The next connection of a listener; not valid() where there is none just now.
+Socket AcceptFrom(SocketHandle listener);
+
 // Of this thread's last call: an errno, or a WSA code.
 int LastSocketError();
 std::string SocketErrorText(int error);

@@ -19,6 +19,10 @@ Socket OpenSocket(int family, int type, int protocol) {
   return Socket(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
+Socket AcceptFrom(SocketHandle listener) {
+  return Socket(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
 int LastSocketError() {
   return errno;
 }

@@ -59,6 +59,10 @@ Socket OpenSocket(int family, int type, int protocol) {
   return made;
 }
 
+Socket AcceptFrom(SocketHandle listener) {
+  return Socket(::accept(listener, nullptr, nullptr));  // Non-blocking as its listener is.
+}
+
 int LastSocketError() {
   return ::WSAGetLastError();
 }
