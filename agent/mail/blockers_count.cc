@@ -1,6 +1,5 @@
 #include "agent/mail/blockers_count.h"
 
-#include <arpa/inet.h>
 #include <google/protobuf/util/time_util.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "agent/mail/blockers_table.h"
+#include "common/os/socket.h"
 #include "common/text/harmless.h"
 
 namespace mailquench::agent {
