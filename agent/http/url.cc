@@ -95,7 +95,7 @@ absl::StatusOr<Url> ParseUrl(const std::string& text) {
   if (!SplitHost(authority, &url.host, &url.literal, &url.port))
     return BadUrl(text, "its host is no name or address, or its port no port");
   url.target = rest.substr(path);
-  if (url.target.empty() || url.target[0] == '?') url.target.insert(0, "/");
+  if (url.target.empty() || url.target[0] == '?') url.target.insert(url.target.begin(), '/');
   return url;
 }
 

@@ -10,6 +10,7 @@
 #include "agent/os/windows/handle.h"
 #include "agent/os/windows/security.h"
 #include "common/fault/fault_point.h"
+#include "common/os/security_windows.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
 
@@ -67,8 +68,7 @@ absl::Status WriteTemporary(const std::string& temporary,
                             const std::string& content,
                             const std::string& replaced,
                             unsigned mode) {
-  PrivateAttributes secret;
-  MQ_RETURN_IF_ERROR(secret.error());
+  MQ_ASSIGN_OR_RETURN(os::PrivateSecurity secret, os::PrivateSecurity::Make());
   Handle old;
   DWORD attributes = FILE_ATTRIBUTE_NORMAL;
   if (!replaced.empty()) {
@@ -83,7 +83,7 @@ absl::Status WriteTemporary(const std::string& temporary,
     if (attributes == 0) attributes = FILE_ATTRIBUTE_NORMAL;
   }
   // Until it has the rights of the file that it replaces, nobody else reads it.
-  SECURITY_ATTRIBUTES* const rights = old.valid() || IsPrivate(mode) ? secret.get() : nullptr;
+  SECURITY_ATTRIBUTES* const rights = old.valid() || IsPrivate(mode) ? secret.attributes() : nullptr;
   const auto create = [&](DWORD access) {
     return ::CreateFileW(os::LongPath(temporary).c_str(), access, 0, rights, CREATE_NEW, attributes,
                          nullptr);
@@ -115,10 +115,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_by
 }
 
 absl::Status TouchFile(const std::string& path) {
-  PrivateAttributes secret;
-  MQ_RETURN_IF_ERROR(secret.error());
+  MQ_ASSIGN_OR_RETURN(os::PrivateSecurity secret, os::PrivateSecurity::Make());
   const Handle file(::CreateFileW(os::LongPath(path).c_str(), FILE_WRITE_ATTRIBUTES, kShareAll,
-                                  secret.get(), OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT,
+                                  secret.attributes(), OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT,
                                   nullptr));
   if (!file.valid()) return os::WindowsError(::GetLastError(), absl::StrCat("open ", path));
   FILETIME now;
@@ -188,9 +187,8 @@ absl::Status RemoveFile(const std::string& path) {
 }
 
 absl::Status MakeDirectories(const std::string& path, unsigned mode) {
-  PrivateAttributes secret;
-  MQ_RETURN_IF_ERROR(secret.error());
-  SECURITY_ATTRIBUTES* const rights = IsPrivate(mode) ? secret.get() : nullptr;
+  MQ_ASSIGN_OR_RETURN(os::PrivateSecurity secret, os::PrivateSecurity::Make(/*for_folder=*/true));
+  SECURITY_ATTRIBUTES* const rights = IsPrivate(mode) ? secret.attributes() : nullptr;
   const std::wstring name = os::LongPath(path);
   if (::CreateDirectoryW(name.c_str(), rights)) return SyncDirectory(Parent(path));
   DWORD error = ::GetLastError();

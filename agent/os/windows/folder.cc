@@ -9,11 +9,20 @@
 #include "agent/os/windows/file_calls.h"
 #include "agent/os/windows/handle.h"
 #include "agent/os/windows/security.h"
+#include "common/os/security_windows.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
 namespace {
+
+// FILE_ID_INFO, which headers for Windows before 8 leave out; so did those systems, and ReFS
+// (learn.microsoft.com/windows/win32/api/winbase/ns-winbase-file_id_info).
+struct FullId {
+  std::uint64_t volume;
+  std::uint64_t low, high;
+};
+constexpr auto kFullId = static_cast<FILE_INFO_BY_HANDLE_CLASS>(18);
 
 FolderEntry EntryOf(const WIN32_FIND_DATAW& found) {
   FolderEntry entry;
@@ -116,13 +125,9 @@ absl::StatusOr<FileIdentity> IdentityOf(const std::string& path) {
   FileIdentity identity;
   identity.volume = info.dwVolumeSerialNumber;
   identity.number = static_cast<std::uint64_t>(info.nFileIndexHigh) << 32 | info.nFileIndexLow;
-  FILE_ID_INFO full{};
-  if (::GetFileInformationByHandleEx(file.get(), FileIdInfo, &full, sizeof full)) {
-    std::uint64_t high = 0;
-    std::copy_n(full.FileId.Identifier + sizeof high, sizeof high,
-                reinterpret_cast<unsigned char*>(&high));
-    identity.number ^= high * 0x9E3779B97F4A7C15ULL;  // 0 on NTFS.
-  }
+  FullId full{};
+  if (::GetFileInformationByHandleEx(file.get(), kFullId, &full, sizeof full))
+    identity.number ^= full.high * 0x9E3779B97F4A7C15ULL;  // 0 on NTFS.
   return identity;
 }
 
@@ -139,14 +144,13 @@ absl::Status MakeFolderLike(const std::string& path, const std::string& model) {
   BY_HANDLE_FILE_INFORMATION info{};
   if (!::GetFileInformationByHandle(like.get(), &info))
     return os::WindowsError(::GetLastError(), absl::StrCat("look at ", model));
-  PrivateAttributes secret;
-  MQ_RETURN_IF_ERROR(secret.error());
+  MQ_ASSIGN_OR_RETURN(os::PrivateSecurity secret, os::PrivateSecurity::Make(/*for_folder=*/true));
   // Made under another name for nobody else: under its own nobody sees it with other permissions.
   // What its parent would have it inherit is left out; the copy has what the model has.
   const std::string making = absl::StrCat(path, ".mailquench-tmp");
   const std::wstring name = os::LongPath(making);
   (void)::RemoveDirectoryW(name.c_str());  // Left by a crash.
-  if (!::CreateDirectoryW(name.c_str(), secret.get()))
+  if (!::CreateDirectoryW(name.c_str(), secret.attributes()))
     return os::WindowsError(::GetLastError(), absl::StrCat("make ", making));
   absl::Status status;
   {

@@ -7,6 +7,7 @@
 #include "agent/os/windows/file_calls.h"
 #include "agent/os/windows/handle.h"
 #include "agent/os/windows/security.h"
+#include "common/os/security_windows.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
 
@@ -18,10 +19,9 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(
     const std::string& path,
     absl::Duration wait,
     const std::function<absl::Status()>& while_waiting) {
-  PrivateAttributes secret;
-  MQ_RETURN_IF_ERROR(secret.error());
+  MQ_ASSIGN_OR_RETURN(os::PrivateSecurity secret, os::PrivateSecurity::Make());
   Handle file(::CreateFileW(os::LongPath(path).c_str(), GENERIC_READ | GENERIC_WRITE, kShareAll,
-                            secret.get(), OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
+                            secret.attributes(), OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
   if (!file.valid()) return os::WindowsError(::GetLastError(), absl::StrCat("open ", path));
   BY_HANDLE_FILE_INFORMATION info{};
   if (::GetFileInformationByHandle(file.get(), &info) &&
@@ -51,12 +51,11 @@ FileLock::~FileLock() {
 
 absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Acquire(const std::string& folder) {
   MQ_RETURN_IF_ERROR(OpenFolder(folder, FILE_READ_ATTRIBUTES).status());
-  PrivateAttributes secret;
-  MQ_RETURN_IF_ERROR(secret.error());
+  MQ_ASSIGN_OR_RETURN(os::PrivateSecurity secret, os::PrivateSecurity::Make());
   const std::string path = absl::StrCat(folder, "\\", kFolderLockFile);
   while (true) {
     // Shared with nobody, and gone with its last handle.
-    Handle file(::CreateFileW(os::LongPath(path).c_str(), GENERIC_WRITE | DELETE, 0, secret.get(),
+    Handle file(::CreateFileW(os::LongPath(path).c_str(), GENERIC_WRITE | DELETE, 0, secret.attributes(),
                               OPEN_ALWAYS,
                               FILE_FLAG_DELETE_ON_CLOSE | FILE_FLAG_OPEN_REPARSE_POINT |
                                   FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_TEMPORARY,

@@ -113,15 +113,6 @@ class Child {
   Handle process_;
 };
 
-void Drain(HANDLE pipe, std::size_t max_output, std::string* to) {
-  char buffer[16384];
-  DWORD n = 0;
-  while (::ReadFile(pipe, buffer, sizeof buffer, &n, nullptr) && n > 0) {
-    const std::size_t room = max_output - std::min(max_output, to->size());
-    to->append(buffer, std::min<std::size_t>(room, n));
-  }
-}
-
 // Writes the input beside whoever reads the outputs. Its end never waits for a reader that is there
 // but does not read: such a one may be left over when the child has ended.
 class Feeder {

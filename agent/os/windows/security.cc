@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "agent/os/windows/handle.h"
+#include "common/os/security_windows.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
 
@@ -14,21 +16,6 @@ namespace mailquench::agent {
 namespace {
 constexpr SECURITY_INFORMATION kParts =
     OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
-
-// The SID of this process' user, or of a group that it names.
-std::vector<BYTE> TokenUserSid() {
-  HANDLE opened = nullptr;
-  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return {};
-  const Handle token(opened);
-  DWORD size = 0;
-  ::GetTokenInformation(token.get(), TokenUser, nullptr, 0, &size);
-  std::vector<BYTE> buffer(size);
-  if (size == 0 || !::GetTokenInformation(token.get(), TokenUser, buffer.data(), size, &size))
-    return {};
-  PSID const sid = reinterpret_cast<TOKEN_USER*>(buffer.data())->User.Sid;
-  const auto* bytes = static_cast<const BYTE*>(sid);
-  return std::vector<BYTE>(bytes, bytes + ::GetLengthSid(sid));
-}
 
 std::vector<BYTE> WellKnown(WELL_KNOWN_SID_TYPE type) {
   std::vector<BYTE> sid(SECURITY_MAX_SID_SIZE);
@@ -47,30 +34,7 @@ std::wstring SidText(PSID sid) {
   if (sid == nullptr || !::ConvertSidToStringSidW(sid, text.put())) return std::wstring();
   return text.get();
 }
-
-// This process' user by SID; empty where SYSTEM or the administrators' right is enough.
-std::wstring UserWhoNeedsARight() {
-  std::vector<BYTE> user = TokenUserSid();
-  if (user.empty() || Same(user.data(), WellKnown(WinLocalSystemSid))) return std::wstring();
-  std::vector<BYTE> administrators = WellKnown(WinBuiltinAdministratorsSid);
-  BOOL member = FALSE;  // Of a token that is not elevated: FALSE.
-  if (!administrators.empty() &&
-      ::CheckTokenMembership(nullptr, administrators.data(), &member) && member)
-    return std::wstring();
-  return SidText(user.data());
-}
 }  // namespace
-
-PrivateAttributes::PrivateAttributes() : sddl_(L"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)") {
-  const std::wstring user = UserWhoNeedsARight();
-  if (!user.empty()) sddl_ += L"(A;OICI;FA;;;" + user + L")";
-  if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(sddl_.c_str(), SDDL_REVISION_1,
-                                                              descriptor_.put(), nullptr))
-    error_ = os::WindowsError(::GetLastError(), "make a private security descriptor");
-  attributes_.nLength = sizeof attributes_;
-  attributes_.lpSecurityDescriptor = descriptor_.get();
-  attributes_.bInheritHandle = FALSE;
-}
 
 absl::Status CopySecurity(HANDLE from, HANDLE to, const std::string& name) {
   PSID owner = nullptr;
@@ -110,11 +74,12 @@ absl::Status CheckOwner(HANDLE folder, const std::string& path) {
                                         nullptr, nullptr, nullptr, descriptor.put());
   if (error != ERROR_SUCCESS)
     return os::WindowsError(error, absl::StrCat("read the owner of ", path));
+  MQ_ASSIGN_OR_RETURN(const std::vector<BYTE> user, os::UserSid());
   // S-1-5-80-956008885-...: "NT SERVICE\TrustedInstaller", the same on every host.
   constexpr wchar_t kInstaller[] =
       L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464";
   if (Same(owner, WellKnown(WinLocalSystemSid)) ||
-      Same(owner, WellKnown(WinBuiltinAdministratorsSid)) || Same(owner, TokenUserSid()) ||
+      Same(owner, WellKnown(WinBuiltinAdministratorsSid)) || Same(owner, user) ||
       SidText(owner) == kInstaller)
     return absl::OkStatus();
   return Error(absl::StatusCode::kPermissionDenied, "FOLDER_NOT_OURS",
