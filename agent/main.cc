@@ -1,27 +1,28 @@
 // mailquench-agent: the command line of the agent.
-#include <unistd.h>
-
 #include <cstdio>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/app/agent.h"
+#include "agent/app/platform.h"
+#include "agent/app/platform_commands.h"
+#include "agent/os/host.h"
 #include "common/command/log.h"
 #include "common/command/man_page.h"
 #include "common/command/tree.h"
 #include "common/command/words.h"
 #include "common/fault/fault_point.h"
+#include "common/os/program.h"
 #include "common/rpc/credentials.h"
 
 namespace mailquench::agent {
 namespace {
 
-using Action = std::function<int()>;
-
 struct Flags {
-  std::string state_dir = "/var/lib/mailquench-agent";
+  std::string state_dir = DefaultStateDir();
   std::string controller;
   std::string token_file;
   std::string name;
@@ -30,12 +31,6 @@ struct Flags {
   std::string command_id;
   bool dry_run = false;
 };
-
-std::string HostName() {
-  char host[256] = "";
-  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
-  return host;
-}
 
 void AddStateDir(CLI::App* app, Flags* flags) {
   app->add_option("--state-dir", flags->state_dir, "Folder of identity, journal and agent.yaml")
@@ -66,7 +61,12 @@ void AddRun(CLI::App* root, Flags* flags, Action* action) {
                                       {"mailquench-agent run --controller mail-control:7443"});
   AddStateDir(app, flags);
   app->add_option("--controller", flags->controller, "HOST:PORT of the agents' port")->required();
-  app->callback([=] { *action = [=] { return RunCommand(flags->state_dir, flags->controller); }; });
+  app->callback([=] {
+    *action = [=] {
+      const std::unique_ptr<Ending> ending = EndingBySignal();
+      return RunCommand(flags->state_dir, flags->controller, *ending);
+    };
+  });
 }
 
 void AddDo(CLI::App* root, Flags* flags, Action* action) {
@@ -137,6 +137,7 @@ std::unique_ptr<CLI::App> BuildTree(Flags* flags, Action* action) {
   AddEnrol(root.get(), flags, action);
   AddRun(root.get(), flags, action);
   AddDo(root.get(), flags, action);
+  AddPlatformCommands(root.get(), action);
   AddFaultPoints(root.get(), action);
   command::AddManCommand(
       root.get(), [=] { return BuildTree(flags, action); }, Man(), action);
@@ -149,7 +150,12 @@ int Main(int argc, char** argv) {
   Flags flags;
   Action action;
   const std::unique_ptr<CLI::App> root = BuildTree(&flags, &action);
-  if (const std::optional<int> code = command::Parse(*root, argc, argv)) return *code;
+  const std::vector<std::string> arguments = os::Arguments(argc, argv);
+  std::vector<const char*> words = {"mailquench-agent"};
+  for (const std::string& word : arguments) words.push_back(word.c_str());
+  if (const std::optional<int> code =
+          command::Parse(*root, static_cast<int>(words.size()), words.data()))
+    return *code;
   return command::EndOutput(root->get_name(), action());
 }
 

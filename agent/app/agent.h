@@ -1,4 +1,4 @@
-// Composition of the agent: the only place that names concrete platforms.
+// Composition of the agent.
 #ifndef MAILQUENCH_AGENT_APP_AGENT_H_
 #define MAILQUENCH_AGENT_APP_AGENT_H_
 
@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/app/ending.h"
 #include "agent/mail/mail_system.h"
 #include "agent/operations/executor.h"
 #include "agent/operations/journal.h"
@@ -17,9 +18,11 @@
 
 namespace mailquench::agent {
 
+inline constexpr char kAgentVersion[] = "0.1.0";
+
 // STATE_DIR/agent.yaml. Unknown keys are refused. All keys are optional.
 struct AgentConfig {
-  std::string mail_system = "auto";  // mail_system: auto | postfix | none
+  std::string mail_system = "auto";  // mail_system: auto | postfix | none; on Windows smtpsvc
   std::set<std::string> allow;       // allow: [operation, ...]; absent: all
   std::vector<std::string>
       postfix_configs;  // postfix_config_directories: [...]; absent: postmulti's
@@ -59,8 +62,8 @@ int DoCommand(const std::string& state_dir,
               const std::string& json,
               bool dry_run,
               const std::string& command_id);
-// mailquench-agent run: the service. Ends at SIGTERM or SIGINT.
-int RunCommand(const std::string& state_dir, const std::string& controller);
+// mailquench-agent run: the service. Ends when `ending` says so.
+int RunCommand(const std::string& state_dir, const std::string& controller, Ending& ending);
 int EnrolCommand(const std::string& state_dir,
                  const std::string& address,
                  const std::string& token_file,

@@ -1,40 +1,22 @@
-#include <arpa/inet.h>
-#include <ifaddrs.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
 #include <map>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "agent/app/agent.h"
-#include "agent/mail/none/none_mail_system.h"
-#include "agent/mail/postfix/instance.h"
-#include "agent/mail/postfix/postfix_mail_system.h"
+#include "agent/app/platform.h"
 #include "agent/operations/delist.h"
 #include "agent/os/files.h"
+#include "agent/os/host.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
 namespace {
-constexpr char kAgentVersion[] = "0.1.0";
-
 absl::Status BadConfig(const std::string& path, int line, const std::string& what) {
   return Error(absl::StatusCode::kInvalidArgument, "BAD_CONFIG",
                absl::StrCat(path, ":", line, ": ", what, "; the agent did not start"));
-}
-
-// Absolute, not the root itself, each part by its name, no slash at the end.
-bool IsPlainPath(const std::string& path) {
-  const std::vector<std::string> parts = absl::StrSplit(path, '/');
-  return parts.size() > 1 && parts[0].empty() &&
-         std::all_of(parts.begin() + 1, parts.end(), [](const std::string& part) {
-           return !part.empty() && part != "." && part != "..";
-         });
 }
 
 absl::Status ReadConfig(const YAML::Node& root, const std::string& path, AgentConfig& config) {
@@ -45,9 +27,8 @@ absl::Status ReadConfig(const YAML::Node& root, const std::string& path, AgentCo
     const int line = item.first.Mark().line + 1;
     if (key == "mail_system") {
       config.mail_system = item.second.as<std::string>();
-      if (config.mail_system != "auto" && config.mail_system != "postfix" &&
-          config.mail_system != "none")
-        return BadConfig(path, line, "mail_system is auto, postfix or none");
+      if (!KnowsMailSystem(config.mail_system))
+        return BadConfig(path, line, absl::StrCat("mail_system is ", MailSystemNames()));
     } else if (key == "allow") {
       for (const auto& name : item.second) {
         const auto known = MakeOperation(name.as<std::string>(), "");
@@ -103,40 +84,6 @@ v1::Capability FetchCapability(const AgentConfig& config) {
   if (config.delist_hosts.empty()) capability.set_reason("this host's delist_hosts is empty");
   return capability;
 }
-
-std::vector<std::string> Addresses() {
-  std::vector<std::string> out;
-  ifaddrs* all = nullptr;
-  if (getifaddrs(&all) != 0) return out;
-  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr) continue;
-    char text[INET6_ADDRSTRLEN] = "";
-    if (one->ifa_addr->sa_family == AF_INET)
-      inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(one->ifa_addr)->sin_addr, text,
-                sizeof text);
-    else if (one->ifa_addr->sa_family == AF_INET6)
-      inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6*>(one->ifa_addr)->sin6_addr, text,
-                sizeof text);
-    const std::string address = text;
-    if (!address.empty() && address != "127.0.0.1" && address != "::1" &&
-        address.rfind("fe80:", 0) != 0)
-      out.push_back(address);
-  }
-  freeifaddrs(all);
-  return out;
-}
-
-absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config) {
-  postfix::FindOptions options;
-  options.config_directories = config.postfix_configs;
-  if (config.mail_system == "none") return std::unique_ptr<MailSystem>(new NoneMailSystem());
-  const auto found = postfix::FindInstances({}, options);
-  if (config.mail_system == "postfix" || found.ok())
-    return std::unique_ptr<MailSystem>(new postfix::PostfixMailSystem(options, config.mail_log));
-  // A Postfix that is there but cannot be read must not pass for a host without one.
-  if (ReasonOf(found.status()) != "NO_POSTFIX") return found.status();
-  return std::unique_ptr<MailSystem>(new NoneMailSystem());
-}
 }  // namespace
 
 absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& state_dir) {
@@ -184,12 +131,9 @@ absl::StatusOr<std::unique_ptr<Agent>> OpenAgent(const std::string& state_dir) {
 
 v1::Hello MakeHello(Agent& agent) {
   v1::Hello hello;
-  char name[256] = "";
-  if (gethostname(name, sizeof name - 1) == 0) hello.set_hostname(name);
+  hello.set_hostname(HostName());
   hello.set_agent_version(kAgentVersion);
-  // A file of the kernel: its size reads as 0, so it is read to its end.
-  if (const auto boot = ReadFile("/proc/sys/kernel/random/boot_id", 4096); boot.ok())
-    hello.set_boot_id(std::string(absl::StripAsciiWhitespace(*boot)));
+  hello.set_boot_id(BootId());
   const auto inventory = agent.mail->Inspect();
   if (inventory.ok()) {
     hello.set_platform(inventory->platform);
@@ -214,7 +158,7 @@ v1::Hello MakeHello(Agent& agent) {
   } else {
     spdlog::error("the mail system cannot be inspected: {}", inventory.status().ToString());
   }
-  for (const std::string& address : Addresses()) hello.add_addresses(address);
+  for (const std::string& address : OwnAddresses()) hello.add_addresses(address);
   return hello;
 }
 

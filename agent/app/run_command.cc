@@ -1,7 +1,6 @@
 // The agent as a service: the link's commands go to two workers, one for changes and one for what
 // only observes, so that a long watch never delays a containment.
 #include <google/protobuf/util/time_util.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -282,13 +281,7 @@ class Service {
 };
 }  // namespace
 
-int RunCommand(const std::string& state_dir, const std::string& controller) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals,
-                  nullptr);  // Before any thread is made, so that all inherit it.
+int RunCommand(const std::string& state_dir, const std::string& controller, Ending& ending) {
   auto agent = OpenAgent(state_dir);
   if (!agent.ok()) {
     spdlog::critical("{}", std::string(agent.status().message()));
@@ -301,11 +294,8 @@ int RunCommand(const std::string& state_dir, const std::string& controller) {
     return 1;
   }
   spdlog::info("agent {} runs; controller {}", (*agent)->host_id, controller);
-  while (true) {
-    const timespec second{1, 0};
-    if (sigtimedwait(&signals, nullptr, &second) > 0) break;
-    service.Tick();
-  }
+  ending.Serving();
+  while (!ending.Await(absl::Seconds(1))) service.Tick();
   spdlog::info("ending");
   service.Stop();
   return (*agent)->executor->Alarm().empty() ? 0 : 2;

@@ -1,10 +1,9 @@
 #include "agent/http/address.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-
 #include <cstdint>
 #include <cstring>
+
+#include "agent/os/host.h"
 
 namespace mailquench::agent {
 namespace {
@@ -110,19 +109,7 @@ bool IsPublic(const Endpoint& endpoint) {
 }
 
 bool IsOwn(const Endpoint& endpoint) {
-  std::size_t wanted = 0;
-  const unsigned char* bytes = Bytes(reinterpret_cast<const sockaddr*>(&endpoint.address), &wanted);
-  ifaddrs* all = nullptr;
-  if (getifaddrs(&all) != 0) return false;
-  bool own = false;
-  for (const ifaddrs* one = all; one != nullptr && !own; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr) continue;
-    std::size_t size = 0;
-    const unsigned char* mine = Bytes(one->ifa_addr, &size);
-    own = size != 0 && size == wanted && std::memcmp(mine, bytes, size) == 0;
-  }
-  freeifaddrs(all);
-  return own;
+  return IsOwnAddress(endpoint.Text());
 }
 
 }  // namespace mailquench::agent

@@ -2,10 +2,9 @@
 #ifndef MAILQUENCH_AGENT_HTTP_ADDRESS_H_
 #define MAILQUENCH_AGENT_HTTP_ADDRESS_H_
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <string>
+
+#include "common/os/socket.h"
 
 namespace mailquench::agent {
 

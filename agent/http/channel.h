@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "agent/http/address.h"
+#include "common/os/socket.h"
 
 namespace mailquench::agent {
 
@@ -22,7 +23,6 @@ class Channel {
       : deadline_(deadline), still_wanted_(std::move(still_wanted)) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
-  ~Channel();
 
   // From `source` where it is not null; waits until `until` at most.
   // Errors: kInvalidArgument/BAD_SOURCE, kUnavailable/NO_CONNECTION, and those of waiting.
@@ -47,7 +47,7 @@ class Channel {
 
   const absl::Time deadline_;
   const std::function<absl::Status()> still_wanted_;
-  int fd_ = -1;
+  os::Socket socket_;
   std::unique_ptr<SSL_CTX, Free> context_;
   std::unique_ptr<SSL, Free> ssl_;
 };

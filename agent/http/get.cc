@@ -3,8 +3,6 @@
 // between two reads whether the answer is still wanted.
 #include "agent/http/get.h"
 
-#include <netdb.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <cstring>
@@ -20,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "agent/http/channel.h"
+#include "common/os/socket.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
@@ -51,12 +50,13 @@ absl::StatusOr<std::vector<Endpoint>> Resolve(const Url& url,
     hints.ai_family = family;
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
+    os::StartSockets();
     const int rc = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
     const std::lock_guard<std::mutex> lock(shared->mu);
     for (const addrinfo* one = found; rc == 0 && one != nullptr; one = one->ai_next) {
       Endpoint& endpoint = shared->found.emplace_back();
       std::memcpy(&endpoint.address, one->ai_addr, one->ai_addrlen);
-      endpoint.length = one->ai_addrlen;
+      endpoint.length = static_cast<socklen_t>(one->ai_addrlen);
     }
     if (rc == 0) freeaddrinfo(found);
     shared->ended = true;

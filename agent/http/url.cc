@@ -1,7 +1,5 @@
 #include "agent/http/url.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
@@ -10,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/os/socket.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
@@ -96,7 +95,7 @@ absl::StatusOr<Url> ParseUrl(const std::string& text) {
   if (!SplitHost(authority, &url.host, &url.literal, &url.port))
     return BadUrl(text, "its host is no name or address, or its port no port");
   url.target = rest.substr(path);
-  if (url.target.empty() || url.target[0] == '?') url.target.insert(0, "/");
+  if (url.target.empty() || url.target[0] == '?') url.target.insert(url.target.begin(), '/');
   return url;
 }
 

@@ -17,10 +17,10 @@ namespace mailquench::agent {
 namespace {
 
 absl::StatusOr<std::string> KeyOf(const std::string& path) {
-  absl::StatusOr<std::string> key = identity::ReadFile(path);
+  absl::StatusOr<std::string> key = identity::ReadKeyFile(path);
   if (key.ok() || !absl::IsNotFound(key.status())) return key;
   MQ_ASSIGN_OR_RETURN(const std::string fresh, identity::NewKeyPem());
-  MQ_RETURN_IF_ERROR(identity::WriteSecretFile(path, fresh));
+  MQ_RETURN_IF_ERROR(identity::WriteKeyFile(path, fresh));
   return fresh;
 }
 

@@ -57,15 +57,15 @@ absl::Status KeyStore::StoreCandidate(const std::string& key_pem,
   if (!info.ok()) return bad(info.status().message());
   MQ_ASSIGN_OR_RETURN(const std::vector<KeyPair> present, Usable(now));
   if (!(info->id == present.front().info.id)) return bad("it names another host");
-  MQ_RETURN_IF_ERROR(identity::WriteSecretFile(Path("agent.key.new"), key_pem));
+  MQ_RETURN_IF_ERROR(identity::WriteKeyFile(Path("agent.key.new"), key_pem));
   return identity::WritePublicFile(Path("agent.pem.new"), certificate_pem);
 }
 
 absl::Status KeyStore::Promote() {
-  MQ_ASSIGN_OR_RETURN(const std::string key, identity::ReadFile(Path("agent.key.new")));
+  MQ_ASSIGN_OR_RETURN(const std::string key, identity::ReadKeyFile(Path("agent.key.new")));
   MQ_ASSIGN_OR_RETURN(const std::string pem, identity::ReadFile(Path("agent.pem.new")));
   // Copied, not renamed: until both are in place, the candidate stays whole and is found first.
-  MQ_RETURN_IF_ERROR(identity::WriteSecretFile(Path("agent.key"), key));
+  MQ_RETURN_IF_ERROR(identity::WriteKeyFile(Path("agent.key"), key));
   MQ_RETURN_IF_ERROR(identity::WritePublicFile(Path("agent.pem"), pem));
   MQ_RETURN_IF_ERROR(RemoveFile(Path("agent.pem.new")));
   return RemoveFile(Path("agent.key.new"));

@@ -1,8 +1,6 @@
 #include "agent/mail/blockers_count.h"
 
-#include <arpa/inet.h>
 #include <google/protobuf/util/time_util.h>
-#include <string.h>
 
 #include <algorithm>
 
@@ -12,6 +10,8 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "agent/mail/blockers_table.h"
+#include "agent/os/find_bytes.h"
+#include "common/os/socket.h"
 #include "common/text/harmless.h"
 
 namespace mailquench::agent {
@@ -39,9 +39,8 @@ bool IsWordByte(absl::string_view text, std::size_t at) {
 bool HasWord(absl::string_view text, absl::string_view word) {
   std::size_t from = 0;
   while (from < text.size()) {
-    const void* found = memmem(text.data() + from, text.size() - from, word.data(), word.size());
-    if (found == nullptr) return false;
-    const std::size_t at = static_cast<const char*>(found) - text.data();
+    const std::size_t at = FindBytes(text, word, from);
+    if (at == absl::string_view::npos) return false;
     const bool before = at > 0 && absl::ascii_isalnum(word.front()) && IsWordByte(text, at - 1);
     const bool after = absl::ascii_isalnum(word.back()) && IsWordByte(text, at + word.size());
     if (!before && !after) return true;

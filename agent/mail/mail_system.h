@@ -1,5 +1,5 @@
 // What an agent can ask of the mail system of its host, whatever it is. Implementations: postfix/,
-// none/ (later smtpsvc/, exchange/). Plain calls that block; called from the executor's one worker
+// smtpsvc/, none/ (later exchange/). Plain calls that block; called from the executor's one worker
 // thread, never from a reaction of the wire. Everything here is idempotent: called again after a
 // crash it completes what was begun.
 #ifndef MAILQUENCH_AGENT_MAIL_MAIL_SYSTEM_H_
@@ -42,7 +42,8 @@ struct CallContext {
 // before Apply().
 struct SettingsChange {
   // One file that the change replaces. `before` and `after` are whole contents; absent is a missing
-  // file.
+  // file. Of the SMTP service of Windows it is a setting, "metabase:SERVER/PROPERTY", with a text
+  // for its value.
   struct File {
     std::string instance;
     std::string path;
@@ -134,6 +135,8 @@ class MailSystem {
                                                               const CallContext& context) = 0;
   virtual absl::StatusOr<v1::QuarantineReleaseResult> Release(const v1::QuarantineRelease& request,
                                                               const CallContext& context) = 0;
+  // Whether Release wants every instance stopped: whoever calls it stops and starts them.
+  virtual bool ReleasesStopped() const { return false; }
   virtual absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard& request,
                                                               const CallContext& context) = 0;
   // The dry run: what Move would copy, and the room that is there for it. Refuses what Move
@@ -151,6 +154,9 @@ class MailSystem {
   // Each computes and validates a change; nothing is written. An empty `files` means: already so.
   virtual absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock& request) = 0;
   virtual absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence& request) = 0;
+  // Whether, for want of such a setting, notifications are silenced by setting queued ones aside at
+  // each watch while a contain is outstanding. PlanNdrSilence() is kUnimplemented then.
+  virtual bool SilencesByWatch() const { return false; }
   virtual absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) = 0;
   virtual absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock& request) = 0;
   // `settings`: of the changes that go, oldest first, as recorded. `staying`: of later ones that

@@ -3,6 +3,7 @@
 #ifndef MAILQUENCH_AGENT_OS_COUNTERS_H_
 #define MAILQUENCH_AGENT_OS_COUNTERS_H_
 
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -17,6 +18,9 @@ class Counters {
   // kUnavailable (no value just now).
   virtual absl::StatusOr<double> Read(const std::string& path) = 0;
 };
+
+// Of this host. Windows alone; never null.
+std::unique_ptr<Counters> MakeCounters();
 
 }  // namespace mailquench::agent
 

@@ -1,5 +1,5 @@
 // Files that survive a crash, and folders that nobody can lead out of. Implementations under posix/
-// (later windows/).
+// and windows/.
 #ifndef MAILQUENCH_AGENT_OS_FILES_H_
 #define MAILQUENCH_AGENT_OS_FILES_H_
 

@@ -15,6 +15,10 @@ std::string BootId();
 // Numeric addresses of interfaces that are up: IPv4 first, without loopback and link-local ones.
 std::vector<std::string> OwnAddresses();
 
+// Whether any interface has it, loopback and link-local ones and those that are down included.
+// `address` as inet_ntop() writes it.
+bool IsOwnAddress(const std::string& address);
+
 }  // namespace mailquench::agent
 
 #endif  // MAILQUENCH_AGENT_OS_HOST_H_

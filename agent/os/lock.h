@@ -3,6 +3,7 @@
 #ifndef MAILQUENCH_AGENT_OS_LOCK_H_
 #define MAILQUENCH_AGENT_OS_LOCK_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,9 +28,26 @@ class FileLock {
   FileLock& operator=(const FileLock&) = delete;
 
  private:
-  explicit FileLock(int fd) : fd_(fd) {}
-  int fd_;
+  explicit FileLock(std::intptr_t handle) : handle_(handle) {}
+  const std::intptr_t handle_;  // What the system gave for the open file.
 };
+
+// A lock on what one folder holds, for the moment of a change; waits as long as it takes. Held until
+// destroyed or until the process ends. POSIX: on the folder itself; Windows, where folders cannot be
+// locked: by the file kFolderLockFile in it, which goes away with the lock.
+class FolderLock {
+ public:
+  // Does not follow a link. Errors: kNotFound, kPermissionDenied, kInternal.
+  static absl::StatusOr<std::unique_ptr<FolderLock>> Acquire(const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  explicit FolderLock(std::intptr_t handle) : handle_(handle) {}
+  const std::intptr_t handle_;
+};
+inline constexpr char kFolderLockFile[] = ".mailquench-lock";
 
 }  // namespace mailquench::agent
 

@@ -1,5 +1,5 @@
 // A growing log file, read from its end: the newest part first, in blocks that fit into little
-// memory. Implementations under posix/ (later windows/).
+// memory. log_lines.cc knows lines; the file itself is opened and read under posix/ and windows/.
 #ifndef MAILQUENCH_AGENT_OS_LOG_FILE_H_
 #define MAILQUENCH_AGENT_OS_LOG_FILE_H_
 
@@ -35,8 +35,11 @@ class LogFile {
   absl::Status ReadBackwards(const std::function<absl::StatusOr<bool>(absl::string_view)>& visit);
 
  private:
-  LogFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
-  const int fd_;
+  LogFile(std::intptr_t handle, std::string path) : handle_(handle), path_(std::move(path)) {}
+  // Fewer bytes than asked for only where the file has become shorter.
+  absl::Status ReadAt(std::int64_t at, std::int64_t count, std::string& out) const;
+
+  const std::intptr_t handle_;  // What the system gave for the open file.
   const std::string path_;
   std::string identity_;
   absl::Time modified_;

@@ -1,4 +1,4 @@
-// What the system knows of its routes. Implementations under posix/ (later windows/).
+// What the system knows of its routes.
 #ifndef MAILQUENCH_AGENT_OS_NETWORK_H_
 #define MAILQUENCH_AGENT_OS_NETWORK_H_
 

@@ -1,4 +1,4 @@
-// Child processes. Implementations under posix/ (later windows/).
+// Child processes. Implementations under posix/ and windows/.
 #ifndef MAILQUENCH_AGENT_OS_PROCESS_H_
 #define MAILQUENCH_AGENT_OS_PROCESS_H_
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,9 @@ class ServiceManager {
                              absl::Time deadline,
                              const ServiceProgress& progress) = 0;
 };
+
+// Of this host. Windows alone; never null.
+std::unique_ptr<ServiceManager> MakeServiceManager();
 
 }  // namespace mailquench::agent
 

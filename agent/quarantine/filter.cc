@@ -1,7 +1,5 @@
 #include "agent/quarantine/filter.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -10,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/os/socket.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {

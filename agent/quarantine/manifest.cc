@@ -1,17 +1,13 @@
 #include "agent/quarantine/manifest.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <memory>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "agent/os/files.h"
+#include "agent/os/lock.h"
 #include "common/status/error.h"
 #include "nlohmann/json.hpp"
 
@@ -123,18 +119,14 @@ absl::Status WriteManifest(const std::string& folder, const Manifest& manifest) 
 
 const std::set<std::string>& NamesAboutIt() {
   static const auto* const names =
-      new std::set<std::string>{"manifest.json", "manifest.json.mailquench-tmp", kReturning};
+      new std::set<std::string>{"manifest.json", "manifest.json.mailquench-tmp", kReturning,
+                                kFolderLockFile};
   return *names;
 }
 
 absl::StatusOr<Manifest> UpdateManifest(const std::string& folder,
                                         const std::function<void(Manifest&)>& change) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return SystemError(errno, absl::StrCat("open ", folder));
-  const absl::Cleanup closer = [fd] { close(fd); };  // Lets go of the lock, too.
-  while (flock(fd, LOCK_EX) != 0) {
-    if (errno != EINTR) return SystemError(errno, absl::StrCat("lock ", folder));
-  }
+  MQ_ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> lock, FolderLock::Acquire(folder));
   MQ_ASSIGN_OR_RETURN(Manifest manifest, ReadManifest(folder));
   change(manifest);
   MQ_RETURN_IF_ERROR(WriteManifest(folder, manifest));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 
+#include "common/os/terminal.h"
 #include "common/text/harmless.h"
 
 namespace mailquench::command {
@@ -19,8 +20,7 @@ class HarmlessSink final : public spdlog::sinks::base_sink<std::mutex> {
     formatter_->format(message, line);
     std::string_view text(line.data(), line.size());
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-    const std::string clean = Harmless(text) + "\n";
-    std::fwrite(clean.data(), 1, clean.size(), stderr);
+    os::WriteError(Harmless(text) + "\n");
   }
   void flush_() override { std::fflush(stderr); }
 };

@@ -1,21 +1,18 @@
 #include "common/command/words.h"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <cstdio>
 
+#include "common/os/terminal.h"
 #include "common/text/harmless.h"
 
 namespace mailquench::command {
 
 void Say(const std::string& program, const std::string& text) {
-  std::fprintf(stderr, "%s: %s\n", program.c_str(), HarmlessLines(text).c_str());
+  os::WriteError(program + ": " + HarmlessLines(text) + "\n");
 }
 
 bool ReaderIsGone() {
-  pollfd out{STDOUT_FILENO, POLLOUT, 0};
-  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+  return os::OutputReaderIsGone();
 }
 
 int EndOutput(const std::string& program, int code) {

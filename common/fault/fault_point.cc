@@ -1,6 +1,5 @@
 #include "common/fault/fault_point.h"
 
-#include <csignal>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -9,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/os/program.h"
 #include "common/status/error.h"
 
 namespace mailquench::fault {
@@ -39,7 +39,7 @@ absl::Status Pass(const char* name) {
     const std::lock_guard<std::mutex> lock(mu);
     if (++(*passed)[name] != at) return absl::OkStatus();
   }
-  if (parts[1] == "kill") (void)std::raise(SIGKILL);
+  if (parts[1] == "kill") os::EndAtOnce();
   return Error(absl::StatusCode::kInternal, "FAULT_POINT", absl::StrCat("fault point ", name));
 }
 #endif

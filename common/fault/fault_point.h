@@ -17,8 +17,8 @@ class Registration {
  public:
   explicit Registration(const char* name);
 };
-// Raises SIGKILL where the point is chosen as kill; returns an error where it is chosen as error;
-// else OK.
+// Ends the process as SIGKILL does where the point is chosen as kill; returns an error where it is
+// chosen as error; else OK.
 absl::Status Pass(const char* name);
 #endif
 

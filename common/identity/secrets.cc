@@ -1,38 +1,21 @@
 #include "common/identity/secrets.h"
 
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdlib>
-#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/os/protect.h"
+#include "common/os/whole_file.h"
 #include "common/status/error.h"
 
 namespace mailquench::identity {
 namespace {
 
 constexpr std::size_t kMaxFile = 1 << 20;
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 std::string RandomBytes(std::size_t count) {
   std::string bytes(count, '\0');
@@ -41,68 +24,6 @@ std::string RandomBytes(std::size_t count) {
     std::abort();
   }
   return bytes;
-}
-
-absl::Status WriteAndSync(int fd, const std::string& contents, const std::string& path) {
-  std::size_t done = 0;
-  while (done < contents.size()) {
-    const ssize_t n = ::write(fd, contents.data() + done, contents.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SystemError(errno, absl::StrCat("write ", path));
-    done += static_cast<std::size_t>(n);
-  }
-  if (::fsync(fd) != 0) return SystemError(errno, absl::StrCat("fsync ", path));
-  return absl::OkStatus();
-}
-
-absl::Status SyncFolderOf(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const std::string dir = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const Fd folder(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
-    return SystemError(errno, absl::StrCat("fsync ", dir));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WriteFile(const std::string& path, const std::string& contents, mode_t mode) {
-  const std::string temporary = absl::StrCat(path, ".", RandomToken(6), ".tmp");
-  absl::Status status;
-  {
-    const Fd fd(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (fd.get() < 0) return SystemError(errno, absl::StrCat("create ", temporary));
-    // The umask may have taken bits away that a public file needs.
-    if (::fchmod(fd.get(), mode) != 0) status = SystemError(errno, absl::StrCat("chmod ", path));
-    if (status.ok()) status = WriteAndSync(fd.get(), contents, temporary);
-  }
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = SystemError(errno, absl::StrCat("rename ", temporary, " to ", path));
-  }
-  if (!status.ok()) {
-    ::unlink(temporary.c_str());
-    return status;
-  }
-  return SyncFolderOf(path);
-}
-
-absl::Status CreateFile(const std::string& path, const std::string& contents, mode_t mode) {
-  absl::Status status;
-  {
-    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (fd.get() < 0 && errno == EEXIST) {
-      return Error(absl::StatusCode::kAlreadyExists, "FILE_EXISTS",
-                   absl::StrCat(path,
-                                " is there already and was left as it is. Choose another name or "
-                                "folder, or move it away"));
-    }
-    if (fd.get() < 0) return SystemError(errno, absl::StrCat("create ", path));
-    if (::fchmod(fd.get(), mode) != 0) status = SystemError(errno, absl::StrCat("chmod ", path));
-    if (status.ok()) status = WriteAndSync(fd.get(), contents, path);
-  }
-  if (status.ok()) status = SyncFolderOf(path);
-  if (!status.ok()) ::unlink(path.c_str());
-  return status;
 }
 
 }  // namespace
@@ -143,37 +64,38 @@ bool ConstantTimeEquals(const std::string& a, const std::string& b) {
 }
 
 absl::Status WriteSecretFile(const std::string& path, const std::string& contents) {
-  return WriteFile(path, contents, 0600);
+  return os::ReplaceWhole(path, contents, os::Privacy::kPrivate);
 }
 
 absl::Status WritePublicFile(const std::string& path, const std::string& contents) {
-  return WriteFile(path, contents, 0644);
+  return os::ReplaceWhole(path, contents, os::Privacy::kPublic);
 }
 
 absl::Status CreateSecretFile(const std::string& path, const std::string& contents) {
-  return CreateFile(path, contents, 0600);
+  return os::CreateWhole(path, contents, os::Privacy::kPrivate);
 }
 
 absl::Status CreatePublicFile(const std::string& path, const std::string& contents) {
-  return CreateFile(path, contents, 0644);
+  return os::CreateWhole(path, contents, os::Privacy::kPublic);
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) return SystemError(errno, absl::StrCat("open ", path));
-  std::string contents;
-  std::vector<char> buffer(16384);
-  while (true) {
-    const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SystemError(errno, absl::StrCat("read ", path));
-    if (n == 0) return contents;
-    contents.append(buffer.data(), static_cast<std::size_t>(n));
-    if (contents.size() > kMaxFile) {
-      return Error(absl::StatusCode::kFailedPrecondition, "FILE_TOO_LARGE",
-                   absl::StrCat(path, " is larger than 1 MiB, hence no key or certificate"));
-    }
-  }
+  absl::StatusOr<std::string> contents = os::ReadWhole(path, kMaxFile);
+  if (ReasonOf(contents.status()) != "FILE_TOO_LARGE") return contents;
+  return Error(absl::StatusCode::kFailedPrecondition, "FILE_TOO_LARGE",
+               absl::StrCat(path, " is larger than 1 MiB, hence no key or certificate"));
+}
+
+absl::Status WriteKeyFile(const std::string& path, const std::string& pem) {
+  MQ_ASSIGN_OR_RETURN(const std::string text, os::Protect(pem, os::ProtectedFor::kMachine));
+  return WriteSecretFile(path, text);
+}
+
+absl::StatusOr<std::string> ReadKeyFile(const std::string& path) {
+  MQ_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  absl::StatusOr<std::string> pem = os::Unprotect(text);
+  if (!pem.ok()) return Prepend(pem.status(), path);
+  return pem;
 }
 
 }  // namespace mailquench::identity

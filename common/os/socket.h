@@ -69,6 +69,7 @@ Socket AcceptFrom(SocketHandle listener);
 // Of this thread's last call: an errno, or a WSA code.
 int LastSocketError();
 std::string SocketErrorText(int error);
+std::string AddressErrorText(int error);  // Of what getaddrinfo() returned.
 bool WouldBlock(int error);  // Also of a call that a signal broke off: try again when it is ready.
 bool InProgress(int error);  // Of connect(): the socket becomes writable when it is decided.
 int PendingError(SocketHandle handle);  // What became of a connect(); 0 is success.

@@ -31,6 +31,10 @@ std::string SocketErrorText(int error) {
   return std::strerror(error);
 }
 
+std::string AddressErrorText(int error) {
+  return ::gai_strerror(error);
+}
+
 bool WouldBlock(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }

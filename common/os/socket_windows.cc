@@ -71,6 +71,10 @@ std::string SocketErrorText(int error) {
   return WindowsErrorText(static_cast<unsigned long>(error));
 }
 
+std::string AddressErrorText(int error) {
+  return WindowsErrorText(static_cast<unsigned long>(error));
+}
+
 bool WouldBlock(int error) {
   return error == WSAEWOULDBLOCK || error == WSAEINTR;
 }
@@ -101,7 +105,7 @@ int PollSockets(pollfd* entries, std::size_t count, int timeout_ms) {
     ::Sleep(timeout_ms < 0 ? INFINITE : static_cast<DWORD>(timeout_ms));
     return 0;
   }
-  const timeval limit = {timeout_ms / 1000, (timeout_ms % 1000) * 1000};
+  timeval limit = {timeout_ms / 1000, (timeout_ms % 1000) * 1000};
   const int ready =
       ::select(0, read.get(), write.get(), failed.get(), timeout_ms < 0 ? nullptr : &limit);
   if (ready == SOCKET_ERROR) return -1;

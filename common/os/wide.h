@@ -26,7 +26,8 @@ std::wstring LongPath(const std::string& utf8);
 // object. ERROR_FILE_NOT_FOUND and _PATH_NOT_FOUND are kNotFound, _ACCESS_DENIED kPermissionDenied,
 // _SHARING_VIOLATION and _LOCK_VIOLATION kUnavailable with the reason SHARING_VIOLATION,
 // _FILE_EXISTS and _ALREADY_EXISTS kAlreadyExists, _DISK_FULL and _HANDLE_DISK_FULL
-// kResourceExhausted, _NOT_SAME_DEVICE kFailedPrecondition; others kInternal.
+// kResourceExhausted, _NOT_SAME_DEVICE kFailedPrecondition with the reason OTHER_FILE_SYSTEM;
+// others kInternal. The reason of all others is SYSTEM_CALL_FAILED.
 absl::Status WindowsError(unsigned long error, absl::string_view what);
 // The system's own words for it, without a line end.
 std::string WindowsErrorText(unsigned long error);

@@ -62,28 +62,39 @@ std::string WindowsErrorText(unsigned long error) {
 }
 
 absl::Status WindowsError(unsigned long error, absl::string_view what) {
-  const std::string sentence = absl::StrCat(what, ": ", WindowsErrorText(error));
+  absl::StatusCode code = absl::StatusCode::kInternal;
+  std::string reason = "SYSTEM_CALL_FAILED";
   switch (error) {
     case ERROR_FILE_NOT_FOUND:
     case ERROR_PATH_NOT_FOUND:
-      return absl::NotFoundError(sentence);
+      code = absl::StatusCode::kNotFound;
+      break;
     case ERROR_ACCESS_DENIED:
     case ERROR_PRIVILEGE_NOT_HELD:
-      return absl::PermissionDeniedError(sentence);
+      code = absl::StatusCode::kPermissionDenied;
+      break;
     case ERROR_SHARING_VIOLATION:
     case ERROR_LOCK_VIOLATION:
-      return Error(absl::StatusCode::kUnavailable, "SHARING_VIOLATION", sentence);
+      code = absl::StatusCode::kUnavailable;
+      reason = "SHARING_VIOLATION";
+      break;
     case ERROR_FILE_EXISTS:
     case ERROR_ALREADY_EXISTS:
-      return absl::AlreadyExistsError(sentence);
+      code = absl::StatusCode::kAlreadyExists;
+      break;
     case ERROR_DISK_FULL:
     case ERROR_HANDLE_DISK_FULL:
-      return absl::ResourceExhaustedError(sentence);
+      code = absl::StatusCode::kResourceExhausted;
+      break;
     case ERROR_NOT_SAME_DEVICE:
-      return Error(absl::StatusCode::kFailedPrecondition, "OTHER_FILE_SYSTEM", sentence);
+      code = absl::StatusCode::kFailedPrecondition;
+      reason = "OTHER_FILE_SYSTEM";
+      break;
     default:
-      return absl::InternalError(sentence);
+      break;
   }
+  return Error(code, reason, absl::StrCat(what, ": ", WindowsErrorText(error)),
+               {{"windows_error", std::to_string(error)}});
 }
 
 }  // namespace mailquench::os

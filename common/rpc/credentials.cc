@@ -4,7 +4,6 @@
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
-#include <cstdlib>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "common/identity/certificate.h"
 #include "common/identity/secrets.h"
+#include "common/os/program.h"
 #include "common/status/error.h"
 
 namespace mailquench::rpc {
@@ -73,7 +73,7 @@ struct Loaded {
 
 absl::StatusOr<Loaded> Load(const Files& files, absl::Time now) {
   Loaded out;
-  MQ_ASSIGN_OR_RETURN(out.key, identity::ReadFile(files.key));
+  MQ_ASSIGN_OR_RETURN(out.key, identity::ReadKeyFile(files.key));
   MQ_ASSIGN_OR_RETURN(out.certificate, identity::ReadFile(files.certificate));
   MQ_ASSIGN_OR_RETURN(out.ca, identity::ReadFile(files.ca));
   auto info = identity::ParseCertificate(out.certificate);
@@ -110,7 +110,7 @@ std::shared_ptr<grpc::ChannelCredentials> MakeChannelCredentials(
 
 void ForbidTls12() {
   // Static RSA: no P-256 certificate can serve it, hence TLS 1.2 ends with "no shared cipher".
-  ::setenv("GRPC_SSL_CIPHER_SUITES", "AES256-GCM-SHA384", 1);
+  os::SetEnvironment("GRPC_SSL_CIPHER_SUITES", "AES256-GCM-SHA384");
 }
 
 absl::Status CheckFiles(const Files& files, absl::Time now) {

@@ -25,7 +25,8 @@ namespace mailquench::rpc {
 // version, so this offers TLS 1.2 only a cipher that no P-256 certificate can serve.
 void ForbidTls12();
 
-// Paths of PEM files. Key and certificate belong together: replace them together.
+// Paths of PEM files; a client's key may be what identity::WriteKeyFile() has made of one. Key and
+// certificate belong together: replace them together.
 struct Files {
   std::string key;
   std::string certificate;

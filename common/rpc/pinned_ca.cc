@@ -1,21 +1,17 @@
 // First contact: the CA that a server shows, taken only where its key is the one that the token
 // names.
-#include <fcntl.h>
-#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/identity/certificate.h"
 #include "common/identity/ossl.h"
 #include "common/identity/secrets.h"
+#include "common/os/socket.h"
 #include "common/rpc/credentials.h"
 #include "common/status/error.h"
 
@@ -27,20 +23,6 @@ using Context = std::unique_ptr<SSL_CTX, ossl::Free<SSL_CTX_free>>;
 using Session = std::unique_ptr<SSL, ossl::Free<SSL_free>>;
 using Addresses = std::unique_ptr<addrinfo, ossl::Free<freeaddrinfo>>;
 
-class Socket {
- public:
-  explicit Socket(int fd) : fd_(fd) {}
-  ~Socket() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
 absl::Status Unreachable(const std::string& address, const std::string& why) {
   return Error(absl::StatusCode::kUnavailable, "ENROLMENT_UNREACHABLE",
                absl::StrCat("The enrolment port ", address, " could not be reached (", why,
@@ -48,33 +30,32 @@ absl::Status Unreachable(const std::string& address, const std::string& why) {
                             "that the controller runs"));
 }
 
-bool WaitFor(int fd, short events, absl::Time deadline) {
+bool WaitFor(os::SocketHandle socket, short events, absl::Time deadline) {
   while (true) {
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) return false;
-    pollfd entry = {fd, events, 0};
-    const int ready = ::poll(&entry, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
+    pollfd entry = {socket, events, 0};
+    const int ready =
+        os::PollSockets(&entry, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
     if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return false;
+    if (ready < 0 && !os::WouldBlock(os::LastSocketError())) return false;
   }
 }
 
-bool Connect(int fd, const addrinfo& to, absl::Time deadline) {
-  if (::connect(fd, to.ai_addr, to.ai_addrlen) == 0) return true;
-  if (errno != EINPROGRESS || !WaitFor(fd, POLLOUT, deadline)) return false;
-  int error = 0;
-  socklen_t size = sizeof error;
-  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+bool Connect(os::SocketHandle socket, const addrinfo& to, absl::Time deadline) {
+  if (::connect(socket, to.ai_addr, static_cast<socklen_t>(to.ai_addrlen)) == 0) return true;
+  return os::InProgress(os::LastSocketError()) && WaitFor(socket, POLLOUT, deadline) &&
+         os::PendingError(socket) == 0;
 }
 
-bool Handshake(SSL* session, int fd, absl::Time deadline) {
+bool Handshake(SSL* session, os::SocketHandle socket, absl::Time deadline) {
   while (true) {
     ERR_clear_error();
     const int result = SSL_connect(session);
     if (result == 1) return true;
     const int want = SSL_get_error(session, result);
     if (want != SSL_ERROR_WANT_READ && want != SSL_ERROR_WANT_WRITE) return false;
-    if (!WaitFor(fd, want == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline)) return false;
+    if (!WaitFor(socket, want == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline)) return false;
   }
 }
 
@@ -116,11 +97,12 @@ absl::StatusOr<std::string> FetchPinnedCa(const std::string& address,
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
   }
+  os::StartSockets();
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int error = ::getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found);
-  if (error != 0) return Unreachable(address, ::gai_strerror(error));
+  if (error != 0) return Unreachable(address, os::AddressErrorText(error));
   const Addresses addresses(found);
 
   const Context context(SSL_CTX_new(TLS_client_method()));
@@ -134,14 +116,13 @@ absl::StatusOr<std::string> FetchPinnedCa(const std::string& address,
 
   std::string why = "no answer in time";
   for (const addrinfo* to = addresses.get(); to != nullptr; to = to->ai_next) {
-    const Socket socket(
-        ::socket(to->ai_family, to->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, to->ai_protocol));
-    if (socket.get() < 0 || !Connect(socket.get(), *to, deadline)) {
+    const os::Socket socket = os::OpenSocket(to->ai_family, to->ai_socktype, to->ai_protocol);
+    if (!socket.valid() || !Connect(socket.get(), *to, deadline)) {
       why = "no connection";
       continue;
     }
     const Session session(SSL_new(context.get()));
-    if (session == nullptr || SSL_set_fd(session.get(), socket.get()) != 1) {
+    if (session == nullptr || SSL_set_fd(session.get(), socket.AsInt()) != 1) {
       return ossl::Failure("prepare TLS");
     }
     if (!Handshake(session.get(), socket.get(), deadline)) {

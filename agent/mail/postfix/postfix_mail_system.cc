@@ -10,7 +10,7 @@
 #include "agent/mail/postfix/listener_check.h"
 #include "agent/mail/postfix/listeners.h"
 #include "agent/mail/postfix/outward.h"
-#include "agent/mail/postfix/picture.h"
+#include "agent/mail/analysis_sum.h"
 #include "agent/mail/postfix/queue_ops.h"
 #include "agent/mail/postfix/reply_log.h"
 #include "agent/mail/postfix/service.h"

@@ -7,7 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "agent/mail/postfix/header_text.h"
+#include "agent/mail/header_text.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <map>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,36 +7,11 @@
 #include "agent/mail/postfix/master_cf.h"
 #include "agent/mail/postfix/settings_draft.h"
 #include "agent/mail/postfix/settings_ops.h"
+#include "agent/mail/restore_rules.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {
 namespace {
-using Raw = std::optional<std::string>;
-
-Raw Before(const v1::Setting& setting) {
-  return setting.before_absent() ? Raw() : Raw(setting.before());
-}
-Raw After(const v1::Setting& setting) {
-  return setting.after_absent() ? Raw() : Raw(setting.after());
-}
-
-// One record a setting: the oldest `before` and whether it opened the relay, the newest `after`.
-std::vector<v1::Setting> Merge(const std::vector<v1::Setting>& settings) {
-  std::vector<v1::Setting> merged;
-  std::map<std::pair<std::string, std::string>, std::size_t> places;
-  for (const v1::Setting& setting : settings) {
-    const auto [it, added] = places.try_emplace({setting.instance(), setting.key()}, merged.size());
-    if (added) {
-      merged.push_back(setting);
-      continue;
-    }
-    v1::Setting& first = merged[it->second];
-    first.set_after(setting.after());
-    first.set_after_absent(setting.after_absent());
-  }
-  return merged;
-}
-
 // A change that stays (a block) may have edited the same master.cf entry after the change that
 // goes. Then the entry that is put back carries the overrides of the one that stays: what goes is
 // undone, what stays is done again on top.
@@ -67,49 +40,6 @@ void CarryOver(const std::vector<v1::Setting>& staying, v1::Setting* setting) {
   }
 }
 
-const v1::RestoreDecision* DecisionFor(const v1::Setting& setting,
-                                       const std::vector<v1::RestoreDecision>& decisions) {
-  for (const v1::RestoreDecision& decision : decisions) {
-    if (decision.key() == setting.key() &&
-        (decision.instance() == setting.instance() || decision.instance().empty()))
-      return &decision;
-  }
-  return nullptr;
-}
-
-void Judge(const Raw& current, const v1::RestoreDecision* decision, v1::RestoredSetting* out) {
-  const v1::Setting& setting = out->setting();
-  const bool changed_since = current != After(setting);
-  if (current == Before(setting)) {
-    out->set_state(v1::RestoredSetting::STATE_UNCHANGED);
-    out->set_why("it is as it was before");
-  } else if (decision != nullptr) {
-    const bool keep = decision->choice() == v1::RESTORE_CHOICE_KEEP_AS_FIX;
-    out->set_state(keep ? v1::RestoredSetting::STATE_KEPT_AS_FIX
-                        : v1::RestoredSetting::STATE_PUT_BACK);
-    out->set_why(decision->reason());
-  } else if (setting.opened_relay() || changed_since) {
-    out->set_state(v1::RestoredSetting::STATE_NEEDS_DECISION);
-    out->set_why(setting.opened_relay()
-                     ? "the old value let strangers relay; decide whether to put it back or to "
-                       "keep the value of now"
-                     : "somebody changed it since; decide whether to put the old value back or "
-                       "to keep the value of now");
-  } else {
-    out->set_state(v1::RestoredSetting::STATE_PUT_BACK);
-  }
-}
-
-absl::Status CheckDecisions(const std::vector<v1::RestoreDecision>& decisions) {
-  for (const v1::RestoreDecision& decision : decisions) {
-    if (decision.reason().empty() || decision.choice() == v1::RESTORE_CHOICE_UNSPECIFIED)
-      return Error(absl::StatusCode::kInvalidArgument, "NO_REASON",
-                   absl::StrCat("the decision about '", decision.key(),
-                                "' lacks a choice or a reason; nothing was put back; give both"));
-  }
-  return absl::OkStatus();
-}
-
 // Map files are judged last: one that a kept setting still names has to stay.
 absl::Status PutBackFiles(SettingsDraft* draft,
                           std::vector<v1::RestoredSetting*>& mine,
@@ -124,7 +54,7 @@ absl::Status PutBackFiles(SettingsDraft* draft,
       restored->set_why("a setting that stays still reads this file");
       continue;
     }
-    MQ_RETURN_IF_ERROR(draft->PutRaw(key, Before(restored->setting())));
+    MQ_RETURN_IF_ERROR(draft->PutRaw(key, BeforeOf(restored->setting())));
   }
   return absl::OkStatus();
 }
@@ -139,20 +69,18 @@ absl::Status RestoreInstance(const Instance& instance,
     const v1::Setting& setting = restored.setting();
     if (setting.instance() != instance.name) continue;
     mine.push_back(&restored);
-    MQ_ASSIGN_OR_RETURN(const Raw current, draft.Current(setting.key()));
-    restored.set_current(current.value_or(""));
-    restored.set_current_absent(!current.has_value());
-    Judge(current, DecisionFor(setting, decisions), &restored);
+    MQ_ASSIGN_OR_RETURN(const RawSetting current, draft.Current(setting.key()));
+    JudgeSetting(current, DecisionFor(setting, decisions), &restored);
     waiting |= restored.state() == v1::RestoredSetting::STATE_NEEDS_DECISION;
     if (restored.state() == v1::RestoredSetting::STATE_PUT_BACK &&
         !absl::StartsWith(setting.key(), "file:"))
-      MQ_RETURN_IF_ERROR(draft.PutRaw(setting.key(), Before(setting)));
+      MQ_RETURN_IF_ERROR(draft.PutRaw(setting.key(), BeforeOf(setting)));
   }
   MQ_RETURN_IF_ERROR(PutBackFiles(&draft, mine, waiting));
   for (const v1::RestoredSetting* restored : mine) {
-    MQ_ASSIGN_OR_RETURN(const Raw now, draft.Current(restored->setting().key()));
+    MQ_ASSIGN_OR_RETURN(const RawSetting now, draft.Current(restored->setting().key()));
     if (restored->state() != v1::RestoredSetting::STATE_KEPT_AS_FIX &&
-        now != Before(restored->setting()))
+        now != BeforeOf(restored->setting()))
       plan->result.set_byte_for_byte(false);
   }
   draft.Emit({}, &plan->change);
@@ -163,13 +91,13 @@ absl::Status RestoreInstance(const Instance& instance,
 absl::StatusOr<std::vector<v1::Setting>> Drifted(const std::vector<Instance>& instances,
                                                  const std::vector<v1::Setting>& recorded) {
   std::vector<v1::Setting> drifted;
-  const std::vector<v1::Setting> merged = Merge(recorded);
+  const std::vector<v1::Setting> merged = MergeSettings(recorded);
   for (const Instance& instance : instances) {
     MQ_ASSIGN_OR_RETURN(SettingsDraft draft, SettingsDraft::Load(instance));
     for (const v1::Setting& setting : merged) {
       if (setting.instance() != instance.name) continue;
-      MQ_ASSIGN_OR_RETURN(const Raw current, draft.Current(setting.key()));
-      if (current != After(setting)) drifted.push_back(setting);
+      MQ_ASSIGN_OR_RETURN(const RawSetting current, draft.Current(setting.key()));
+      if (current != AfterOf(setting)) drifted.push_back(setting);
     }
   }
   return drifted;
@@ -182,7 +110,7 @@ absl::StatusOr<RestorePlan> PlanRestore(const std::vector<Instance>& instances,
   MQ_RETURN_IF_ERROR(CheckDecisions(decisions));
   RestorePlan plan;
   plan.result.set_byte_for_byte(true);
-  for (v1::Setting& setting : Merge(settings)) {
+  for (v1::Setting& setting : MergeSettings(settings)) {
     const bool known =
         std::any_of(instances.begin(), instances.end(),
                     [&](const Instance& instance) { return instance.name == setting.instance(); });
@@ -195,17 +123,7 @@ absl::StatusOr<RestorePlan> PlanRestore(const std::vector<Instance>& instances,
   }
   for (const Instance& instance : instances)
     MQ_RETURN_IF_ERROR(RestoreInstance(instance, decisions, &plan));
-  std::int32_t put_back = 0;
-  std::int32_t kept = 0;
-  std::int32_t undecided = 0;
-  for (const v1::RestoredSetting& restored : plan.result.settings()) {
-    put_back += restored.state() == v1::RestoredSetting::STATE_PUT_BACK;
-    kept += restored.state() == v1::RestoredSetting::STATE_KEPT_AS_FIX;
-    undecided += restored.state() == v1::RestoredSetting::STATE_NEEDS_DECISION;
-  }
-  plan.result.set_put_back(put_back);
-  plan.result.set_kept_as_fix(kept);
-  plan.result.set_needs_decision(undecided);
+  CountStates(&plan.result);
   return plan;
 }
 

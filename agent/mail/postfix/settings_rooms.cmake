@@ -5,4 +5,4 @@ mailquench_library(agent_postfix_settings
     mail/postfix/old_sessions.cc mail/postfix/settled_file.cc
   DEPS mailquench::agent_mail mailquench::agent_postfix_configuration mailquench::agent_os mailquench::proto
        absl::status absl::statusor absl::strings absl::time
-  PRIVATE_DEPS mailquench::parallel mailquench::status mailquench::fault)
+  PRIVATE_DEPS mailquench::agent_mail_rules mailquench::parallel mailquench::status mailquench::fault)

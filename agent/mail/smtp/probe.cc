@@ -1,15 +1,12 @@
 #include "agent/mail/smtp/probe.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-
 #include <algorithm>
 #include <random>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "agent/os/host.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
@@ -78,28 +75,6 @@ absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
     MQ_RETURN_IF_ERROR(AskWithBogusAccount(target, second, probe));
   }
   return probe;
-}
-
-std::vector<std::string> OwnAddresses() {
-  std::vector<std::string> v4, v6;
-  ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) return {};
-  for (const ifaddrs* i = list; i != nullptr; i = i->ifa_next) {
-    if (i->ifa_addr == nullptr || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
-    if ((i->ifa_flags & IFF_UP) == 0) continue;
-    char text[INET6_ADDRSTRLEN];
-    if (i->ifa_addr->sa_family == AF_INET) {
-      const auto* a = reinterpret_cast<const sockaddr_in*>(i->ifa_addr);
-      v4.emplace_back(inet_ntop(AF_INET, &a->sin_addr, text, sizeof text));
-    } else if (i->ifa_addr->sa_family == AF_INET6) {
-      const auto* a = reinterpret_cast<const sockaddr_in6*>(i->ifa_addr);
-      if (IN6_IS_ADDR_LINKLOCAL(&a->sin6_addr)) continue;
-      v6.emplace_back(inet_ntop(AF_INET6, &a->sin6_addr, text, sizeof text));
-    }
-  }
-  freeifaddrs(list);
-  v4.insert(v4.end(), v6.begin(), v6.end());
-  return v4;
 }
 
 absl::StatusOr<v1::RelayProbeResult> ProbeTargets(const v1::RelayProbe& request,

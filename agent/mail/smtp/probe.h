@@ -3,7 +3,6 @@
 #define MAILQUENCH_AGENT_MAIL_SMTP_PROBE_H_
 
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/mail/mail_system.h"
@@ -21,10 +20,6 @@ absl::StatusOr<DialogueRequest> ProbeDialogue(const v1::RelayProbe& request);
 absl::StatusOr<v1::ListenerProbe> ProbeTarget(const std::string& target,
                                               const DialogueRequest& dialogue,
                                               bool with_auth);
-
-// The addresses of this host's interfaces that other hosts may reach: no loopback and link-local
-// ones, IPv4 first.
-std::vector<std::string> OwnAddresses();
 
 // Asks each of request.targets. `outside` is set: who names the targets answers for the vantage. A
 // target on this host itself is never outside. Targets not asked before the context's deadline are

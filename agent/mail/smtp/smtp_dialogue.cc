@@ -1,16 +1,9 @@
 #include "agent/mail/smtp/smtp_dialogue.h"
 
-#include <fcntl.h>
-#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -21,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/os/socket.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
@@ -55,13 +49,18 @@ absl::StatusOr<Endpoint> ParseTarget(const std::string& target) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   addrinfo* found = nullptr;
+  os::StartSockets();
   if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return bad();
   Endpoint endpoint;
   std::memcpy(&endpoint.address, found->ai_addr, found->ai_addrlen);
-  endpoint.length = found->ai_addrlen;
+  endpoint.length = static_cast<socklen_t>(found->ai_addrlen);
   endpoint.port = std::atoi(port.c_str());
   freeaddrinfo(found);
   return endpoint;
+}
+
+std::string WhyNot() {
+  return os::SocketErrorText(os::LastSocketError());
 }
 
 struct SslFree {
@@ -82,25 +81,22 @@ class Connection {
   explicit Connection(absl::Time deadline) : deadline_(deadline) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  ~Connection() {
-    if (fd_ >= 0) close(fd_);
-  }
 
   const std::string& error() const { return error_; }
   bool tls() const { return ssl_ != nullptr; }
 
   bool Open(const Endpoint& endpoint) {
-    fd_ = socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd_ < 0) return Fail(absl::StrCat("no socket: ", std::strerror(errno)));
-    if (connect(fd_, reinterpret_cast<const sockaddr*>(&endpoint.address), endpoint.length) == 0) {
+    socket_ = os::OpenSocket(endpoint.address.ss_family, SOCK_STREAM);
+    if (!socket_.valid()) return Fail(absl::StrCat("no socket: ", WhyNot()));
+    if (connect(socket_.get(), reinterpret_cast<const sockaddr*>(&endpoint.address),
+                endpoint.length) == 0) {
       return true;
     }
-    if (errno != EINPROGRESS) return Fail(absl::StrCat("cannot connect: ", std::strerror(errno)));
+    if (!os::InProgress(os::LastSocketError()))
+      return Fail(absl::StrCat("cannot connect: ", WhyNot()));
     if (!Wait(POLLOUT, "no answer to the connection")) return false;
-    int error = 0;
-    socklen_t size = sizeof error;
-    getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
-    return error == 0 || Fail(absl::StrCat("cannot connect: ", std::strerror(error)));
+    const int error = os::PendingError(socket_.get());
+    return error == 0 || Fail(absl::StrCat("cannot connect: ", os::SocketErrorText(error)));
   }
 
   bool StartTls() {
@@ -111,7 +107,7 @@ class Connection {
     SSL_CTX_set_security_level(context_.get(), 0);
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_VERSION);
     std::unique_ptr<SSL, SslFree> ssl(SSL_new(context_.get()));
-    if (ssl == nullptr || SSL_set_fd(ssl.get(), fd_) != 1) return Fail("TLS is not available");
+    if (ssl == nullptr || SSL_set_fd(ssl.get(), socket_.AsInt()) != 1) return Fail("TLS is not available");
     while (true) {
       ERR_clear_error();
       const int rc = SSL_connect(ssl.get());
@@ -140,10 +136,11 @@ class Connection {
         }
         continue;
       }
-      const ssize_t n = send(fd_, data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
+      const std::ptrdiff_t n =
+          os::SendSome(socket_.get(), data.data() + sent, data.size() - sent);
       if (n > 0) {
         sent += static_cast<std::size_t>(n);
-      } else if (errno != EAGAIN && errno != EINTR) {
+      } else if (!os::WouldBlock(os::LastSocketError())) {
         return Fail("the connection was lost");
       } else if (!Wait(POLLOUT, "no answer")) {
         return false;
@@ -189,12 +186,13 @@ class Connection {
     while (true) {
       const absl::Duration left = deadline_ - absl::Now();
       if (left <= absl::ZeroDuration()) return Fail(absl::StrCat("timed out: ", what));
-      pollfd p{fd_, events, 0};
-      const int n = poll(
+      pollfd p{socket_.get(), events, 0};
+      const int n = os::PollSockets(
           &p, 1,
           static_cast<int>(std::min<std::int64_t>(absl::ToInt64Milliseconds(left) + 1, 60000)));
       if (n > 0) return true;
-      if (n < 0 && errno != EINTR) return Fail(absl::StrCat("poll: ", std::strerror(errno)));
+      if (n < 0 && !os::WouldBlock(os::LastSocketError()))
+        return Fail(absl::StrCat("poll: ", WhyNot()));
     }
   }
 
@@ -225,13 +223,13 @@ class Connection {
         }
         continue;
       }
-      const ssize_t n = recv(fd_, buffer, sizeof buffer, 0);
+      const std::ptrdiff_t n = os::ReceiveSome(socket_.get(), buffer, sizeof buffer);
       if (n > 0) {
         in_.append(buffer, static_cast<std::size_t>(n));
       } else if (n == 0) {
         return Fail("the server closed the connection");
-      } else if (errno != EAGAIN && errno != EINTR) {
-        return Fail(absl::StrCat("the connection was lost: ", std::strerror(errno)));
+      } else if (const int error = os::LastSocketError(); !os::WouldBlock(error)) {
+        return Fail(absl::StrCat("the connection was lost: ", os::SocketErrorText(error)));
       } else if (!Wait(POLLIN, "no reply")) {
         return false;
       }
@@ -239,7 +237,7 @@ class Connection {
   }
 
   const absl::Time deadline_;
-  int fd_ = -1;
+  os::Socket socket_;
   std::unique_ptr<SSL_CTX, SslFree> context_;
   std::unique_ptr<SSL, SslFree> ssl_;
   std::string in_;
@@ -379,7 +377,7 @@ absl::StatusOr<DialogueResult> Dialogue(const std::string& target, const Dialogu
   MQ_RETURN_IF_ERROR(CheckWord(request.helo, "name of the client"));
   MQ_RETURN_IF_ERROR(CheckWord(request.recipient, "recipient"));
   if (request.sender != "<>") MQ_RETURN_IF_ERROR(CheckWord(request.sender, "sender"));
-  signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL.
+  os::IgnoreBrokenPipes();
   DialogueResult result;
   Connection connection(absl::Now() + request.timeout);
   const bool wrapper = request.tls_wrapper || endpoint.port == 465;

@@ -34,7 +34,21 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(
 }
 
 FileLock::~FileLock() {
-  close(fd_);
+  close(static_cast<int>(handle_));
+}
+
+absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Acquire(const std::string& folder) {
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return SystemError(errno, absl::StrCat("open ", folder));
+  std::unique_ptr<FolderLock> lock(new FolderLock(fd));
+  while (flock(fd, LOCK_EX) != 0) {
+    if (errno != EINTR) return SystemError(errno, absl::StrCat("lock ", folder));
+  }
+  return lock;
+}
+
+FolderLock::~FolderLock() {
+  close(static_cast<int>(handle_));
 }
 
 }  // namespace mailquench::agent

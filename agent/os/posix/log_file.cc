@@ -15,26 +15,6 @@
 #include "common/status/error.h"
 
 namespace mailquench::agent {
-namespace {
-constexpr std::int64_t kBlock = std::int64_t{1024} * 1024;
-
-// Fewer bytes than asked for only where the file has become shorter.
-absl::Status ReadAt(int fd, std::int64_t at, std::int64_t count, std::string& out) {
-  out.resize(static_cast<std::size_t>(count));
-  std::size_t have = 0;
-  while (have < out.size()) {
-    const ssize_t n = pread(fd, out.data() + have, out.size() - have,
-                            static_cast<off_t>(at + static_cast<std::int64_t>(have)));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SystemError(errno, "read the log");
-    if (n == 0) break;
-    have += static_cast<std::size_t>(n);
-  }
-  out.resize(have);
-  return absl::OkStatus();
-}
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<LogFile>> LogFile::Open(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return SystemError(errno, absl::StrCat("open ", path));
@@ -51,44 +31,21 @@ absl::StatusOr<std::unique_ptr<LogFile>> LogFile::Open(const std::string& path) 
 }
 
 LogFile::~LogFile() {
-  close(fd_);
+  close(static_cast<int>(handle_));
 }
 
-absl::Status LogFile::ReadBackwards(
-    const std::function<absl::StatusOr<bool>(absl::string_view)>& visit) {
-  std::int64_t end = size_;
-  std::string carry;      // The head of the block behind: the end of a line that begins before it.
-  bool too_long = false;  // That line is left out.
-  std::string block;
-  while (end > 0) {
-    const std::int64_t count = std::min(kBlock, end);
-    MQ_RETURN_IF_ERROR(ReadAt(fd_, end - count, count, block));
-    if (static_cast<std::int64_t>(block.size()) < count)
-      return Error(absl::StatusCode::kAborted, "LOG_SHORTENED",
-                   absl::StrCat(path_, " became shorter while it was read"));
-    bytes_read_ += count;
-    end -= count;
-    const std::size_t last = block.rfind('\n');
-    if (too_long) {
-      if (last == std::string::npos) continue;
-      block.resize(last + 1);
-      too_long = false;
-    } else {
-      block += carry;
-    }
-    carry.clear();
-    std::size_t begin = 0;
-    if (end > 0) {
-      const std::size_t first = block.find('\n');
-      begin = first == std::string::npos ? block.size() : first + 1;
-      carry.assign(block, 0, begin);
-      too_long = static_cast<std::int64_t>(carry.size()) > kBlock;
-      if (too_long) carry.clear();
-    }
-    if (begin == block.size()) continue;
-    MQ_ASSIGN_OR_RETURN(const bool more, visit(absl::string_view(block).substr(begin)));
-    if (!more) break;
+absl::Status LogFile::ReadAt(std::int64_t at, std::int64_t count, std::string& out) const {
+  out.resize(static_cast<std::size_t>(count));
+  std::size_t have = 0;
+  while (have < out.size()) {
+    const ssize_t n = pread(static_cast<int>(handle_), out.data() + have, out.size() - have,
+                            static_cast<off_t>(at + static_cast<std::int64_t>(have)));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return SystemError(errno, "read the log");
+    if (n == 0) break;
+    have += static_cast<std::size_t>(n);
   }
+  out.resize(have);
   return absl::OkStatus();
 }
 

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <random>
 
-#include "agent/mail/postfix/header_text.h"
+#include "agent/mail/header_text.h"
 #include "tests/unit/quarantine/queue_writer.h"
 
 namespace mailquench::agent::postfix {

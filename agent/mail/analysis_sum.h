@@ -1,10 +1,10 @@
-// One picture of several instances.
-#ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_PICTURE_H_
-#define MAILQUENCH_AGENT_MAIL_POSTFIX_PICTURE_H_
+// One analysis of several instances.
+#ifndef MAILQUENCH_AGENT_MAIL_ANALYSIS_SUM_H_
+#define MAILQUENCH_AGENT_MAIL_ANALYSIS_SUM_H_
 
 #include "mailquench/v1/operations.pb.h"
 
-namespace mailquench::agent::postfix {
+namespace mailquench::agent {
 
 // Of a preview, in all.
 inline constexpr int kPreviewSamples = 20;
@@ -17,6 +17,6 @@ void AddAnalysis(const v1::QuarantineAnalyseResult& one,
                  int max_samples,
                  v1::QuarantineAnalyseResult* sum);
 
-}  // namespace mailquench::agent::postfix
+}  // namespace mailquench::agent
 
-#endif  // MAILQUENCH_AGENT_MAIL_POSTFIX_PICTURE_H_
+#endif  // MAILQUENCH_AGENT_MAIL_ANALYSIS_SUM_H_

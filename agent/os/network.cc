@@ -1,11 +1,6 @@
 #include "agent/os/network.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cstring>
+#include "common/os/socket.h"
 
 namespace mailquench::agent {
 namespace {
@@ -17,6 +12,7 @@ constexpr int kDiscardPort = 9;
 }  // namespace
 
 std::string SourceOfDefaultRoute(bool v6) {
+  os::StartSockets();
   sockaddr_in to4{};
   sockaddr_in6 to6{};
   to4.sin_family = AF_INET;
@@ -25,12 +21,12 @@ std::string SourceOfDefaultRoute(bool v6) {
   to6.sin6_family = AF_INET6;
   to6.sin6_port = htons(kDiscardPort);
   inet_pton(AF_INET6, kSomewhere6, &to6.sin6_addr);
-  const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return "";
+  const os::Socket asked = os::OpenSocket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM);
+  if (!asked.valid()) return "";
   char text[INET6_ADDRSTRLEN] = "";
   socklen_t size = v6 ? sizeof to6 : sizeof to4;
   auto* address = v6 ? reinterpret_cast<sockaddr*>(&to6) : reinterpret_cast<sockaddr*>(&to4);
-  if (connect(fd, address, size) == 0 && getsockname(fd, address, &size) == 0) {
+  if (connect(asked.get(), address, size) == 0 && getsockname(asked.get(), address, &size) == 0) {
     const bool inward =
         v6 ? IN6_IS_ADDR_LOOPBACK(&to6.sin6_addr) || IN6_IS_ADDR_LINKLOCAL(&to6.sin6_addr) ||
                  IN6_IS_ADDR_UNSPECIFIED(&to6.sin6_addr)
@@ -39,7 +35,6 @@ std::string SourceOfDefaultRoute(bool v6) {
     const void* bytes = v6 ? static_cast<const void*>(&to6.sin6_addr) : &to4.sin_addr;
     if (!inward) inet_ntop(v6 ? AF_INET6 : AF_INET, bytes, text, sizeof text);
   }
-  close(fd);
   return text;
 }
 

@@ -1,9 +1,9 @@
-#include "agent/mail/postfix/header_text.h"
+#include "agent/mail/header_text.h"
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 
-namespace mailquench::agent::postfix {
+namespace mailquench::agent {
 namespace {
 
 int HexDigit(char c) {
@@ -97,4 +97,4 @@ std::string DecodeHeader(const std::string& unfolded) {
   return out;
 }
 
-}  // namespace mailquench::agent::postfix
+}  // namespace mailquench::agent

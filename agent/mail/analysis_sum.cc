@@ -1,4 +1,4 @@
-#include "agent/mail/postfix/picture.h"
+#include "agent/mail/analysis_sum.h"
 
 #include <algorithm>
 #include <map>
@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace mailquench::agent::postfix {
+namespace mailquench::agent {
 namespace {
 using List = google::protobuf::RepeatedPtrField<v1::CountOf>;
 constexpr int kLongest = 20;
@@ -62,4 +62,4 @@ void AddAnalysis(const v1::QuarantineAnalyseResult& one,
   to.set_error_bound(to.error_bound() + from.error_bound());
 }
 
-}  // namespace mailquench::agent::postfix
+}  // namespace mailquench::agent

@@ -1,0 +1,33 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "common/os/program.h"
+
+namespace mailquench::os {
+
+std::vector<std::string> Arguments(int argc, char** argv) {
+  return argc < 2 ? std::vector<std::string>() : std::vector<std::string>(argv + 1, argv + argc);
+}
+
+std::string Environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? "" : value;
+}
+
+void SetEnvironment(const std::string& name, const std::string& value) {
+  ::setenv(name.c_str(), value.c_str(), 1);
+}
+
+std::string UserSettingsFolder() {
+  const std::string xdg = Environment("XDG_CONFIG_HOME");
+  return xdg.empty() ? Environment("HOME") + "/.config" : xdg;
+}
+
+void EndAtOnce() {
+  (void)std::raise(SIGKILL);
+  ::_exit(137);  // Never reached; the compiler does not know.
+}
+
+}  // namespace mailquench::os

@@ -1,0 +1,55 @@
+#include <windows.h>
+// After windows.h.
+#include <shellapi.h>
+
+#include <cstdlib>
+
+#include "common/os/program.h"
+#include "common/os/wide.h"
+
+namespace mailquench::os {
+namespace {
+
+constexpr UINT kKilled = 137;
+
+}  // namespace
+
+std::vector<std::string> Arguments(int, char**) {
+  std::vector<std::string> out;
+  int count = 0;
+  wchar_t** const words = ::CommandLineToArgvW(::GetCommandLineW(), &count);
+  if (words == nullptr) return out;
+  for (int i = 1; i < count; ++i) out.push_back(ToUtf8(words[i]));
+  ::LocalFree(words);
+  return out;
+}
+
+std::string Environment(const std::string& name) {
+  const std::wstring wide = ToWide(name);
+  std::wstring value(256, L'\0');
+  while (true) {
+    const DWORD length =
+        ::GetEnvironmentVariableW(wide.c_str(), value.data(), static_cast<DWORD>(value.size()));
+    if (length < value.size()) {
+      value.resize(length);
+      return ToUtf8(value);
+    }
+    value.resize(length);  // With the final zero.
+  }
+}
+
+void SetEnvironment(const std::string& name, const std::string& value) {
+  // The C library's own copy and the system's: gRPC reads the one, others the other.
+  ::_wputenv_s(ToWide(name).c_str(), ToWide(value).c_str());
+}
+
+std::string UserSettingsFolder() {
+  return Environment("APPDATA");
+}
+
+void EndAtOnce() {
+  ::TerminateProcess(::GetCurrentProcess(), kKilled);
+  std::abort();  // Never reached; the compiler does not know.
+}
+
+}  // namespace mailquench::os
