@@ -14,9 +14,11 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "agent/app/agent.h"
+#include "agent/app/connected.h"
 #include "agent/link/enrol.h"
 #include "agent/link/link.h"
 #include "agent/os/files.h"
+#include "agent/os/host.h"
 #include "common/command/words.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
@@ -92,7 +94,10 @@ class Service {
   void Tick() {
     // A lease is for the controller that is gone. While it is there, a person decides; a link that
     // only flaps is given time to come back.
-    if (link_.connected()) connected_at_ = absl::ToUnixMillis(absl::Now());
+    if (link_.connected()) {
+      connected_at_ = absl::ToUnixMillis(absl::Now());
+      SayConnected();
+    }
     // One at a time: while a change goes on, the queue stays free for commands.
     agent_.executor->ExpectDueLeases(ControllerIsGone());
     if (ticking_.exchange(true)) return;
@@ -108,6 +113,13 @@ class Service {
   }
 
  private:
+  void SayConnected() {
+    if (said_connected_) return;
+    const absl::Status said =
+        WriteConnected(agent_.state_dir, {kAgentVersion, ProcessId(), absl::Now()});
+    said_connected_ = said.ok();
+    if (!said.ok()) spdlog::warn("that it is connected could not be noted: {}", said.ToString());
+  }
   static LinkOptions Options(const Agent& agent, const std::string& controller) {
     LinkOptions options;
     options.controller = controller;
@@ -274,6 +286,7 @@ class Service {
   // Last seen so by Tick(); a start gets the grace too.
   std::atomic<std::int64_t> connected_at_ = absl::ToUnixMillis(absl::Now());  // ms
   std::atomic<bool> ticking_ = false;
+  bool said_connected_ = false;  // Of the thread that ticks.
   std::map<std::string, absl::Time> told_;          // Guarded by mu_. When a report was sent last.
   absl::Time drift_looked_ = absl::InfinitePast();  // Of the worker of the changes.
   Worker observers_{4};
