@@ -20,7 +20,8 @@ absl::Status WriteConnected(const std::string& state_dir, const Connected& conne
   return WriteFileAtomically(
       Path(state_dir),
       absl::StrCat("version: ", connected.version, "\nprocess: ", connected.process_id, "\ntime: ",
-                   absl::FormatTime(absl::RFC3339_full, connected.time, absl::UTCTimeZone()), "\n"));
+                   absl::FormatTime(absl::RFC3339_full, connected.time, absl::UTCTimeZone()),
+                   "\n"));
 }
 
 absl::Status ForgetConnected(const std::string& state_dir) {
@@ -43,8 +44,9 @@ absl::StatusOr<Connected> ReadConnected(const std::string& state_dir) {
   }
   if (has_process && has_time) return connected;
   return Error(absl::StatusCode::kDataLoss, "BAD_FILE",
-               absl::StrCat(Path(state_dir), " is not what an agent wrote; it is written again at "
-                                             "the agent's next start"));
+               absl::StrCat(Path(state_dir),
+                            " is not what an agent wrote; it is written again at "
+                            "the agent's next start"));
 }
 
 }  // namespace mailquench::agent

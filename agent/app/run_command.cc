@@ -5,16 +5,14 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
-#include <thread>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "agent/app/agent.h"
 #include "agent/app/connected.h"
+#include "agent/app/worker.h"
 #include "agent/link/enrol.h"
 #include "agent/link/link.h"
 #include "agent/os/files.h"
@@ -25,55 +23,6 @@
 
 namespace mailquench::agent {
 namespace {
-
-// A few threads, a bounded queue. Thread-safe. The destructor ends after the work that has begun;
-// what waits is dropped: the journal does not know it, so that the controller learns "never seen".
-class Worker {
- public:
-  explicit Worker(int threads) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
-  }
-  ~Worker() {
-    {
-      const std::lock_guard<std::mutex> lock(mu_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
-  // `urgent`: before all that is not.
-  bool TryPost(std::function<void()> work, bool urgent = false) {
-    {
-      const std::lock_guard<std::mutex> lock(mu_);
-      std::deque<std::function<void()>>& queue = urgent ? urgent_ : queue_;
-      if (stopping_ || queue.size() >= 256) return false;
-      queue.push_back(std::move(work));
-    }
-    changed_.notify_one();
-    return true;
-  }
-
- private:
-  void Loop() {
-    std::unique_lock<std::mutex> lock(mu_);
-    while (true) {
-      changed_.wait(lock, [this] { return stopping_ || !queue_.empty() || !urgent_.empty(); });
-      if (stopping_) return;
-      std::deque<std::function<void()>>& queue = urgent_.empty() ? queue_ : urgent_;
-      const std::function<void()> work = std::move(queue.front());
-      queue.pop_front();
-      lock.unlock();
-      work();
-      lock.lock();
-    }
-  }
-  std::mutex mu_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> queue_;
-  std::deque<std::function<void()>> urgent_;
-  bool stopping_ = false;
-  std::vector<std::thread> threads_;
-};
 
 constexpr absl::Duration kLinkGrace = absl::Seconds(10);
 constexpr absl::Duration kTellAgain = absl::Seconds(30);
@@ -286,7 +235,7 @@ class Service {
   // Last seen so by Tick(); a start gets the grace too.
   std::atomic<std::int64_t> connected_at_ = absl::ToUnixMillis(absl::Now());  // ms
   std::atomic<bool> ticking_ = false;
-  bool said_connected_ = false;  // Of the thread that ticks.
+  bool said_connected_ = false;                     // Of the thread that ticks.
   std::map<std::string, absl::Time> told_;          // Guarded by mu_. When a report was sent last.
   absl::Time drift_looked_ = absl::InfinitePast();  // Of the worker of the changes.
   Worker observers_{4};

@@ -28,14 +28,14 @@ int Ended(const absl::Status& status) {
 }
 
 ServiceProgress Telling(const std::string& what) {
-  return [what, told = absl::ZeroDuration()](const ServiceInfo& info,
-                                             absl::Duration waited) mutable {
-    if (waited - told < absl::Seconds(5)) return absl::OkStatus();
-    told = waited;
-    command::Say(kProgram, absl::StrCat(what, ": ", absl::ToInt64Seconds(waited), " s, step ",
-                                        info.checkpoint));
-    return absl::OkStatus();
-  };
+  return
+      [what, told = absl::ZeroDuration()](const ServiceInfo& info, absl::Duration waited) mutable {
+        if (waited - told < absl::Seconds(5)) return absl::OkStatus();
+        told = waited;
+        command::Say(kProgram, absl::StrCat(what, ": ", absl::ToInt64Seconds(waited), " s, step ",
+                                            info.checkpoint));
+        return absl::OkStatus();
+      };
 }
 
 absl::Status Install(const ServiceFlags& flags) {
@@ -43,14 +43,15 @@ absl::Status Install(const ServiceFlags& flags) {
   MQ_RETURN_IF_ERROR(AddEventSource(flags.name));
   ServiceSetup setup;
   setup.name = flags.name;
-  setup.display_name = flags.name == kServiceName ? "Mailquench Agent"
-                                                  : absl::StrCat("Mailquench Agent (", flags.name, ")");
+  setup.display_name = flags.name == kServiceName
+                           ? "Mailquench Agent"
+                           : absl::StrCat("Mailquench Agent (", flags.name, ")");
   setup.description =
-      "Carries out the operations of the Mailquench controller on this mail server, and undoes them "
+      "Carries out the operations of the Mailquench controller on this mail server, and undoes "
+      "them "
       "by name.";
-  setup.command = {OwnProgram(),      "service",         "run",          "--name",
-                   flags.name,        "--state-dir",     flags.state_dir, "--controller",
-                   flags.controller};
+  setup.command = {OwnProgram(),  "service",       "run",          "--name",        flags.name,
+                   "--state-dir", flags.state_dir, "--controller", flags.controller};
   const auto notes = InstallService(setup);
   if (!notes.ok()) {
     // One that was there keeps its source of events.
@@ -118,7 +119,8 @@ void AddName(CLI::App* app, ServiceFlags* flags) {
 
 void AddPlace(CLI::App* app, ServiceFlags* flags) {
   app->add_option("--controller", flags->controller, "HOST:PORT of the agents' port")->required();
-  app->add_option("--state-dir", flags->state_dir, "Folder of identity, journal, log and agent.yaml")
+  app->add_option("--state-dir", flags->state_dir,
+                  "Folder of identity, journal, log and agent.yaml")
       ->capture_default_str();
 }
 }  // namespace
@@ -153,19 +155,19 @@ void AddPlatformCommands(CLI::App* root, Action* action) {
   add("stop", "Ask it to stop and wait until it has", [flags] { return Ended(Stop(*flags)); });
   add("status", "What it does; exit code 0 where it runs, 2 where not",
       [flags] { return Status(*flags); });
-  CLI::App* upgrade =
-      add("upgrade",
-          "Put another version in its place, and the old one back where that one does not reach the "
-          "controller; repeat it where it was broken off",
-          [flags] { return UpgradeServiceCommand(*flags); });
+  CLI::App* upgrade = add(
+      "upgrade",
+      "Put another version in its place, and the old one back where that one does not reach the "
+      "controller; repeat it where it was broken off",
+      [flags] { return UpgradeServiceCommand(*flags); });
   upgrade->add_option("--from", flags->from, "The new mailquench-agent.exe")->required();
   upgrade
       ->add_option("--within", flags->within,
                    "Seconds that the new one has to reach the controller")
       ->check(CLI::Range(5, 3600))
       ->capture_default_str();
-  CLI::App* run = add("run", "What the service manager starts",
-                      [flags] { return RunServiceCommand(*flags); });
+  CLI::App* run =
+      add("run", "What the service manager starts", [flags] { return RunServiceCommand(*flags); });
   AddPlace(run, flags);
   run->group("");
 }

@@ -52,9 +52,7 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
     if (open()) ::CloseHandle(file_);
     file_ = INVALID_HANDLE_VALUE;
   }
-  std::wstring Kept(int number) const {
-    return os::LongPath(absl::StrCat(path_, ".", number));
-  }
+  std::wstring Kept(int number) const { return os::LongPath(absl::StrCat(path_, ".", number)); }
   void Rotate() {
     Close();
     for (int i = kKept - 1; i > 0; --i)

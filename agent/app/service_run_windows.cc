@@ -20,10 +20,10 @@ class Managed final : public Ending {
   bool Await(absl::Duration most) override { return control_.AwaitStop(most); }
   void Serving() override {
     control_.Serving();
-    events_.Write(EventKind::kInformation, kEventStarted,
-                  absl::StrCat("Mailquench agent ", kAgentVersion, " has started; its controller is ",
-                               flags_.controller, ", its log ", flags_.state_dir,
-                               "\\agent.log"));
+    events_.Write(
+        EventKind::kInformation, kEventStarted,
+        absl::StrCat("Mailquench agent ", kAgentVersion, " has started; its controller is ",
+                     flags_.controller, ", its log ", flags_.state_dir, "\\agent.log"));
   }
 
  private:

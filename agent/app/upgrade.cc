@@ -132,8 +132,10 @@ class Upgrading {
                      absl::StrCat("the old program is back in its place, but the service ",
                                   options_.service, " does not run; repeat the command"));
     if (!connected.ok())
-      options_.say(absl::StrCat("the old program runs again, and has not reached the controller "
-                                "either: ", connected.message()));
+      options_.say(
+          absl::StrCat("the old program runs again, and has not reached the controller "
+                       "either: ",
+                       connected.message()));
     MQ_RETURN_IF_ERROR(RemoveFile(marker_));
     // Last: without the mark it says nothing any more.
     MQ_RETURN_IF_ERROR(RemoveFile(new_));

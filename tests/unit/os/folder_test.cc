@@ -58,10 +58,9 @@ TEST(Folder, TheVisitorEndsTheWalkWithFalseAndWithAnError) {
                 return ++seen < 2;
               }).ok());
   EXPECT_EQ(seen, 2);
-  const absl::Status ended =
-      ForEachEntry(scratch.path(), [&](const FolderEntry&) -> absl::StatusOr<bool> {
-        return absl::CancelledError("enough");
-      });
+  const absl::Status ended = ForEachEntry(
+      scratch.path(),
+      [&](const FolderEntry&) -> absl::StatusOr<bool> { return absl::CancelledError("enough"); });
   EXPECT_EQ(ended, absl::CancelledError("enough"));
 }
 

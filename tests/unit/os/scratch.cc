@@ -57,10 +57,9 @@ bool MakeLink(const std::string& target, const std::string& link) {
   // A junction: what anybody may make. Wine 8 has none; then the test that wants one is skipped.
   const std::wstring to = L"\\??\\" + os::LongPath(target).substr(4);
   if (!::CreateDirectoryW(os::LongPath(link).c_str(), nullptr)) return false;
-  HANDLE const folder = ::CreateFileW(os::LongPath(link).c_str(), GENERIC_WRITE, 0, nullptr,
-                                      OPEN_EXISTING,
-                                      FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT,
-                                      nullptr);
+  HANDLE const folder =
+      ::CreateFileW(os::LongPath(link).c_str(), GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                    FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr);
   // REPARSE_DATA_BUFFER for mount points: tag, length, and two names, each with a final zero.
   const auto bytes = static_cast<WORD>(to.size() * sizeof(wchar_t));
   std::vector<BYTE> buffer(16 + bytes + 2 * sizeof(wchar_t));
@@ -72,9 +71,9 @@ bool MakeLink(const std::string& target, const std::string& link) {
   std::copy_n(reinterpret_cast<const BYTE*>(names), 8, buffer.data() + 8);
   std::copy_n(reinterpret_cast<const BYTE*>(to.data()), bytes, buffer.data() + 16);
   DWORD returned = 0;
-  const BOOL made = ::DeviceIoControl(folder, FSCTL_SET_REPARSE_POINT, buffer.data(),
-                                      static_cast<DWORD>(buffer.size()), nullptr, 0, &returned,
-                                      nullptr);
+  const BOOL made =
+      ::DeviceIoControl(folder, FSCTL_SET_REPARSE_POINT, buffer.data(),
+                        static_cast<DWORD>(buffer.size()), nullptr, 0, &returned, nullptr);
   ::CloseHandle(folder);
   const DWORD attributes = ::GetFileAttributesW(os::LongPath(link).c_str());
   if (made && (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return true;

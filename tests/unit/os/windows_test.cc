@@ -43,9 +43,8 @@ TEST(Process, TheEnvironmentIsOurs) {
   ::SetEnvironmentVariableW(L"MQ_SECRET", L"secret");
   ProcessOptions options;
   options.environment = {"MQ_GIVEN=ünï"};
-  const auto result =
-      RunProcess({"cmd.exe", "/c", "if defined MQ_SECRET exit 1\nif not defined MQ_GIVEN exit 2"},
-                 options);
+  const auto result = RunProcess(
+      {"cmd.exe", "/c", "if defined MQ_SECRET exit 1\nif not defined MQ_GIVEN exit 2"}, options);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->exit_code, 0);
 }
@@ -54,8 +53,7 @@ TEST(Process, TheWholeTreeEndsAtTheTimeout) {
   ProcessOptions options;
   options.timeout = absl::Seconds(2);
   const absl::Time begin = absl::Now();
-  const auto result =
-      RunProcess({"cmd.exe", "/c", "cmd.exe /c ping -n 60 127.0.0.1"}, options);
+  const auto result = RunProcess({"cmd.exe", "/c", "cmd.exe /c ping -n 60 127.0.0.1"}, options);
   EXPECT_EQ(ReasonOf(result.status()), "PROCESS_TIMED_OUT") << result.status();
   EXPECT_LT(absl::Now() - begin, absl::Seconds(15));
 }
@@ -81,14 +79,14 @@ TEST(Counter, OneThatIsNotThereIsNotFound) {
 }
 
 TEST(Wmi, RowsAndErrors) {
-  const auto rows = QueryWmi("ROOT\\CIMV2", "SELECT * FROM Win32_OperatingSystem",
-                             absl::Seconds(30));
+  const auto rows =
+      QueryWmi("ROOT\\CIMV2", "SELECT * FROM Win32_OperatingSystem", absl::Seconds(30));
   ASSERT_TRUE(rows.ok()) << rows.status();
   ASSERT_EQ(rows->size(), 1U);
   ASSERT_EQ(rows->front().at("Version").size(), 1U);
   EXPECT_NE(rows->front().at("Version").front(), "");
-  EXPECT_TRUE(absl::IsNotFound(
-      QueryWmi("ROOT\\NoSuch", "SELECT * FROM X", absl::Seconds(5)).status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(QueryWmi("ROOT\\NoSuch", "SELECT * FROM X", absl::Seconds(5)).status()));
 }
 
 }  // namespace
