@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   environment.plain = !os::ErrorTakesColour();
   environment.channel = mailquench::cli::TlsChannel;
   environment.getenv = os::Environment;
-  environment.settings_folder = os::UserSettingsFolder();
+  environment.contexts = os::UserSettingsFile("mailquench", "config.yaml");
   const int code = mailquench::cli::Main(os::Arguments(argc, argv), environment);
   std::cout.flush();
   if (std::cout || mailquench::command::ReaderIsGone()) return code;

@@ -17,7 +17,7 @@ namespace mailquench::cli {
 std::string Session::ConfigPath() const {
   if (!flags.config.empty()) return flags.config;
   if (std::string path = env.getenv("MAILQUENCH_CONFIG"); !path.empty()) return path;
-  return absl::StrCat(env.settings_folder, "/mailquench/config.yaml");
+  return env.contexts;
 }
 
 absl::StatusOr<Context> Session::CurrentContext() const {

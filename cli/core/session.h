@@ -31,7 +31,7 @@ struct Environment {
   bool plain = false;  // That terminal takes no escape sequences.
   ChannelFactory channel;
   std::function<std::string(const std::string& name)> getenv;  // "" where unset.
-  std::string settings_folder;  // Of all programs of this user, without a final slash.
+  std::string contexts;  // The file of contexts where nothing names another.
 };
 
 // Flags of the top level.

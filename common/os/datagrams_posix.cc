@@ -1,5 +1,3 @@
-#include <linux/errqueue.h>
-
 #include <cerrno>
 
 #include "common/os/datagrams.h"

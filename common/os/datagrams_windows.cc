@@ -53,7 +53,9 @@ int ReceiveBatch::Receive(SocketHandle socket) {
   return count;
 }
 
-bool ReceiveBatch::ReceiveError(SocketHandle) {
+bool ReceiveBatch::ReceiveError(SocketHandle socket) {
+  // Wine keeps a refusal as the socket's error, and no call tells it.
+  if (IsRefusal(PendingError(socket))) ++refusals_;
   return false;
 }
 
