@@ -14,8 +14,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import struct
 import sys
 import tempfile
+import threading
 import time
 
 ZONES = ('a.test', 'b.test')
@@ -34,6 +36,45 @@ def free_port(kind=socket.SOCK_STREAM):
     with socket.socket(socket.AF_INET, kind) as one:
         one.bind(('127.0.0.1', 0))
         return one.getsockname()[1]
+
+
+class OverTcpOnly:
+    """A DNS server on loopback that says "truncated" to whatever comes over UDP, and asks `behind` for what comes over TCP."""
+
+    def __init__(self, behind):
+        self.behind, self.over_tcp = behind, 0
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(('127.0.0.1', 0))
+        self.port = self.udp.getsockname()[1]
+        self.tcp = socket.create_server(('127.0.0.1', self.port))
+        for work in (self.serve_udp, self.serve_tcp):
+            threading.Thread(target=work, daemon=True).start()
+
+    def serve_udp(self):
+        while True:
+            question, peer = self.udp.recvfrom(4096)
+            at = 12
+            while question[at]:
+                at += 1 + question[at]
+            head = question[:2] + struct.pack('>HHHHH', 0x8380, 1, 0, 0, 0)  # QR, TC, RD, RA.
+            self.udp.sendto(head + question[12:at + 5], peer)
+
+    def serve_tcp(self):
+        while True:
+            threading.Thread(target=self.answer, args=(self.tcp.accept()[0],), daemon=True).start()
+
+    def answer(self, peer):
+        with peer, peer.makefile('rb') as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.settimeout(5)
+            server.connect(('127.0.0.1', self.behind))
+            while True:
+                length = stream.read(2)
+                if len(length) < 2:
+                    return
+                server.send(stream.read(struct.unpack('>H', length)[0]))
+                reply = server.recv(65535)
+                self.over_tcp += 1
+                peer.sendall(struct.pack('>H', len(reply)) + reply)
 
 
 class Failed(Exception):
@@ -159,7 +200,13 @@ class Smoke:
 
     def not_listed(self):
         out, err = self.check('--address', '192.0.2.10', '--all-answers', code=0)
-        require('LISTED' not in out.replace('not listed', '') and 'CLEAN' in out, out + err)
+        require('LISTED' not in out and all(zone in out for zone in ZONES) and 'not listed; clean on 2' in out + err, out + err)
+
+    def over_tcp(self):
+        server = OverTcpOnly(self.dns)
+        out, err = self.run('blacklist', 'check', '--resolver', '127.0.0.1:%d' % server.port, '--catalogue', self.windows(self.catalogue),
+                            '--list', ZONES[0], '--address', '192.0.2.9', code=2)
+        require('LISTED' in out and server.over_tcp > 0, '%d over TCP: %s' % (server.over_tcp, out + err))
 
     def lists_in_json(self):
         out, _ = self.run('-o', 'json', 'blacklist', 'check', '--resolver', '127.0.0.1:%d' % self.dns, '--catalogue',
@@ -279,6 +326,7 @@ def main():
             smoke.case('blacklist check: listed', smoke.listed)
             smoke.case('blacklist check: not listed', smoke.not_listed)
             smoke.case('blacklist check: json', smoke.lists_in_json)
+            smoke.case('blacklist check: answers over TCP alone', smoke.over_tcp)
             smoke.case('blacklist check: a resolver that is not there', smoke.nobody_answers)
             smoke.case('blacklist check: keys that others may read', smoke.keys)
         else:
