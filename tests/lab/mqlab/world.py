@@ -75,7 +75,7 @@ def inside(pid1):
 def enter(lab, node):
     """The command that runs another one on `node`: a host's name, core or outside."""
     names = lab['names']
-    for host in lab['hosts']:
+    for host in lab['hosts'] + lab['windows']:
         if host['name'] == node:
             return inside(host['pid1'])
     if node == 'core':
@@ -83,7 +83,8 @@ def enter(lab, node):
     if node == 'outside' and lab['vantage']:
         return inside(lab['outside_pid1'])
     raise LabError('no node %s in this lab; it has %s' % (node, ', '.join(
-        ['core'] + (['outside'] if lab['vantage'] else []) + [h['name'] for h in lab['hosts']])))
+        ['core'] + (['outside'] if lab['vantage'] else []) +
+        [h['name'] for h in lab['hosts'] + lab['windows']])))
 
 
 def start_sink(names, folder):
@@ -117,8 +118,9 @@ def sink_counts(folder):
         return json.load(file)
 
 
-def up(folder, hosts, vantage):
-    """Brings the lab up; on a failure takes down what was there already."""
+def up(folder, hosts, vantage, windows=0):
+    """Brings the lab up; on a failure takes down what was there already. `windows`: hosts without a mail system, in
+    which Wine is to run."""
     postfix.require()
     if naming.claimed_by(folder) is not None:
         raise LabError('there is a lab in %s already; take it down first' % folder)
@@ -129,13 +131,14 @@ def up(folder, hosts, vantage):
     names = naming.claim(folder)
     lab = {'names': names, 'vantage': vantage, 'folder': folder, 'hosts': [
         {'name': 'mx%d' % n, 'ip': names.host_ip(n), 'roles': roles_of(n, hosts)}
-        for n in range(1, hosts + 1)]}
+        for n in range(1, hosts + 1)], 'windows': [
+            {'name': 'win%d' % n, 'ip': names.host_ip(100 + n)} for n in range(1, windows + 1)]}
     try:
-        start_network(names, lab['hosts'], vantage)
+        start_network(names, lab['hosts'] + lab['windows'], vantage)
         start_sink(names, folder)
         sasldb = postfix.make_sasldb(folder)
         hosts_file = '127.0.0.1 localhost\n%s core.lab.test core\n' % names.core_ip + ''.join(
-            '%s %s.lab.test %s\n' % (h['ip'], h['name'], h['name']) for h in lab['hosts'])
+            '%s %s.lab.test %s\n' % (h['ip'], h['name'], h['name']) for h in lab['hosts'] + lab['windows'])
         for host in lab['hosts']:
             place = os.path.join(folder, host['name'])
             os.makedirs(place)
@@ -144,6 +147,11 @@ def up(folder, hosts, vantage):
             if 'multi' in host['roles']:
                 postfix.add_instance(enter(lab, host['name']), place, names, host['name'])
             sh(*enter(lab, host['name']), 'postfix', 'start', stdin=subprocess.DEVNULL)
+        for host in lab['windows']:
+            place = os.path.join(folder, host['name'])
+            os.makedirs(place)
+            postfix.prepare_bare(place, host['name'], hosts_file)
+            host['pid1'] = start_host(names, place, host['name'])
         if vantage:
             # A whole host of its own, so that no agent there ever sees this machine's mail system.
             place = os.path.join(folder, 'outside')

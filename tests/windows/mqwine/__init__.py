@@ -1,0 +1,1 @@
+"""Windows programs under Wine, for the tests and the demo."""
