@@ -11,6 +11,9 @@
 #include "absl/strings/str_split.h"
 #include "agent/app/platform.h"
 #include "agent/mail/none/none_mail_system.h"
+#include "agent/mail/smtpsvc/metabase_open.h"
+#include "agent/mail/smtpsvc/smtpsvc_mail_system.h"
+#include "agent/os/counters.h"
 #include "agent/os/service_manager.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
@@ -19,12 +22,15 @@ namespace mailquench::agent {
 namespace {
 constexpr char kSmtpService[] = "SMTPSVC";
 
-// The SMTP service of IIS. The one place where agent/mail/smtpsvc is to be plugged in.
-absl::StatusOr<std::unique_ptr<MailSystem>> OpenSmtpService(const AgentConfig&) {
-  return Error(
-      absl::StatusCode::kUnimplemented, "NO_SMTPSVC",
-      "this build of the agent cannot manage the SMTP service of IIS; nothing was touched, "
-      "and 'mail_system: none' in agent.yaml lets it run without");
+// Its parts live as long as the process: an agent is opened once.
+absl::StatusOr<std::unique_ptr<MailSystem>> OpenSmtpService() {
+  static std::unique_ptr<smtpsvc::Metabase> metabase;
+  static const std::unique_ptr<ServiceManager> services = MakeServiceManager();
+  static const std::unique_ptr<Counters> counters = MakeCounters();
+  if (metabase == nullptr) {
+    MQ_ASSIGN_OR_RETURN(metabase, smtpsvc::OpenMetabase());
+  }
+  return std::unique_ptr<MailSystem>(new smtpsvc::SmtpsvcMailSystem(*metabase, *services, counters.get(), {}));
 }
 
 bool IsPlainPart(const std::string& part) {
@@ -52,9 +58,9 @@ const char* MailSystemNames() {
 
 absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config) {
   if (config.mail_system == "none") return std::unique_ptr<MailSystem>(new NoneMailSystem());
-  if (config.mail_system == "smtpsvc") return OpenSmtpService(config);
+  if (config.mail_system == "smtpsvc") return OpenSmtpService();
   const auto there = MakeServiceManager()->Query(kSmtpService);
-  if (there.ok()) return OpenSmtpService(config);
+  if (there.ok()) return OpenSmtpService();
   if (!absl::IsNotFound(there.status())) return there.status();
   return std::unique_ptr<MailSystem>(new NoneMailSystem());
 }
