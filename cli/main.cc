@@ -1,34 +1,30 @@
 // The program `mailquench`.
-#include <grpcpp/grpcpp.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <cstdlib>
 #include <iostream>
 #include <string>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "cli/tls_channel.h"
 #include "cli/tree.h"
 #include "common/command/words.h"
+#include "common/os/program.h"
+#include "common/os/socket.h"
+#include "common/os/terminal.h"
 
 int main(int argc, char** argv) {
+  namespace os = mailquench::os;
+  const os::Console console;
   // A reader that closes early (head, less) ends us by a failed write, not by a signal.
-  std::signal(SIGPIPE, SIG_IGN);
+  os::IgnoreBrokenPipes();
   mailquench::cli::Environment environment;
   environment.in = &std::cin;
   environment.out = &std::cout;
   environment.err = &std::cerr;
-  environment.in_is_terminal = ::isatty(STDIN_FILENO) == 1;
-  environment.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
+  environment.in_is_terminal = os::InputIsTerminal();
+  environment.err_is_terminal = os::ErrorIsTerminal();
+  environment.plain = !os::ErrorTakesColour();
   environment.channel = mailquench::cli::TlsChannel;
-  environment.getenv = [](const std::string& name) {
-    const char* value = std::getenv(name.c_str());
-    return std::string(value == nullptr ? "" : value);
-  };
-  const int code =
-      mailquench::cli::Main(std::vector<std::string>(argv + 1, argv + argc), environment);
+  environment.getenv = os::Environment;
+  environment.contexts = os::UserSettingsFile("mailquench", "config.yaml");
+  const int code = mailquench::cli::Main(os::Arguments(argc, argv), environment);
   std::cout.flush();
   if (std::cout || mailquench::command::ReaderIsGone()) return code;
   std::cerr << "mailquench: the output could not be written to its end (is the disk full?); what "

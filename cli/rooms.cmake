@@ -6,14 +6,18 @@ mailquench_library(cli
        nouns/context.cc nouns/host.cc nouns/incident.cc nouns/quarantine.cc nouns/restore.cc nouns/run.cc
        nouns/sender.cc nouns/small.cc nouns/token.cc
        completion.cc man.cc tree.cc
-  DEPS mailquench::proto_grpc mailquench::command mailquench::text mailquench::operation mailquench::listing mailquench::status absl::status absl::statusor absl::strings
+  DEPS mailquench::os mailquench::proto_grpc mailquench::command mailquench::text mailquench::operation mailquench::listing mailquench::status absl::status absl::statusor absl::strings absl::time
   PRIVATE_DEPS yaml-cpp nlohmann_json::nlohmann_json)
 
 # The program needs common/rpc for its TLS; the library and its tests do not.
 if(TARGET mailquench::rpc)
   add_executable(mailquench main.cc tls_channel.cc)
-  target_link_libraries(mailquench PRIVATE mailquench_settings mailquench::cli mailquench::rpc)
+  target_link_libraries(mailquench PRIVATE mailquench_settings mailquench::cli mailquench::os mailquench::rpc)
 
+  install(TARGETS mailquench RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  if(CMAKE_CROSSCOMPILING)
+    return()  # It cannot be run here, and Windows has no man.
+  endif()
   set(_man ${CMAKE_BINARY_DIR}/man)
   file(MAKE_DIRECTORY ${_man})
   set(_pages ${_man}/mailquench.1)
@@ -31,7 +35,6 @@ if(TARGET mailquench::rpc)
   endforeach()
   add_custom_target(mailquench_man ALL DEPENDS ${_pages} ${_shells})
 
-  install(TARGETS mailquench RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(FILES ${_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${_man}/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME mailquench)
   install(FILES ${_man}/completion.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _mailquench)

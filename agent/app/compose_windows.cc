@@ -21,9 +21,10 @@ constexpr char kSmtpService[] = "SMTPSVC";
 
 // The SMTP service of IIS. The one place where agent/mail/smtpsvc is to be plugged in.
 absl::StatusOr<std::unique_ptr<MailSystem>> OpenSmtpService(const AgentConfig&) {
-  return Error(absl::StatusCode::kUnimplemented, "NO_SMTPSVC",
-               "this build of the agent cannot manage the SMTP service of IIS; nothing was touched, "
-               "and 'mail_system: none' in agent.yaml lets it run without");
+  return Error(
+      absl::StatusCode::kUnimplemented, "NO_SMTPSVC",
+      "this build of the agent cannot manage the SMTP service of IIS; nothing was touched, "
+      "and 'mail_system: none' in agent.yaml lets it run without");
 }
 
 bool IsPlainPart(const std::string& part) {

@@ -5,73 +5,24 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
-#include <thread>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "agent/app/agent.h"
+#include "agent/app/connected.h"
+#include "agent/app/worker.h"
 #include "agent/link/enrol.h"
 #include "agent/link/link.h"
 #include "agent/os/files.h"
+#include "agent/os/host.h"
 #include "common/command/words.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
 namespace {
-
-// A few threads, a bounded queue. Thread-safe. The destructor ends after the work that has begun;
-// what waits is dropped: the journal does not know it, so that the controller learns "never seen".
-class Worker {
- public:
-  explicit Worker(int threads) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
-  }
-  ~Worker() {
-    {
-      const std::lock_guard<std::mutex> lock(mu_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
-  // `urgent`: before all that is not.
-  bool TryPost(std::function<void()> work, bool urgent = false) {
-    {
-      const std::lock_guard<std::mutex> lock(mu_);
-      std::deque<std::function<void()>>& queue = urgent ? urgent_ : queue_;
-      if (stopping_ || queue.size() >= 256) return false;
-      queue.push_back(std::move(work));
-    }
-    changed_.notify_one();
-    return true;
-  }
-
- private:
-  void Loop() {
-    std::unique_lock<std::mutex> lock(mu_);
-    while (true) {
-      changed_.wait(lock, [this] { return stopping_ || !queue_.empty() || !urgent_.empty(); });
-      if (stopping_) return;
-      std::deque<std::function<void()>>& queue = urgent_.empty() ? queue_ : urgent_;
-      const std::function<void()> work = std::move(queue.front());
-      queue.pop_front();
-      lock.unlock();
-      work();
-      lock.lock();
-    }
-  }
-  std::mutex mu_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> queue_;
-  std::deque<std::function<void()>> urgent_;
-  bool stopping_ = false;
-  std::vector<std::thread> threads_;
-};
 
 constexpr absl::Duration kLinkGrace = absl::Seconds(10);
 constexpr absl::Duration kTellAgain = absl::Seconds(30);
@@ -92,7 +43,10 @@ class Service {
   void Tick() {
     // A lease is for the controller that is gone. While it is there, a person decides; a link that
     // only flaps is given time to come back.
-    if (link_.connected()) connected_at_ = absl::ToUnixMillis(absl::Now());
+    if (link_.connected()) {
+      connected_at_ = absl::ToUnixMillis(absl::Now());
+      SayConnected();
+    }
     // One at a time: while a change goes on, the queue stays free for commands.
     agent_.executor->ExpectDueLeases(ControllerIsGone());
     if (ticking_.exchange(true)) return;
@@ -108,6 +62,13 @@ class Service {
   }
 
  private:
+  void SayConnected() {
+    if (said_connected_) return;
+    const absl::Status said =
+        WriteConnected(agent_.state_dir, {kAgentVersion, ProcessId(), absl::Now()});
+    said_connected_ = said.ok();
+    if (!said.ok()) spdlog::warn("that it is connected could not be noted: {}", said.ToString());
+  }
   static LinkOptions Options(const Agent& agent, const std::string& controller) {
     LinkOptions options;
     options.controller = controller;
@@ -274,6 +235,7 @@ class Service {
   // Last seen so by Tick(); a start gets the grace too.
   std::atomic<std::int64_t> connected_at_ = absl::ToUnixMillis(absl::Now());  // ms
   std::atomic<bool> ticking_ = false;
+  bool said_connected_ = false;                     // Of the thread that ticks.
   std::map<std::string, absl::Time> told_;          // Guarded by mu_. When a report was sent last.
   absl::Time drift_looked_ = absl::InfinitePast();  // Of the worker of the changes.
   Worker observers_{4};

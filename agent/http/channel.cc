@@ -92,7 +92,8 @@ absl::Status Channel::StartTls(const std::string& host, bool literal, const std:
   else if (SSL_CTX_load_verify_locations(context_.get(), ca_file.c_str(), nullptr) != 1)
     return TlsFailed("the CA certificates cannot be read");
   ssl_.reset(SSL_new(context_.get()));
-  if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), socket_.AsInt()) != 1) return TlsFailed("TLS is not available");
+  if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), socket_.AsInt()) != 1)
+    return TlsFailed("TLS is not available");
   X509_VERIFY_PARAM* verify = SSL_get0_param(ssl_.get());
   const bool named = literal
                          ? X509_VERIFY_PARAM_set1_ip_asc(verify, host.c_str()) == 1

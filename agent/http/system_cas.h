@@ -9,8 +9,9 @@
 
 namespace mailquench::agent {
 
-// Makes `context` trust them. Errors: kUnimplemented/NO_CA_STORE (there are none: then nothing could
-// be verified, and the error would blame the server), kUnavailable/TLS_FAILED (they cannot be read).
+// Makes `context` trust them. Errors: kUnimplemented/NO_CA_STORE (there are none: then nothing
+// could be verified, and the error would blame the server), kUnavailable/TLS_FAILED (they cannot be
+// read).
 absl::Status TrustSystemCas(SSL_CTX* context);
 
 }  // namespace mailquench::agent

@@ -2,10 +2,13 @@
 #ifndef MAILQUENCH_AGENT_OS_HOST_H_
 #define MAILQUENCH_AGENT_OS_HOST_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace mailquench::agent {
+
+std::uint32_t ProcessId();  // Of this process.
 
 std::string HostName();  // As the host calls itself; "" where that cannot be told.
 

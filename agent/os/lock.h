@@ -32,9 +32,9 @@ class FileLock {
   const std::intptr_t handle_;  // What the system gave for the open file.
 };
 
-// A lock on what one folder holds, for the moment of a change; waits as long as it takes. Held until
-// destroyed or until the process ends. POSIX: on the folder itself; Windows, where folders cannot be
-// locked: by the file kFolderLockFile in it, which goes away with the lock.
+// A lock on what one folder holds, for the moment of a change; waits as long as it takes. Held
+// until destroyed or until the process ends. POSIX: on the folder itself; Windows, where folders
+// cannot be locked: by the file kFolderLockFile in it, which goes away with the lock.
 class FolderLock {
  public:
   // Does not follow a link. Errors: kNotFound, kPermissionDenied, kInternal.

@@ -48,9 +48,9 @@ class ServiceControl {
 // Gives this process' main thread to the manager, which calls `run` on another one. From the stop's
 // request to the return of `run` the manager is told every second that the stop makes progress.
 // What `run` returns is the service's exit code; 0 is a clean end, and only others make the manager
-// start it again. Errors: kFailedPrecondition/NOT_A_SERVICE (not started by the manager), kInternal.
-absl::Status RunAsService(const std::string& name,
-                          const std::function<int(ServiceControl&)>& run);
+// start it again. Errors: kFailedPrecondition/NOT_A_SERVICE (not started by the manager),
+// kInternal.
+absl::Status RunAsService(const std::string& name, const std::function<int(ServiceControl&)>& run);
 
 }  // namespace mailquench::agent
 

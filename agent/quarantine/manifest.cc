@@ -118,9 +118,8 @@ absl::Status WriteManifest(const std::string& folder, const Manifest& manifest) 
 }
 
 const std::set<std::string>& NamesAboutIt() {
-  static const auto* const names =
-      new std::set<std::string>{"manifest.json", "manifest.json.mailquench-tmp", kReturning,
-                                kFolderLockFile};
+  static const auto* const names = new std::set<std::string>{
+      "manifest.json", "manifest.json.mailquench-tmp", kReturning, kFolderLockFile};
   return *names;
 }
 

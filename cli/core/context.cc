@@ -1,21 +1,18 @@
 #include "cli/core/context.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <filesystem>
+#include <cstddef>
 #include <string>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "common/os/whole_file.h"
 #include "common/status/error.h"
 
 namespace mailquench::cli {
 namespace {
+
+constexpr std::size_t kLongest = 1 << 20;
 
 struct Field {
   const char* key;
@@ -40,9 +37,13 @@ const Context* ContextFile::Find(const std::string& name) const {
 
 absl::StatusOr<ContextFile> LoadContexts(const std::string& path) {
   ContextFile file;
-  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return file;
+  const absl::StatusOr<std::string> text = os::ReadWhole(path, kLongest);
+  if (absl::IsNotFound(text.status())) return file;
+  if (!text.ok()) {
+    return Prepend(text.status(), "the contexts cannot be read; nothing was sent");
+  }
   try {
-    const YAML::Node root = YAML::LoadFile(path);
+    const YAML::Node root = YAML::Load(*text);
     if (root["current"]) file.current = root["current"].as<std::string>();
     for (const YAML::Node& node : root["contexts"]) {
       Context context;
@@ -73,23 +74,9 @@ absl::Status SaveContexts(const std::string& path, const ContextFile& file) {
   }
   out << YAML::EndSeq << YAML::EndMap;
 
-  std::error_code error;
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, error);
-  if (error) return SystemError(error.value(), absl::StrCat("cannot make ", folder.string()));
-  const std::string fresh = absl::StrCat(path, ".new");
-  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return SystemError(errno, absl::StrCat("cannot write ", fresh));
-  const std::string text = absl::StrCat(out.c_str(), "\n");
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       ::fsync(fd) == 0;
-  const int write_error = errno;
-  ::close(fd);
-  if (!written) return SystemError(write_error, absl::StrCat("cannot write ", fresh));
-  if (::rename(fresh.c_str(), path.c_str()) != 0) {
-    return SystemError(errno, absl::StrCat("cannot replace ", path));
-  }
-  return absl::OkStatus();
+  const std::string folder = os::FolderOf(path);
+  if (!folder.empty()) MQ_RETURN_IF_ERROR(os::MakeFolders(folder));
+  return os::ReplaceWhole(path, absl::StrCat(out.c_str(), "\n"), os::Privacy::kPrivate);
 }
 
 }  // namespace mailquench::cli

@@ -3,7 +3,8 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
+
+#include "absl/time/time.h"
 
 namespace mailquench::cli {
 
@@ -32,12 +33,8 @@ std::string HumanSeconds(double seconds) {
 
 std::string HumanTime(const google::protobuf::Timestamp& time) {
   if (time.seconds() == 0 && time.nanos() == 0) return "-";
-  const std::time_t seconds = time.seconds();
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
+                          absl::UTCTimeZone());
 }
 
 }  // namespace mailquench::cli

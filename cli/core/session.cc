@@ -17,10 +17,7 @@ namespace mailquench::cli {
 std::string Session::ConfigPath() const {
   if (!flags.config.empty()) return flags.config;
   if (std::string path = env.getenv("MAILQUENCH_CONFIG"); !path.empty()) return path;
-  if (const std::string xdg = env.getenv("XDG_CONFIG_HOME"); !xdg.empty()) {
-    return absl::StrCat(xdg, "/mailquench/config.yaml");
-  }
-  return absl::StrCat(env.getenv("HOME"), "/.config/mailquench/config.yaml");
+  return env.contexts;
 }
 
 absl::StatusOr<Context> Session::CurrentContext() const {
@@ -53,7 +50,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Session::Channel() {
 }
 
 bool Session::Colour() const {
-  return env.err_is_terminal && env.getenv("NO_COLOR").empty();
+  return env.err_is_terminal && !env.plain && env.getenv("NO_COLOR").empty();
 }
 
 void Session::Tell(const std::string& line) const {

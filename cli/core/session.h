@@ -28,8 +28,10 @@ struct Environment {
   std::ostream* err = nullptr;  // Progress, messages, questions.
   bool in_is_terminal = false;
   bool err_is_terminal = false;
+  bool plain = false;  // That terminal takes no escape sequences.
   ChannelFactory channel;
   std::function<std::string(const std::string& name)> getenv;  // "" where unset.
+  std::string contexts;  // The file of contexts where nothing names another.
 };
 
 // Flags of the top level.

@@ -62,7 +62,8 @@ void CheckOutput::Add(const v1::BlacklistAnswer& answer) {
 }
 
 void CheckOutput::Progress(std::int64_t asked, std::int64_t count) {
-  if (!session_->env.err_is_terminal || (asked % 50 != 0 && asked != count)) return;
+  if (!session_->env.err_is_terminal || session_->env.plain || (asked % 50 != 0 && asked != count))
+    return;
   progress_shown_ = true;
   if (asked == 0) {
     *session_->env.err << "\rtesting " << count << " lists" << std::flush;

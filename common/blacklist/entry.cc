@@ -1,7 +1,5 @@
 #include "common/blacklist/entry.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <functional>
 
@@ -10,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/operation/duration.h"
+#include "common/os/socket.h"
 #include "common/status/error.h"
 #include "common/yaml/strict.h"
 

@@ -1,20 +1,20 @@
 #include "common/blacklist/keys.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
+#include <cstddef>
+#include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/os/whole_file.h"
 #include "common/status/error.h"
 
 namespace mailquench::blacklist {
 namespace {
 
+constexpr std::size_t kLongestFile = 1 << 20;
 constexpr std::size_t kLongestLabel = 63;  // RFC 1035 section 2.3.4.
 
 bool IsKey(const std::string& key) {
@@ -26,14 +26,15 @@ bool IsKey(const std::string& key) {
 }  // namespace
 
 absl::StatusOr<Keys> ReadKeys(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return SystemError(errno, "read the keys in " + path);
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+  const absl::StatusOr<bool> exposed = os::OpenToOthers(path);
+  if (!exposed.ok()) return Prepend(exposed.status(), "read the keys in");
+  if (*exposed)
     return Error(absl::StatusCode::kPermissionDenied, "KEYS_EXPOSED",
                  absl::StrCat("others than its owner may read ", path,
-                              "; no list was asked with these keys; chmod 600 it"));
-  std::ifstream file(path);
-  if (!file.is_open()) return SystemError(errno, "read the keys in " + path);
+                              "; no list was asked with these keys; ", os::HowToMakePrivate(path)));
+  const absl::StatusOr<std::string> text = os::ReadWhole(path, kLongestFile);
+  if (!text.ok()) return Prepend(text.status(), "read the keys in");
+  std::istringstream file(*text);
   Keys keys;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
@@ -48,7 +49,6 @@ absl::StatusOr<Keys> ReadKeys(const std::string& path) {
                                 "with these keys"));
     keys[absl::AsciiStrToLower(parts[0])] = parts[1];
   }
-  if (file.bad()) return SystemError(EIO, "read the keys in " + path);
   return keys;
 }
 

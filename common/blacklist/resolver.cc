@@ -1,8 +1,5 @@
 #include "common/blacklist/resolver.h"
 
-#include <poll.h>
-#include <time.h>
-
 #include <algorithm>
 #include <deque>
 
@@ -10,6 +7,7 @@
 #include "common/blacklist/resolver_address.h"
 #include "common/blacklist/resolver_question.h"
 #include "common/blacklist/udp_upstream.h"
+#include "common/os/datagrams.h"
 #include "common/status/error.h"
 
 namespace mailquench::blacklist {
@@ -254,9 +252,8 @@ class UdpResolver final : public Resolver {
       server->AddPolls(polls_);
       wait = server->UntilNext(now, wait);
     }
-    const timespec limit{wait / 1'000'000'000, wait % 1'000'000'000};
     // After a failure nothing counts as ready; what the time brings is done all the same.
-    if (::ppoll(polls_.data(), polls_.size(), &limit, nullptr) < 0) {
+    if (os::PollSocketsFor(polls_.data(), polls_.size(), wait) < 0) {
       for (pollfd& one : polls_) one.revents = 0;
     }
     now = MonotonicNanos();
@@ -266,7 +263,7 @@ class UdpResolver final : public Resolver {
 
   const ResolverOptions options_;
   Random random_;
-  ReceiveBatch batch_;
+  os::ReceiveBatch batch_;
   std::vector<std::unique_ptr<Upstream>> servers_;
   std::vector<std::deque<Question>> again_;         // By server: what another has not answered.
   std::deque<Question> waiting_[2];                 // For any server; for one of our own.

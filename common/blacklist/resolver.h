@@ -17,9 +17,9 @@ namespace mailquench::blacklist {
 
 struct ResolverOptions {
   // "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:53". Empty: the first three
-  // of `resolv_conf`; 127.0.0.1 where it names none.
+  // of `resolv_conf`, or of the system where that is empty; 127.0.0.1 where it names none.
   std::vector<std::string> servers;
-  std::string resolv_conf = "/etc/resolv.conf";
+  std::string resolv_conf;
   // What a first try waits for until the server's round trips are known, and the longest that any
   // try ever waits for.
   absl::Duration timeout = absl::Milliseconds(1500);

@@ -1,15 +1,12 @@
 #include "common/blacklist/resolver_address.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
-
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/os/name_servers.h"
 #include "common/status/error.h"
 
 namespace mailquench::blacklist {
@@ -18,7 +15,7 @@ namespace {
 constexpr std::size_t kMostSystemServers = 3;  // As the C library has it.
 constexpr int kDnsPort = 53;
 
-bool SetIpv4(const std::string& host, in_port_t port, ServerAddress& address) {
+bool SetIpv4(const std::string& host, std::uint16_t port, ServerAddress& address) {
   sockaddr_in v4{};
   v4.sin_family = AF_INET;
   v4.sin_port = port;
@@ -28,13 +25,13 @@ bool SetIpv4(const std::string& host, in_port_t port, ServerAddress& address) {
   return true;
 }
 
-bool SetIpv6(std::string host, in_port_t port, ServerAddress& address) {
+bool SetIpv6(std::string host, std::uint16_t port, ServerAddress& address) {
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
   v6.sin6_port = port;
   const std::size_t percent = host.find('%');
   if (percent != std::string::npos) {
-    v6.sin6_scope_id = ::if_nametoindex(host.c_str() + percent + 1);
+    v6.sin6_scope_id = os::InterfaceIndex(host.substr(percent + 1));
     if (v6.sin6_scope_id == 0) return false;
     host.resize(percent);
   }
@@ -80,7 +77,7 @@ absl::StatusOr<ServerAddress> ParseServer(const std::string& text) {
                         !absl::SimpleAtoi(port, &number) || number < 1 || number > 65535))
     return bad;
   ServerAddress address;
-  const in_port_t wire = htons(static_cast<std::uint16_t>(number));
+  const std::uint16_t wire = htons(static_cast<std::uint16_t>(number));
   if (!bracket && SetIpv4(host, wire, address)) return address;
   if (SetIpv6(host, wire, address)) return address;
   return bad;
@@ -88,13 +85,9 @@ absl::StatusOr<ServerAddress> ParseServer(const std::string& text) {
 
 std::vector<std::string> SystemServers(const std::string& path) {
   std::vector<std::string> servers;
-  std::ifstream file(path);
-  std::string line;
-  while (servers.size() < kMostSystemServers && std::getline(file, line)) {
-    std::istringstream words(line);
-    std::string word, server;
-    if (words >> word >> server && word == "nameserver" && ParseServer(server).ok())
-      servers.push_back(server);
+  for (const std::string& server :
+       path.empty() ? os::SystemNameServers() : os::NameServersIn(path)) {
+    if (servers.size() < kMostSystemServers && ParseServer(server).ok()) servers.push_back(server);
   }
   if (servers.empty()) servers.emplace_back("127.0.0.1");
   return servers;

@@ -2,14 +2,12 @@
 #ifndef MAILQUENCH_COMMON_BLACKLIST_RESOLVER_ADDRESS_H_
 #define MAILQUENCH_COMMON_BLACKLIST_RESOLVER_ADDRESS_H_
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/os/socket.h"
 
 namespace mailquench::blacklist {
 
@@ -28,8 +26,9 @@ struct ServerAddress {
 // "fe80::1%eth0". Port 53 where none is given. Error: kInvalidArgument/BAD_SERVER.
 absl::StatusOr<ServerAddress> ParseServer(const std::string& text);
 
-// The first three servers of a resolv.conf(5) that are addresses; "127.0.0.1" where there is none,
-// also where the file cannot be read.
+// The first three servers of a resolv.conf(5) that are addresses, or those that the system is set
+// up with where `path` is empty; "127.0.0.1" where there is none, also where the file cannot be
+// read.
 std::vector<std::string> SystemServers(const std::string& path);
 
 }  // namespace mailquench::blacklist

@@ -1,14 +1,12 @@
 #include "common/blacklist/resolver_codec.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
-#include <arpa/nameser.h>
-#include <netdb.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "absl/strings/ascii.h"
+#include "common/os/socket.h"
 
 namespace mailquench::blacklist {
 namespace {
@@ -19,6 +17,26 @@ constexpr std::size_t kMostNames = 16;
 constexpr int kMostAddresses = 64;
 constexpr std::size_t kLongestName = 255;
 constexpr std::uint16_t kUdpSize = 1232;  // Passes any path unfragmented (DNS flag day 2020).
+
+// RFC 1035, sections 3.2.2, 3.2.4 and 4.1.1; RFC 3596; RFC 6891.
+enum Type : std::uint16_t {
+  kTypeA = 1,
+  kTypeNs = 2,
+  kTypeSoa = 6,
+  kTypePtr = 12,
+  kTypeTxt = 16,
+  kTypeAaaa = 28,
+  kTypeOpt = 41
+};
+constexpr std::uint16_t kClassIn = 1;
+enum WireCode : std::uint8_t {
+  kNoError = 0,
+  kFormErr = 1,
+  kServFail = 2,
+  kNxDomain = 3,
+  kNotImplemented = 4,
+  kRefused = 5
+};
 
 std::uint16_t Number16(const std::uint8_t* at) {
   return static_cast<std::uint16_t>(at[0] << 8 | at[1]);
@@ -32,19 +50,19 @@ void Put16(std::uint8_t* at, std::uint16_t number) {
 std::uint16_t TypeNumber(RecordType type) {
   switch (type) {
     case RecordType::kA:
-      return ns_t_a;
+      return kTypeA;
     case RecordType::kAaaa:
-      return ns_t_aaaa;
+      return kTypeAaaa;
     case RecordType::kTxt:
-      return ns_t_txt;
+      return kTypeTxt;
     case RecordType::kPtr:
-      return ns_t_ptr;
+      return kTypePtr;
     case RecordType::kNs:
-      return ns_t_ns;
+      return kTypeNs;
     case RecordType::kSoa:
-      return ns_t_soa;
+      return kTypeSoa;
   }
-  return ns_t_a;
+  return kTypeA;
 }
 
 // One byte of a name at `at`, which moves on; "\." and "\046" are a dot that separates nothing.
@@ -91,17 +109,17 @@ std::size_t WriteName(const std::string& name, Random* random, std::uint8_t* out
 
 Rcode FromWire(int rcode) {
   switch (rcode) {
-    case ns_r_noerror:
+    case kNoError:
       return Rcode::kNoError;
-    case ns_r_nxdomain:
+    case kNxDomain:
       return Rcode::kNxDomain;
-    case ns_r_servfail:
+    case kServFail:
       return Rcode::kServFail;
-    case ns_r_formerr:
+    case kFormErr:
       return Rcode::kFormErr;
-    case ns_r_notimpl:
+    case kNotImplemented:
       return Rcode::kNotImplemented;
-    case ns_r_refused:
+    case kRefused:
       return Rcode::kRefused;
     default:
       return Rcode::kMalformed;
@@ -229,11 +247,11 @@ bool WriteQuestion(const std::string& name, RecordType type, Random* random, Pac
   Put16(out + 10, 1);  // ARCOUNT
   std::uint8_t* end = out + kHeader + length;
   Put16(end, TypeNumber(type));
-  Put16(end + 2, ns_c_in);
+  Put16(end + 2, kClassIn);
   end += 4;
   packet.question_end = static_cast<std::size_t>(end - out);
   std::memset(end, 0, kOpt);  // The root's name; extended rcode, version and flags 0; no options.
-  Put16(end + 1, ns_t_opt);
+  Put16(end + 1, kTypeOpt);
   Put16(end + 3, kUdpSize);
   packet.size = packet.question_end + kOpt;
   return true;
@@ -255,7 +273,7 @@ bool IsTruncated(const std::uint8_t* message) {
 }
 
 bool IsFormErr(const std::uint8_t* message) {
-  return (message[3] & 0x0f) == ns_r_formerr;
+  return (message[3] & 0x0f) == kFormErr;
 }
 
 void ReadReply(const std::uint8_t* message, std::size_t size, RecordType type, Reply& reply) {

@@ -1,12 +1,11 @@
 #include "common/blacklist/resolver_tcp.h"
 
-#include <netinet/in.h>
-
 #include <cstring>
 #include <mutex>
 
 #include "absl/strings/str_cat.h"
 #include "common/blacklist/resolver_address.h"
+#include "common/os/socket.h"
 #include "common/status/error.h"
 
 namespace mailquench::blacklist {
@@ -23,6 +22,7 @@ absl::Status AresError(int status) {
 
 absl::StatusOr<std::unique_ptr<TcpChannel>> TcpChannel::Make(const std::string& server,
                                                              absl::Duration timeout) {
+  os::StartSockets();
   static std::once_flag once;
   static int ready = ARES_SUCCESS;
   std::call_once(once, [] { ready = ares_library_init(ARES_LIB_INIT_ALL); });

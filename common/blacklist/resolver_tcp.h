@@ -3,7 +3,6 @@
 #define MAILQUENCH_COMMON_BLACKLIST_RESOLVER_TCP_H_
 
 #include <ares.h>
-#include <poll.h>
 
 #include <cstdint>
 #include <functional>
@@ -15,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/blacklist/resolver_codec.h"
+#include "common/os/socket.h"
 
 namespace mailquench::blacklist {
 

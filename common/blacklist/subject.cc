@@ -1,7 +1,5 @@
 #include "common/blacklist/subject.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -9,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/os/socket.h"
 #include "common/status/error.h"
 
 namespace mailquench::blacklist {

@@ -1,8 +1,7 @@
 #include "common/blacklist/udp_pace.h"
 
-#include <time.h>
-
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 
@@ -21,9 +20,9 @@ constexpr double kSomeLoss = 0.005;
 }  // namespace
 
 std::int64_t MonotonicNanos() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 void RetryTime::Sample(std::int64_t trip) {

@@ -2,9 +2,6 @@
 #ifndef MAILQUENCH_COMMON_BLACKLIST_UDP_SOCKET_H_
 #define MAILQUENCH_COMMON_BLACKLIST_UDP_SOCKET_H_
 
-#include <sys/socket.h>
-
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -13,6 +10,7 @@
 #include "common/blacklist/resolver_address.h"
 #include "common/blacklist/resolver_codec.h"
 #include "common/blacklist/udp_random.h"
+#include "common/os/socket.h"
 
 namespace mailquench::blacklist {
 
@@ -29,63 +27,16 @@ struct AskedId {
   State state = State::kNone;
 };
 
-// Room for a batch of received messages. One serves all sockets of a resolver.
-class ReceiveBatch {
- public:
-  static constexpr int kSize = 64;
-  ReceiveBatch();
-
-  // Messages that wait on `fd`, at most kSize; 0 where there is none, -1 where the socket has an
-  // error (errno), which is then cleared.
-  int Receive(int fd);
-  // From the error queue: what we sent and the network could not deliver, as much of it as was
-  // quoted; index 0 then. False: none is left.
-  bool ReceiveError(int fd);
-
-  const std::uint8_t* data(int i) const { return buffers_[static_cast<std::size_t>(i)].data(); }
-  std::size_t size(int i) const { return sizes_[static_cast<std::size_t>(i)]; }
-  // It was longer than any UDP answer that we ask for: the rest is gone.
-  bool cut(int i) const { return cut_[static_cast<std::size_t>(i)]; }
-
- private:
-  std::vector<std::array<std::uint8_t, 4096>> buffers_;
-  std::vector<iovec> parts_;
-  std::vector<mmsghdr> headers_;
-  std::array<std::size_t, kSize> sizes_{};
-  std::array<bool, kSize> cut_{};
-};
-
-// Messages that go out of one socket together. The packets must live until they are sent.
-class SendBatch {
- public:
-  static constexpr std::size_t kSize = 64;
-  enum class Result { kSent, kFull, kFailed };
-
-  void Clear() { count_ = done_ = 0; }
-  void Add(Packet& packet);  // At most kSize.
-  std::size_t count() const { return count_; }
-  bool Done() const { return done_ == count_; }
-  // Some or all that are left. kFull: the kernel takes no more now. kFailed: not the next one.
-  Result Send(int fd);
-  std::size_t Skip() { return done_++; }  // Its index.
-
- private:
-  std::array<mmsghdr, kSize> headers_;
-  std::array<iovec, kSize> parts_;
-  std::size_t count_ = 0, done_ = 0;
-};
-
 class UdpSocket {
  public:
   static constexpr int kMostQuestions = 2000;  // Then another port takes over.
 
   // `answers`: how many may wait in the kernel. Error: that of a system call.
   static absl::StatusOr<std::unique_ptr<UdpSocket>> Open(const ServerAddress& server, int answers);
-  ~UdpSocket();
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
-  int fd() const { return fd_; }
+  os::SocketHandle handle() const { return socket_.get(); }
   bool Full() const { return asked_ >= kMostQuestions; }
   int in_flight() const { return in_flight_; }
   std::int64_t opened() const { return opened_; }
@@ -102,10 +53,10 @@ class UdpSocket {
            std::int64_t now);
 
  private:
-  UdpSocket(int fd, std::int64_t now);
+  UdpSocket(os::Socket socket, std::int64_t now);
   std::size_t Slot(std::uint16_t id) const;
 
-  const int fd_;
+  const os::Socket socket_;
   const std::int64_t opened_;
   int asked_ = 0;
   int in_flight_ = 0;

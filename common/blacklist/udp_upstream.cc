@@ -1,7 +1,6 @@
 #include "common/blacklist/udp_upstream.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include "common/blacklist/public_resolvers.h"
 
@@ -25,7 +24,7 @@ Upstream::Upstream(std::string name,
                    const ServerAddress& address,
                    const ResolverOptions& options,
                    Random* random,
-                   ReceiveBatch* batch,
+                   os::ReceiveBatch* batch,
                    Ended ended)
     : name_(std::move(name)),
       is_public_(IsPublicResolver(name_)),
@@ -74,8 +73,8 @@ bool Upstream::Take(Question& question, std::int64_t now) {
 }
 
 void Upstream::Flush(std::int64_t now) {
-  SendBatch batch;
-  std::uint32_t numbers[SendBatch::kSize];
+  os::SendBatch batch;
+  std::uint32_t numbers[os::SendBatch::kSize];
   std::vector<std::uint32_t> failed;
   blocked_ = false;
   std::size_t at = 0;
@@ -84,19 +83,19 @@ void Upstream::Flush(std::int64_t now) {
     UdpSocket* socket = nullptr;
     std::size_t end = at;
     batch.Clear();
-    for (; end < to_send_.size() && batch.count() < SendBatch::kSize; ++end) {
+    for (; end < to_send_.size() && batch.count() < os::SendBatch::kSize; ++end) {
       Flight& flight = flights_[to_send_[end].first];
       if (flight.serial != to_send_[end].second) continue;  // Answered meanwhile.
       if (socket == nullptr) socket = flight.socket;
       if (flight.socket != socket) break;
       numbers[batch.count()] = to_send_[end].first;
-      batch.Add(flight.packet);
+      batch.Add(flight.packet.bytes.data(), flight.packet.size);
     }
     while (socket != nullptr && !batch.Done() && !blocked_) {
-      const SendBatch::Result result = batch.Send(socket->fd());
+      const os::SendBatch::Result result = batch.Send(socket->handle());
       // Those that were sent go again with the rest: a second answer is late, and hurts nobody.
-      blocked_ = result == SendBatch::Result::kFull;
-      if (result == SendBatch::Result::kFailed) failed.push_back(numbers[batch.Skip()]);
+      blocked_ = result == os::SendBatch::Result::kFull;
+      if (result == os::SendBatch::Result::kFailed) failed.push_back(numbers[batch.Skip()]);
     }
     if (!blocked_) at = end;
   }
@@ -106,7 +105,7 @@ void Upstream::Flush(std::int64_t now) {
 
 void Upstream::AddPolls(std::vector<pollfd>& polls) {
   const short events = static_cast<short>(POLLIN | (blocked_ ? POLLOUT : 0));
-  for (const auto& socket : ports_.all()) polls.push_back({socket->fd(), events, 0});
+  for (const auto& socket : ports_.all()) polls.push_back({socket->handle(), events, 0});
   if (tcp_ != nullptr) tcp_->AddPolls(polls);
 }
 
@@ -123,15 +122,33 @@ void Upstream::Process(const pollfd* ready, std::int64_t now) {
 }
 
 void Upstream::Receive(UdpSocket& socket, std::int64_t now) {
-  for (int count = ReceiveBatch::kSize; count == ReceiveBatch::kSize;) {
-    count = batch_->Receive(socket.fd());
+  for (int count = os::ReceiveBatch::kSize; count == os::ReceiveBatch::kSize;) {
+    count = batch_->Receive(socket.handle());
     for (int i = 0; i < count; ++i)
       Got(socket, batch_->data(i), batch_->size(i), batch_->cut(i), now);
   }
+  for (int refusals = batch_->TakeRefusals(); refusals > 0; --refusals) RefusedAnyOf(socket, now);
+}
+
+// A system that does not quote what was refused: it tells of refusals in their order, and the
+// network answers mostly in that of the questions. Where it is the wrong one, another try of the
+// right one ends by its time.
+void Upstream::RefusedAnyOf(const UdpSocket& socket, std::int64_t now) {
+  std::uint32_t oldest = Flight::kNone;
+  for (int level = 0; level < Flights::kLevels; ++level) {
+    for (std::uint32_t number = flights_.First(level); number != Flight::kNone;
+         number = flights_[number].after) {
+      const Flight& flight = flights_[number];
+      if (flight.socket != &socket || flight.Paused()) continue;
+      if (oldest == Flight::kNone || flight.sent < flights_[oldest].sent) oldest = number;
+      break;  // Each level is in the order in which they were sent.
+    }
+  }
+  if (oldest != Flight::kNone) Refused(oldest, now);
 }
 
 void Upstream::ReceiveErrors(UdpSocket& socket, std::int64_t now) {
-  while (batch_->ReceiveError(socket.fd())) {
+  while (batch_->ReceiveError(socket.handle())) {
     // The id alone would do; the question is checked where the network has quoted it.
     const std::uint8_t* quoted = batch_->data(0);
     if (batch_->size(0) < 2) continue;

@@ -2,8 +2,6 @@
 #ifndef MAILQUENCH_COMMON_BLACKLIST_UDP_UPSTREAM_H_
 #define MAILQUENCH_COMMON_BLACKLIST_UDP_UPSTREAM_H_
 
-#include <poll.h>
-
 #include <deque>
 #include <functional>
 #include <memory>
@@ -18,6 +16,7 @@
 #include "common/blacklist/udp_health.h"
 #include "common/blacklist/udp_pace.h"
 #include "common/blacklist/udp_ports.h"
+#include "common/os/datagrams.h"
 
 namespace mailquench::blacklist {
 
@@ -33,7 +32,7 @@ class Upstream {
            const ServerAddress& address,
            const ResolverOptions& options,
            Random* random,
-           ReceiveBatch* batch,
+           os::ReceiveBatch* batch,
            Ended ended);
 
   const std::string& name() const { return name_; }
@@ -72,6 +71,7 @@ class Upstream {
   void Tick(std::int64_t now);
   void Expired(std::uint32_t number, std::int64_t now);
   void Refused(std::uint32_t number, std::int64_t now);
+  void RefusedAnyOf(const UdpSocket& socket, std::int64_t now);
   void NotAnswered(std::uint32_t number, std::int64_t now);
   Question Remove(std::uint32_t number, AskedId::State state, std::int64_t now);
   std::int64_t Wait(int level) const;
@@ -82,7 +82,7 @@ class Upstream {
   const ResolverOptions options_;
   const std::int64_t timeout_, patience_;
   Random* const random_;
-  ReceiveBatch* const batch_;
+  os::ReceiveBatch* const batch_;
   const Ended ended_;
 
   UdpPorts ports_;

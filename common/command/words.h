@@ -13,7 +13,8 @@ void Say(const std::string& program, const std::string& text);
 // written to its end and gives 1 where it was 0.
 int EndOutput(const std::string& program, int code);
 
-// Whether stdout is a pipe whose reader has closed it: that one has what it wanted.
+// To be asked after a write to stdout has failed: whether it is a pipe whose reader has closed it,
+// who then has what it wanted.
 bool ReaderIsGone();
 
 }  // namespace mailquench::command

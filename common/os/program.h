@@ -16,9 +16,9 @@ std::string Environment(const std::string& name);
 // For this process, its libraries and its children. Before the first thread.
 void SetEnvironment(const std::string& name, const std::string& value);
 
-// Where this user keeps the settings of programs, without a final slash: $XDG_CONFIG_HOME or
-// $HOME/.config; %APPDATA% on Windows.
-std::string UserSettingsFolder();
+// Where this user keeps that file of settings of that program: in $XDG_CONFIG_HOME or
+// $HOME/.config; in %APPDATA% on Windows. Nothing is made.
+std::string UserSettingsFile(const std::string& program, const std::string& file);
 
 // As by a power cut: no handler, no destructor and no buffer gets its turn. Exit code on Windows:
 // 137, what shells show for SIGKILL.

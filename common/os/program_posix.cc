@@ -20,9 +20,10 @@ void SetEnvironment(const std::string& name, const std::string& value) {
   ::setenv(name.c_str(), value.c_str(), 1);
 }
 
-std::string UserSettingsFolder() {
+std::string UserSettingsFile(const std::string& program, const std::string& file) {
   const std::string xdg = Environment("XDG_CONFIG_HOME");
-  return xdg.empty() ? Environment("HOME") + "/.config" : xdg;
+  const std::string folder = xdg.empty() ? Environment("HOME") + "/.config" : xdg;
+  return folder + "/" + program + "/" + file;
 }
 
 void EndAtOnce() {

@@ -43,8 +43,8 @@ void SetEnvironment(const std::string& name, const std::string& value) {
   ::_wputenv_s(ToWide(name).c_str(), ToWide(value).c_str());
 }
 
-std::string UserSettingsFolder() {
-  return Environment("APPDATA");
+std::string UserSettingsFile(const std::string& program, const std::string& file) {
+  return Environment("APPDATA") + "\\" + program + "\\" + file;
 }
 
 void EndAtOnce() {

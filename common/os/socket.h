@@ -14,9 +14,11 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #endif
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace mailquench::os {
@@ -74,6 +76,9 @@ int PendingError(SocketHandle handle);  // What became of a connect(); 0 is succ
 // poll(2). On Windows select(), since WSAPoll() of older versions never tells a failed connect().
 // Returns the number of sockets that are ready, 0 at the time's end, -1 with LastSocketError().
 int PollSockets(pollfd* entries, std::size_t count, int timeout_ms);
+// The same with a time in nanoseconds, 0 or more, of which Windows counts the milliseconds that are
+// begun.
+int PollSocketsFor(pollfd* entries, std::size_t count, std::int64_t nanoseconds);
 
 // Bytes taken or given; 0 of ReceiveSome() is the peer's end; -1 with LastSocketError(). Never
 // raises SIGPIPE.

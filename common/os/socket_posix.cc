@@ -1,3 +1,4 @@
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,6 +48,11 @@ int PendingError(SocketHandle handle) {
 
 int PollSockets(pollfd* entries, std::size_t count, int timeout_ms) {
   return ::poll(entries, static_cast<nfds_t>(count), timeout_ms);
+}
+
+int PollSocketsFor(pollfd* entries, std::size_t count, std::int64_t nanoseconds) {
+  const timespec limit{nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
+  return ::ppoll(entries, static_cast<nfds_t>(count), &limit, nullptr);
 }
 
 std::ptrdiff_t SendSome(SocketHandle handle, const void* data, std::size_t size) {

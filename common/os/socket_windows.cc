@@ -116,6 +116,10 @@ int PollSockets(pollfd* entries, std::size_t count, int timeout_ms) {
   return entries_ready;
 }
 
+int PollSocketsFor(pollfd* entries, std::size_t count, std::int64_t nanoseconds) {
+  return PollSockets(entries, count, static_cast<int>((nanoseconds + 999'999) / 1'000'000));
+}
+
 std::ptrdiff_t SendSome(SocketHandle handle, const void* data, std::size_t size) {
   return ::send(handle, static_cast<const char*>(data), static_cast<int>(size), 0);
 }

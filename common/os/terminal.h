@@ -14,7 +14,8 @@ bool ErrorIsTerminal();
 // False where there is no terminal.
 bool ErrorTakesColour();
 
-// Whether stdout is a pipe whose reader has closed it: that one has what it wanted.
+// To be asked after a write to stdout has failed: whether it is a pipe whose reader has closed it,
+// who then has what it wanted.
 bool OutputReaderIsGone();
 
 // The text to stderr at once, in UTF-8; on a console of Windows as UTF-16, whatever its code page.

@@ -107,7 +107,8 @@ class Connection {
     SSL_CTX_set_security_level(context_.get(), 0);
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_VERSION);
     std::unique_ptr<SSL, SslFree> ssl(SSL_new(context_.get()));
-    if (ssl == nullptr || SSL_set_fd(ssl.get(), socket_.AsInt()) != 1) return Fail("TLS is not available");
+    if (ssl == nullptr || SSL_set_fd(ssl.get(), socket_.AsInt()) != 1)
+      return Fail("TLS is not available");
     while (true) {
       ERR_clear_error();
       const int rc = SSL_connect(ssl.get());
@@ -136,8 +137,7 @@ class Connection {
         }
         continue;
       }
-      const std::ptrdiff_t n =
-          os::SendSome(socket_.get(), data.data() + sent, data.size() - sent);
+      const std::ptrdiff_t n = os::SendSome(socket_.get(), data.data() + sent, data.size() - sent);
       if (n > 0) {
         sent += static_cast<std::size_t>(n);
       } else if (!os::WouldBlock(os::LastSocketError())) {

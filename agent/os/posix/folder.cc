@@ -78,9 +78,9 @@ absl::StatusOr<FileIdentity> IdentityOf(const std::string& path) {
 absl::Status MoveEntry(const std::string& from, const std::string& to) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
     if (errno == EXDEV)
-      return Error(absl::StatusCode::kFailedPrecondition, "OTHER_FILE_SYSTEM",
-                   absl::StrCat(to, " is on another file system than ", from,
-                                "; nothing was moved"));
+      return Error(
+          absl::StatusCode::kFailedPrecondition, "OTHER_FILE_SYSTEM",
+          absl::StrCat(to, " is on another file system than ", from, "; nothing was moved"));
     if (errno == EEXIST)
       return absl::AlreadyExistsError(
           absl::StrCat(to, " is there already; ", from, " was left where it was"));

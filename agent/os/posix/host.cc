@@ -10,6 +10,10 @@
 
 namespace mailquench::agent {
 
+std::uint32_t ProcessId() {
+  return static_cast<std::uint32_t>(getpid());
+}
+
 std::string HostName() {
   char host[256] = "";
   if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';

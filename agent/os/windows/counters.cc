@@ -44,9 +44,9 @@ class Pdh final : public Counters {
     const auto failed = [&](PDH_STATUS status) {
       if (IsMissing(status))
         return absl::NotFoundError(absl::StrCat("there is no performance counter ", path));
-      return Error(absl::StatusCode::kUnavailable, "NO_COUNTER",
-                   absl::StrCat("the performance counter ", path, " has no value just now: ",
-                                Code(status)));
+      return Error(
+          absl::StatusCode::kUnavailable, "NO_COUNTER",
+          absl::StrCat("the performance counter ", path, " has no value just now: ", Code(status)));
     };
     Query query;
     PDH_STATUS status = ::PdhOpenQueryW(nullptr, 0, &query.handle);
@@ -58,8 +58,8 @@ class Pdh final : public Counters {
     status = ::PdhCollectQueryData(query.handle);
     if (status != ERROR_SUCCESS) return failed(status);
     PDH_FMT_COUNTERVALUE value{};
-    status = ::PdhGetFormattedCounterValue(counter, PDH_FMT_DOUBLE | PDH_FMT_NOCAP100, nullptr,
-                                           &value);
+    status =
+        ::PdhGetFormattedCounterValue(counter, PDH_FMT_DOUBLE | PDH_FMT_NOCAP100, nullptr, &value);
     // A rate has a value from the second look on.
     if (static_cast<DWORD>(status) == static_cast<DWORD>(PDH_INVALID_DATA) ||
         static_cast<DWORD>(status) == static_cast<DWORD>(PDH_CALC_NEGATIVE_DENOMINATOR)) {

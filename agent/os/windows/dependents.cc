@@ -74,12 +74,10 @@ absl::StatusOr<Graph> RunningServices(SC_HANDLE manager) {
 // Those that stand on `name`, each after those that stand on it in turn.
 void Visit(const Graph& graph, const std::wstring& name, std::vector<std::wstring>& out) {
   for (const auto& [service, needs] : graph) {
-    const bool stands = std::any_of(needs.begin(), needs.end(), [&](const std::wstring& one) {
-      return SameName(one, name);
-    });
-    const bool seen = std::any_of(out.begin(), out.end(), [&](const std::wstring& one) {
-      return SameName(one, service);
-    });
+    const bool stands = std::any_of(needs.begin(), needs.end(),
+                                    [&](const std::wstring& one) { return SameName(one, name); });
+    const bool seen = std::any_of(out.begin(), out.end(),
+                                  [&](const std::wstring& one) { return SameName(one, service); });
     if (!stands || seen || out.size() > graph.size()) continue;
     Visit(graph, service, out);
     out.push_back(service);

@@ -69,8 +69,8 @@ absl::StatusOr<std::vector<NamedStream>> ReadStreams(const std::string& path,
     stream.name = os::ToUtf8(name);
     const std::string full = absl::StrCat(path, ":", stream.name);
     const Handle file(::CreateFileW((os::LongPath(path) + L":" + name).c_str(), GENERIC_READ,
-                                    kShareAll, nullptr, OPEN_EXISTING,
-                                    FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
+                                    kShareAll, nullptr, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT,
+                                    nullptr));
     if (!file.valid()) return os::WindowsError(::GetLastError(), absl::StrCat("open ", full));
     MQ_ASSIGN_OR_RETURN(stream.content, HeadOf(file.get(), full, max_bytes));
     streams.push_back(std::move(stream));

@@ -83,7 +83,8 @@ absl::Status WriteTemporary(const std::string& temporary,
     if (attributes == 0) attributes = FILE_ATTRIBUTE_NORMAL;
   }
   // Until it has the rights of the file that it replaces, nobody else reads it.
-  SECURITY_ATTRIBUTES* const rights = old.valid() || IsPrivate(mode) ? secret.attributes() : nullptr;
+  SECURITY_ATTRIBUTES* const rights =
+      old.valid() || IsPrivate(mode) ? secret.attributes() : nullptr;
   const auto create = [&](DWORD access) {
     return ::CreateFileW(os::LongPath(temporary).c_str(), access, 0, rights, CREATE_NEW, attributes,
                          nullptr);

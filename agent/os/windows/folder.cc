@@ -69,14 +69,14 @@ absl::Status MoveFailed(DWORD error, const std::string& from, const std::string&
   // A folder below which something is open is "access denied" to rename; so is what one may not
   // touch. Told apart by asking for the very right, which fails in the second case alone.
   if (error == ERROR_ACCESS_DENIED) {
-    const Handle may(::CreateFileW(os::LongPath(from).c_str(), DELETE, kShareAll, nullptr,
-                                   OPEN_EXISTING,
-                                   FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT,
-                                   nullptr));
+    const Handle may(
+        ::CreateFileW(os::LongPath(from).c_str(), DELETE, kShareAll, nullptr, OPEN_EXISTING,
+                      FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
     if (may.valid() || ::GetLastError() == ERROR_SHARING_VIOLATION)
       return Error(absl::StatusCode::kUnavailable, "SHARING_VIOLATION",
-                   absl::StrCat(from, ", or something in it, is open in another program; it was "
-                                      "left where it was"));
+                   absl::StrCat(from,
+                                ", or something in it, is open in another program; it was "
+                                "left where it was"));
   }
   return os::WindowsError(error, absl::StrCat("rename ", from, " to ", to));
 }
@@ -89,9 +89,9 @@ absl::Status ForEachEntry(const std::string& path, const EntryVisitor& visit) {
   pattern += L'*';
   WIN32_FIND_DATAW found;
   // Neither short names nor one call an entry.
-  HANDLE const search = ::FindFirstFileExW(pattern.c_str(), FindExInfoBasic, &found,
-                                           FindExSearchNameMatch, nullptr,
-                                           FIND_FIRST_EX_LARGE_FETCH);
+  HANDLE const search =
+      ::FindFirstFileExW(pattern.c_str(), FindExInfoBasic, &found, FindExSearchNameMatch, nullptr,
+                         FIND_FIRST_EX_LARGE_FETCH);
   if (search == INVALID_HANDLE_VALUE) {
     const DWORD error = ::GetLastError();
     // The root of an empty drive has not even "." and "..".
@@ -111,10 +111,9 @@ absl::Status ForEachEntry(const std::string& path, const EntryVisitor& visit) {
 }
 
 absl::StatusOr<FileIdentity> IdentityOf(const std::string& path) {
-  const Handle file(::CreateFileW(os::LongPath(path).c_str(), FILE_READ_ATTRIBUTES, kShareAll,
-                                  nullptr, OPEN_EXISTING,
-                                  FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT,
-                                  nullptr));
+  const Handle file(::CreateFileW(
+      os::LongPath(path).c_str(), FILE_READ_ATTRIBUTES, kShareAll, nullptr, OPEN_EXISTING,
+      FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
   if (!file.valid()) return os::WindowsError(::GetLastError(), absl::StrCat("open ", path));
   // Always by the same call: its numbers are kept in manifests. ReFS alone has more than 64 bits,
   // and this call gives their lower half there
@@ -173,9 +172,8 @@ absl::Status RemoveFolder(const std::string& path) {
   const std::wstring name = os::LongPath(path);
   const DWORD attributes = ::GetFileAttributesW(name.c_str());
   // RemoveDirectoryW() would take a junction away.
-  if (attributes != INVALID_FILE_ATTRIBUTES &&
-      ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 ||
-       (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0))
+  if (attributes != INVALID_FILE_ATTRIBUTES && ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 ||
+                                                (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0))
     return Error(absl::StatusCode::kFailedPrecondition, "NOT_A_DIRECTORY",
                  absl::StrCat(path, " is no folder, or a link to one; it was left as it was"));
   if (::RemoveDirectoryW(name.c_str())) return absl::OkStatus();

@@ -55,6 +55,10 @@ bool IsLinkLocal(const sockaddr* address) {
 }
 }  // namespace
 
+std::uint32_t ProcessId() {
+  return ::GetCurrentProcessId();
+}
+
 std::string HostName() {
   wchar_t name[256] = L"";
   DWORD size = 256;

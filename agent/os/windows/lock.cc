@@ -21,7 +21,8 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(
     const std::function<absl::Status()>& while_waiting) {
   MQ_ASSIGN_OR_RETURN(os::PrivateSecurity secret, os::PrivateSecurity::Make());
   Handle file(::CreateFileW(os::LongPath(path).c_str(), GENERIC_READ | GENERIC_WRITE, kShareAll,
-                            secret.attributes(), OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
+                            secret.attributes(), OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT,
+                            nullptr));
   if (!file.valid()) return os::WindowsError(::GetLastError(), absl::StrCat("open ", path));
   BY_HANDLE_FILE_INFORMATION info{};
   if (::GetFileInformationByHandle(file.get(), &info) &&
@@ -55,8 +56,8 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Acquire(const std::strin
   const std::string path = absl::StrCat(folder, "\\", kFolderLockFile);
   while (true) {
     // Shared with nobody, and gone with its last handle.
-    Handle file(::CreateFileW(os::LongPath(path).c_str(), GENERIC_WRITE | DELETE, 0, secret.attributes(),
-                              OPEN_ALWAYS,
+    Handle file(::CreateFileW(os::LongPath(path).c_str(), GENERIC_WRITE | DELETE, 0,
+                              secret.attributes(), OPEN_ALWAYS,
                               FILE_FLAG_DELETE_ON_CLOSE | FILE_FLAG_OPEN_REPARSE_POINT |
                                   FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_TEMPORARY,
                               nullptr));
@@ -67,8 +68,8 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Acquire(const std::strin
     // "Access denied" is one that is about to go away; it is also what it says, hence the question.
     const bool held =
         error == ERROR_SHARING_VIOLATION || error == ERROR_DELETE_PENDING ||
-        (error == ERROR_ACCESS_DENIED && ::GetFileAttributesW(os::LongPath(path).c_str()) ==
-                                             INVALID_FILE_ATTRIBUTES &&
+        (error == ERROR_ACCESS_DENIED &&
+         ::GetFileAttributesW(os::LongPath(path).c_str()) == INVALID_FILE_ATTRIBUTES &&
          (::GetLastError() == ERROR_ACCESS_DENIED || ::GetLastError() == ERROR_DELETE_PENDING));
     if (!held) return os::WindowsError(error, absl::StrCat("lock ", folder));
     absl::SleepFor(absl::Milliseconds(10));

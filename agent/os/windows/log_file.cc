@@ -26,8 +26,8 @@ absl::StatusOr<std::unique_ptr<LogFile>> LogFile::Open(const std::string& path) 
     return os::WindowsError(::GetLastError(), absl::StrCat("look at ", path));
   std::unique_ptr<LogFile> file(
       new LogFile(reinterpret_cast<std::intptr_t>(opened->Release()), path));
-  file->identity_ = absl::StrCat(info.dwVolumeSerialNumber, ":", info.nFileIndexHigh, ":",
-                                 info.nFileIndexLow);
+  file->identity_ =
+      absl::StrCat(info.dwVolumeSerialNumber, ":", info.nFileIndexHigh, ":", info.nFileIndexLow);
   file->modified_ = TimeOf(info.ftLastWriteTime);
   file->size_ = static_cast<std::int64_t>(info.nFileSizeHigh) << 32 | info.nFileSizeLow;
   return file;

@@ -77,8 +77,7 @@ class Child {
                          environment.data(), SystemFolder().c_str(), &startup.StartupInfo, &made);
     const DWORD error = ::GetLastError();
     ::DeleteProcThreadAttributeList(list);
-    if (!started)
-      return os::WindowsError(error, absl::StrCat("cannot run ", os::ToUtf8(program)));
+    if (!started) return os::WindowsError(error, absl::StrCat("cannot run ", os::ToUtf8(program)));
     process_.Reset(made.hProcess);
     const Handle thread(made.hThread);
     // Before its first instruction, so that nothing that it starts is outside.

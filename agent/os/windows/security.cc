@@ -53,9 +53,9 @@ absl::Status CopySecurity(HANDLE from, HANDLE to, const std::string& name) {
   DWORD revision = 0;
   ::GetSecurityDescriptorControl(descriptor.get(), &control, &revision);
   SECURITY_INFORMATION parts =
-      DACL_SECURITY_INFORMATION | ((control & SE_DACL_PROTECTED) != 0
-                                       ? PROTECTED_DACL_SECURITY_INFORMATION
-                                       : UNPROTECTED_DACL_SECURITY_INFORMATION);
+      DACL_SECURITY_INFORMATION |
+      ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION
+                                          : UNPROTECTED_DACL_SECURITY_INFORMATION);
   if (error != ERROR_SUCCESS || owner == nullptr || present == nullptr ||
       !::EqualSid(owner, present)) {
     EnablePrivilege(L"SeRestorePrivilege");

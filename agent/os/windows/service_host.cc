@@ -1,3 +1,5 @@
+#include "agent/os/service_host.h"
+
 #include <windows.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "agent/os/service_host.h"
 #include "agent/os/windows/handle.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
@@ -15,7 +16,8 @@ namespace mailquench::agent {
 namespace {
 constexpr DWORD kTellEvery = 1000;  // ms
 constexpr DWORD kWaitHint = 10000;  // Of a step; the manager has patience while checkpoints grow.
-constexpr DWORD kAccepted = SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN | SERVICE_ACCEPT_PRESHUTDOWN;
+constexpr DWORD kAccepted =
+    SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN | SERVICE_ACCEPT_PRESHUTDOWN;
 
 class Host final : public ServiceControl {
  public:
@@ -113,12 +115,13 @@ absl::Status RunAsService(const std::string& name, const std::function<int(Servi
   if (::StartServiceCtrlDispatcherW(table)) return absl::OkStatus();
   const DWORD error = ::GetLastError();
   if (error == ERROR_FAILED_SERVICE_CONTROLLER_CONNECT)
-    return Error(absl::StatusCode::kFailedPrecondition, "NOT_A_SERVICE",
-                 absl::StrCat("this command is for Windows' service manager, which starts it as the "
-                              "service ",
-                              name,
-                              "; nothing was begun. Use 'mailquench-agent service start', or "
-                              "'mailquench-agent run' in a console"));
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "NOT_A_SERVICE",
+        absl::StrCat("this command is for Windows' service manager, which starts it as the "
+                     "service ",
+                     name,
+                     "; nothing was begun. Use 'mailquench-agent service start', or "
+                     "'mailquench-agent run' in a console"));
   return os::WindowsError(error, absl::StrCat("become the service ", name));
 }
 

@@ -115,29 +115,29 @@ class Scm final : public ServiceManager {
     MQ_ASSIGN_OR_RETURN(const ScHandle service,
                         OpenServiceOf(manager.get(), name, SERVICE_QUERY_STATUS | SERVICE_START));
     bool asked = false;
-    return Wait(name, service.get(), progress,
-                [&](const ServiceInfo& info, absl::Duration waited) -> absl::StatusOr<bool> {
-                  if (info.state == ServiceState::kRunning || info.state == ServiceState::kPaused)
-                    return true;
-                  if (info.state == ServiceState::kStopped) {
-                    if (asked)
-                      return Error(absl::StatusCode::kAborted, "SERVICE_ENDED",
-                                   absl::StrCat("the service ", name,
-                                                " ended while it started, with exit code ",
-                                                info.exit_code, "; its own log says why"));
-                    asked = true;
-                    const BOOL started = ::StartServiceW(service.get(), 0, nullptr);
-                    const DWORD error = ::GetLastError();
-                    if (!started && error != ERROR_SERVICE_ALREADY_RUNNING)
-                      return ServiceError(error, absl::StrCat("start the service ", name));
-                  }
-                  if (absl::Now() < deadline) return false;
-                  return Error(
-                      absl::StatusCode::kDeadlineExceeded, "SERVICE_START_TIMED_OUT",
-                      absl::StrCat("the service ", name, " does not run after ",
-                                   absl::FormatDuration(absl::Trunc(waited, absl::Seconds(1))),
-                                   " and may run later; look at it again before anything else"));
-                });
+    return Wait(
+        name, service.get(), progress,
+        [&](const ServiceInfo& info, absl::Duration waited) -> absl::StatusOr<bool> {
+          if (info.state == ServiceState::kRunning || info.state == ServiceState::kPaused)
+            return true;
+          if (info.state == ServiceState::kStopped) {
+            if (asked)
+              return Error(
+                  absl::StatusCode::kAborted, "SERVICE_ENDED",
+                  absl::StrCat("the service ", name, " ended while it started, with exit code ",
+                               info.exit_code, "; its own log says why"));
+            asked = true;
+            const BOOL started = ::StartServiceW(service.get(), 0, nullptr);
+            const DWORD error = ::GetLastError();
+            if (!started && error != ERROR_SERVICE_ALREADY_RUNNING)
+              return ServiceError(error, absl::StrCat("start the service ", name));
+          }
+          if (absl::Now() < deadline) return false;
+          return Error(absl::StatusCode::kDeadlineExceeded, "SERVICE_START_TIMED_OUT",
+                       absl::StrCat("the service ", name, " does not run after ",
+                                    absl::FormatDuration(absl::Trunc(waited, absl::Seconds(1))),
+                                    " and may run later; look at it again before anything else"));
+        });
   }
 
  private:

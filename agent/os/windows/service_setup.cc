@@ -32,8 +32,8 @@ class Extras {
   Extras(SC_HANDLE service, std::vector<std::string>& notes) : service_(service), notes_(notes) {}
   void Set(DWORD level, void* value, const char* what) {
     if (::ChangeServiceConfig2W(service_, level, value)) return;
-    notes_.push_back(absl::StrCat(what, " could not be set: ",
-                                  os::WindowsErrorText(::GetLastError())));
+    notes_.push_back(
+        absl::StrCat(what, " could not be set: ", os::WindowsErrorText(::GetLastError())));
   }
 
  private:

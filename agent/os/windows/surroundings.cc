@@ -44,8 +44,8 @@ absl::StatusOr<std::wstring> LocateProgram(const std::string& program) {
   };
   // The system would run it in cmd.exe, which reads arguments as commands.
   if (absl::EndsWithIgnoreCase(program, ".bat") || absl::EndsWithIgnoreCase(program, ".cmd"))
-    return absl::InvalidArgumentError(
-        absl::StrCat(program, " is a batch file, whose arguments cannot be quoted; it was not run"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        program, " is a batch file, whose arguments cannot be quoted; it was not run"));
   std::wstring wide = os::ToWide(program);
   std::replace(wide.begin(), wide.end(), L'/', L'\\');
   if (program.find_first_of("/\\:") != std::string::npos) {
@@ -57,8 +57,7 @@ absl::StatusOr<std::wstring> LocateProgram(const std::string& program) {
   }
   const std::wstring path = SearchPath();
   wchar_t found[MAX_PATH + 1] = L"";
-  const DWORD length =
-      ::SearchPathW(path.c_str(), wide.c_str(), L".exe", MAX_PATH, found, nullptr);
+  const DWORD length = ::SearchPathW(path.c_str(), wide.c_str(), L".exe", MAX_PATH, found, nullptr);
   if (length == 0 || length > MAX_PATH) return missing();
   return std::wstring(found, length);
 }

@@ -42,8 +42,9 @@ std::string TextOf(const VARIANT& value) {
   if (value.vt == VT_BSTR) return value.bstrVal == nullptr ? "" : os::ToUtf8(value.bstrVal);
   if (value.vt == VT_BOOL) return value.boolVal == VARIANT_FALSE ? "false" : "true";
   Variant text;
-  // Not in the user's language: numbers as everywhere.
-  if (FAILED(::VariantChangeTypeEx(text.put(), &value, LOCALE_INVARIANT, 0, VT_BSTR)) ||
+  // Not in the user's language: numbers as everywhere. mingw wants what it only reads not const.
+  if (FAILED(::VariantChangeTypeEx(text.put(), const_cast<VARIANT*>(&value), LOCALE_INVARIANT, 0,
+                                   VT_BSTR)) ||
       text.get().vt != VT_BSTR || text.get().bstrVal == nullptr)
     return "";
   return os::ToUtf8(text.get().bstrVal);

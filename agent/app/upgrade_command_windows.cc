@@ -1,0 +1,69 @@
+#include <cstdio>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "agent/app/service_windows.h"
+#include "agent/app/upgrade.h"
+#include "agent/os/process.h"
+#include "agent/os/service_host.h"
+#include "common/command/words.h"
+#include "common/status/error.h"
+
+namespace mailquench::agent {
+namespace {
+constexpr char kProgram[] = "mailquench-agent";
+
+// Another program than ours, or one for another Windows, must not take the service's place.
+absl::Status CheckProgram(const std::string& path) {
+  ProcessOptions options;
+  options.timeout = absl::Seconds(30);
+  MQ_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess({path, "--help"}, options));
+  if (result.exit_code == 0 && absl::StrContains(result.out, "mailquench-agent")) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("its --help ends with exit code ", result.exit_code, " or is not the agent's"));
+}
+
+absl::Status FromService(UpgradeOptions& options) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<std::string> command, CommandOfService(options.service));
+  for (std::size_t i = 0; i + 1 < command.size(); ++i) {
+    if (command[i] == "--state-dir") options.state_dir = command[i + 1];
+  }
+  if (command.empty() || options.state_dir.empty())
+    return Error(absl::StatusCode::kFailedPrecondition, "NOT_AN_AGENT",
+                 absl::StrCat("the service ", options.service,
+                              " was not made by 'mailquench-agent service install'; nothing was "
+                              "changed"));
+  options.program = command.front();
+  return absl::OkStatus();
+}
+}  // namespace
+
+int UpgradeServiceCommand(const ServiceFlags& flags) {
+  UpgradeOptions options;
+  options.service = flags.name;
+  options.from = flags.from;
+  options.connect_within = absl::Seconds(flags.within);
+  options.check = CheckProgram;
+  options.say = [](const std::string& text) { command::Say(kProgram, text); };
+  const absl::Status known = FromService(options);
+  if (!known.ok()) {
+    command::Say(kProgram, std::string(known.message()));
+    return 1;
+  }
+  const auto outcome = Upgrade(options, *MakeServiceManager());
+  if (!outcome.ok()) {
+    command::Say(kProgram, std::string(outcome.status().message()));
+    return 1;
+  }
+  if (*outcome == UpgradeOutcome::kUpgraded) {
+    std::printf("upgraded; the program before is %s.previous\n", options.program.c_str());
+    return 0;
+  }
+  std::printf("returned to the program before; the new one is %s.failed where it ran\n",
+              options.program.c_str());
+  return 2;
+}
+
+}  // namespace mailquench::agent
