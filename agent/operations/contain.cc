@@ -122,7 +122,9 @@ absl::Status Executor::DoContain(const v1::Command& command,
   // From here on the host stays stopped whenever a step fails: a host that is not swept and locked
   // must not send.
   const auto stays_stopped = [&](const absl::Status& status, absl::string_view what) {
-    absl::Status out = Prepend(status, absl::StrCat(what, "; the service stays stopped"));
+    absl::Status out = Prepend(status, absl::StrCat(what, ReasonOf(status) == "SERVICE_CAME_BACK"
+                                                              ? "; the service RUNS"
+                                                              : "; the service stays stopped"));
     RaiseAlarm(chosen, std::string(out.message()));
     EndLeasesOf(chosen);
     return out;
@@ -152,7 +154,12 @@ absl::Status Executor::DoContain(const v1::Command& command,
   if (!locked.ok()) return stays_stopped(locked.status(), "the relay could not be locked");
   *result.mutable_lock() = *locked;
   MQ_FAULT_POINT(kLocked);
-  if (!request.keep_notifications()) {
+  if (!request.keep_notifications() && mail_.SilencesByWatch()) {
+    const absl::Status noted = journal_.RecordStep(id, kSilencedByWatch, "");
+    if (!noted.ok()) return stays_stopped(noted, "the silence could not be journaled");
+    result.mutable_silence()->set_notice(kSilencedByWatchNotice);
+    context.progress(kSilencedByWatchNotice);
+  } else if (!request.keep_notifications()) {
     context.progress("silencing notifications");
     v1::NdrSilence silence;
     *silence.mutable_instances() = request.instances();

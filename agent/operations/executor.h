@@ -26,6 +26,13 @@ namespace mailquench::agent {
 // How long a stop is leased, unless it is renewed.
 google::protobuf::Duration LeaseLength(const v1::ServiceStop& stop);
 
+// The step of a contain after which each watch sets notifications aside (MailSystem::
+// SilencesByWatch), and what is said of it.
+inline constexpr char kSilencedByWatch[] = "silenced_by_watch";
+inline constexpr char kSilencedByWatchNotice[] =
+    "This mail system cannot keep notifications from being made; until the relay lock is put back, "
+    "each queue.watch sets those that are queued aside.";
+
 struct ExecutorOptions {
   std::string host_id;                       // Commands that name another host are refused.
   std::string state_dir;                     // Holds the host's lock and the alarm file.
@@ -165,8 +172,23 @@ class Executor {
                          const InstanceNames& chosen,
                          const absl::Status& why,
                          const CallContext& context);
+  absl::StatusOr<InstanceNames> WasRunning(const std::string& command_id,
+                                           const InstanceNames& chosen);
+  absl::Status StopFor(const InstanceNames& was_running,
+                       const char* what,
+                       const char* untouched,
+                       const CallContext& context);
+  absl::Status StartAfter(const InstanceNames& was_running,
+                          const char* what,
+                          const CallContext& context);
   absl::StatusOr<v1::QueueQuarantineResult> DoQuarantine(const v1::Command& command,
                                                          const CallContext& context);
+  // release.cc
+  absl::StatusOr<v1::QuarantineReleaseResult> DoRelease(const v1::Command& command,
+                                                        const CallContext& context);
+  absl::Status LeaseFor(const v1::Command& command,
+                        const InstanceNames& was_running,
+                        const CallContext& context);
   absl::Status StillLeased(const v1::Lease& lease);
   bool IsOpen(const v1::OperationReport& report);
   bool IsDue(const v1::Lease& lease);
@@ -175,6 +197,10 @@ class Executor {
   absl::Status Wait(absl::Duration length, const CallContext& context);
   absl::StatusOr<v1::QueueWatchResult> DoWatch(const v1::QueueWatch& request,
                                                const CallContext& context);
+  bool SilencesNow();
+  absl::StatusOr<v1::QueueQuarantineResult> SilenceQueued(const InstanceNames& chosen,
+                                                          int sample,
+                                                          const CallContext& context);
   // delist.cc
   absl::Status AdmitFetch(const v1::DelistFetch& request) const;
   // `out` is set where there was an answer, also beside an error.

@@ -46,7 +46,7 @@ absl::Status Executor::Perform(const v1::Command& command,
       MQ_RESULT(quarantine_analyse, mail_.Analyse(operation.quarantine_analyse(), context));
       break;
     case v1::Operation::kQuarantineRelease:
-      MQ_RESULT(quarantine_release, mail_.Release(operation.quarantine_release(), context));
+      MQ_RESULT(quarantine_release, DoRelease(command, context));
       changed = out.quarantine_release().released() > 0;
       break;
     case v1::Operation::kQuarantineDiscard:

@@ -83,6 +83,8 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
       CallContext context;
       context.command_id = "plan";
       MQ_ASSIGN_OR_RETURN(*preview.mutable_quarantine_analyse(), mail_.Analyse(analyse, context));
+      if (release && mail_.ReleasesStopped())
+        plan.add_steps("stop the mail service, and start what runs now when it is done");
       plan.add_steps(absl::StrCat(release ? "release " : "delete for good ",
                                   preview.quarantine_analyse().matching(), " messages"));
       break;
@@ -139,7 +141,9 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
       *lock.mutable_clients() = request.clients();
       v1::ContainResult contain;
       MQ_RETURN_IF_ERROR(change(mail_.PlanRelayLock(lock), "relay lock", contain.mutable_lock()));
-      if (!request.keep_notifications()) {
+      if (!request.keep_notifications() && mail_.SilencesByWatch()) {
+        plan.add_warnings(kSilencedByWatchNotice);
+      } else if (!request.keep_notifications()) {
         v1::NdrSilence silence;
         *silence.mutable_instances() = request.instances();
         MQ_RETURN_IF_ERROR(

@@ -121,19 +121,14 @@ absl::Status Executor::StopAgain(const v1::Command& command,
   return out;
 }
 
-// A whole sweep wants the service stopped: by itself the operation stops it, sweeps, and starts
-// what ran before.
-absl::StatusOr<v1::QueueQuarantineResult> Executor::DoQuarantine(const v1::Command& command,
-                                                                 const CallContext& context) {
-  const v1::QueueQuarantine& request = command.operation().queue_quarantine();
-  if (request.has_filter()) return mail_.Quarantine(request, context);
-  const InstanceNames chosen(request.instances().begin(), request.instances().end());
-  MQ_ASSIGN_OR_RETURN(auto recorded, journal_.Step(command.command_id(), "was_running"));
+// What ran before the command, written down before the first instance is stopped.
+absl::StatusOr<InstanceNames> Executor::WasRunning(const std::string& command_id,
+                                                   const InstanceNames& chosen) {
+  MQ_ASSIGN_OR_RETURN(auto recorded, journal_.Step(command_id, "was_running"));
   v1::ServiceStatusResult before;
   if (!recorded.has_value()) {
     MQ_ASSIGN_OR_RETURN(before, mail_.Status(chosen));
-    MQ_RETURN_IF_ERROR(
-        journal_.RecordStep(command.command_id(), "was_running", before.SerializeAsString()));
+    MQ_RETURN_IF_ERROR(journal_.RecordStep(command_id, "was_running", before.SerializeAsString()));
   } else if (!before.ParseFromString(*recorded)) {
     return absl::DataLossError("the journal's step was_running cannot be read");
   }
@@ -141,27 +136,50 @@ absl::StatusOr<v1::QueueQuarantineResult> Executor::DoQuarantine(const v1::Comma
   for (const auto& instance : before.instances()) {
     if (instance.running()) was_running.push_back(instance.name());
   }
-  if (!was_running.empty()) {
-    const absl::Status stopped = mail_.Stop(was_running, context).status();
-    if (!stopped.ok()) {
-      // Nothing was swept; those that did end go on.
-      const absl::Status again = mail_.Start(was_running, context).status();
-      if (!again.ok())
-        RaiseAlarm(was_running, absl::StrCat("a sweep could not stop all, and what had ended did "
-                                             "not start again: ",
-                                             again.message()));
-      return Prepend(stopped, "the stop failed; no queue was touched");
-    }
-  }
+  return was_running;
+}
+
+// For a command that wants them stopped. Where one does not stop, those that did end go on.
+absl::Status Executor::StopFor(const InstanceNames& was_running,
+                               const char* what,
+                               const char* untouched,
+                               const CallContext& context) {
+  if (was_running.empty()) return absl::OkStatus();
+  const absl::Status stopped = mail_.Stop(was_running, context).status();
+  if (stopped.ok()) return stopped;
+  const absl::Status again = mail_.Start(was_running, context).status();
+  if (!again.ok())
+    RaiseAlarm(was_running, absl::StrCat("a ", what,
+                                         " could not stop all, and what had ended did not start "
+                                         "again: ",
+                                         again.message()));
+  return Prepend(stopped, absl::StrCat("the stop failed; ", untouched));
+}
+
+absl::Status Executor::StartAfter(const InstanceNames& was_running,
+                                  const char* what,
+                                  const CallContext& context) {
+  if (was_running.empty()) return absl::OkStatus();
+  const absl::Status started = mail_.Start(was_running, context).status();
+  if (!started.ok())
+    RaiseAlarm(was_running, absl::StrCat("after a ", what, " the service did not start: ",
+                                         std::string(started.message())));
+  return started;
+}
+
+// A whole sweep wants the service stopped: by itself the operation stops it, sweeps, and starts
+// what ran before.
+absl::StatusOr<v1::QueueQuarantineResult> Executor::DoQuarantine(const v1::Command& command,
+                                                                 const CallContext& context) {
+  const v1::QueueQuarantine& request = command.operation().queue_quarantine();
+  if (request.has_filter()) return mail_.Quarantine(request, context);
+  const InstanceNames chosen(request.instances().begin(), request.instances().end());
+  MQ_ASSIGN_OR_RETURN(const InstanceNames was_running, WasRunning(command.command_id(), chosen));
+  MQ_RETURN_IF_ERROR(StopFor(was_running, "sweep", "no queue was touched", context));
   auto result = mail_.Quarantine(request, context);
-  if (!was_running.empty()) {
-    const absl::Status started = mail_.Start(was_running, context).status();
-    if (!started.ok())
-      RaiseAlarm(was_running, absl::StrCat("after a sweep the service did not start: ",
-                                           std::string(started.message())));
-    if (result.ok() && !started.ok())
-      return Prepend(started, "the queues were set aside, but the service did not start");
-  }
+  const absl::Status started = StartAfter(was_running, "sweep", context);
+  if (result.ok() && !started.ok())
+    return Prepend(started, "the queues were set aside, but the service did not start");
   return result;
 }
 

@@ -43,6 +43,36 @@ absl::Status Executor::Wait(absl::Duration length, const CallContext& context) {
   return absl::OkStatus();
 }
 
+// While the lock of a contain that asked for silence is outstanding.
+bool Executor::SilencesNow() {
+  if (!mail_.SilencesByWatch()) return false;
+  const auto outstanding = journal_.Outstanding();
+  if (!outstanding.ok()) return false;
+  return std::any_of(outstanding->begin(), outstanding->end(), [&](const Journal::Change& change) {
+    const auto step = journal_.Step(change.snapshot.command_id(), kSilencedByWatch);
+    return step.ok() && step->has_value();
+  });
+}
+
+// Queued messages of the null sender, into a quarantine of this sample; nothing where there are
+// none. It is a change, so it has its turn like one.
+absl::StatusOr<v1::QueueQuarantineResult> Executor::SilenceQueued(const InstanceNames& chosen,
+                                                                  int sample,
+                                                                  const CallContext& context) {
+  v1::QueueQuarantine request;
+  request.mutable_instances()->Assign(chosen.begin(), chosen.end());
+  request.set_reason("notifications, set aside by a watch");
+  request.mutable_filter()->add_senders("<>");
+  MQ_ASSIGN_OR_RETURN(const v1::QuarantineAnalyseResult preview,
+                      mail_.PreviewQuarantine(request, context));
+  if (preview.matching() == 0) return v1::QueueQuarantineResult();
+  MQ_ASSIGN_OR_RETURN(const auto turn,
+                      turn_.Take(/*urgent=*/false, absl::Seconds(1), context.still_wanted));
+  CallContext own = context;
+  own.command_id = absl::StrCat(context.command_id, ".silence-", sample);
+  return mail_.Quarantine(request, own);
+}
+
 absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& request,
                                                        const CallContext& context) {
   const int samples = request.samples() == 0 ? 5 : request.samples();
@@ -61,11 +91,28 @@ absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& req
                      "fewer, or give it more time"));
   const double limit = request.refill_per_minute() > 0 ? request.refill_per_minute() : 60;
   const InstanceNames chosen(request.instances().begin(), request.instances().end());
+  const bool silences = SilencesNow();
   v1::QueueWatchResult result;
   for (int i = 0; i < samples; ++i) {
     if (i > 0) MQ_RETURN_IF_ERROR(Wait(interval, context));
-    MQ_ASSIGN_OR_RETURN(const std::int64_t messages, mail_.CountQueued(chosen));
     v1::WatchSample* sample = result.add_samples();
+    if (silences) {
+      const auto taken = SilenceQueued(chosen, i, context);
+      // The watch goes on: it is to say how the queue grows, above all.
+      if (!taken.ok()) {
+        context.progress(absl::StrCat("notifications could not be set aside this time: ",
+                                      taken.status().message()));
+      } else {
+        for (const v1::QuarantineInfo& one : taken->quarantines()) {
+          sample->set_silenced(sample->silenced() + one.messages());
+          result.add_silenced_quarantines(one.quarantine_id());
+        }
+        result.set_silenced(result.silenced() + sample->silenced());
+        if (sample->silenced() > 0)
+          context.progress(absl::StrCat(sample->silenced(), " notifications set aside"));
+      }
+    }
+    MQ_ASSIGN_OR_RETURN(const std::int64_t messages, mail_.CountQueued(chosen));
     *sample->mutable_time() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now()));
     sample->set_messages(messages);
     context.progress(std::to_string(messages) + " messages queued");

@@ -25,8 +25,11 @@ class FileMailSystem final : public MailSystem {
   bool dialogue_fails = false;  // Every Probe answers OPEN.
   bool verify_fails = false;
   bool silence_fails = false;
-  std::string notice;     // Of too little room.
-  int files_to_move = 0;  // A move takes them one by one, 10 ms each.
+  bool releases_stopped = false;
+  bool start_fails = false;
+  bool silences_by_watch = false;  // "ndrs" holds how many notifications are queued.
+  std::string notice;              // Of too little room.
+  int files_to_move = 0;           // A move takes them one by one, 10 ms each.
 
   void Put(const std::string& name, const std::string& text) {
     std::ofstream(dir_ + "/" + name) << text;
@@ -66,6 +69,7 @@ class FileMailSystem final : public MailSystem {
   }
   absl::StatusOr<v1::ServiceStartResult> Start(const InstanceNames&, const CallContext&) override {
     v1::ServiceStartResult out;
+    if (start_fails) return absl::InternalError("it does not start");
     if (Get("running") != "1") {
       Log("start");
       out.add_started("-");
@@ -93,8 +97,19 @@ class FileMailSystem final : public MailSystem {
     const std::string text = Get("queue");
     return text.empty() ? 0 : std::stoll(text);
   }
-  absl::StatusOr<v1::QueueQuarantineResult> Quarantine(const v1::QueueQuarantine&,
+  bool ReleasesStopped() const override { return releases_stopped; }
+  bool SilencesByWatch() const override { return silences_by_watch; }
+  absl::StatusOr<v1::QueueQuarantineResult> Quarantine(const v1::QueueQuarantine& request,
                                                        const CallContext& context) override {
+    if (request.has_filter()) {
+      v1::QueueQuarantineResult taken;
+      Log("select");
+      v1::QuarantineInfo* some = taken.add_quarantines();
+      some->set_quarantine_id(context.command_id);
+      some->set_messages(std::stoll(Get("ndrs")));
+      Put("ndrs", "0");
+      return taken;
+    }
     if (Get("running") == "1")
       return Error(absl::StatusCode::kFailedPrecondition, "SERVICE_RUNNING", "it runs");
     v1::QueueQuarantineResult out;
@@ -111,10 +126,15 @@ class FileMailSystem final : public MailSystem {
   }
   absl::StatusOr<v1::QuarantineAnalyseResult> PreviewQuarantine(const v1::QueueQuarantine&,
                                                                 const CallContext&) override {
-    return v1::QuarantineAnalyseResult();
+    v1::QuarantineAnalyseResult out;
+    const std::string ndrs = Get("ndrs");
+    out.set_matching(ndrs.empty() ? 0 : std::stoll(ndrs));
+    return out;
   }
   absl::StatusOr<v1::QuarantineListResult> ListQuarantines() override {
-    return v1::QuarantineListResult();
+    v1::QuarantineListResult out;
+    out.add_quarantines()->set_quarantine_id("q-1");
+    return out;
   }
   absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const v1::QuarantineAnalyse&,
                                                       const CallContext&) override {
@@ -122,6 +142,8 @@ class FileMailSystem final : public MailSystem {
   }
   absl::StatusOr<v1::QuarantineReleaseResult> Release(const v1::QuarantineRelease&,
                                                       const CallContext&) override {
+    if (releases_stopped && Get("running") == "1")
+      return Error(absl::StatusCode::kFailedPrecondition, "SERVICE_RUNNING", "it runs");
     Log("release");
     v1::QuarantineReleaseResult out;
     out.set_released(1);
@@ -153,6 +175,7 @@ class FileMailSystem final : public MailSystem {
     return PlanFile("relay", "locked\n", true);
   }
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence&) override {
+    if (silences_by_watch) return absl::UnimplementedError("there is no such setting");
     if (silence_fails) return absl::InternalError("no room");
     return PlanFile("ndr", "silent\n", false);
   }

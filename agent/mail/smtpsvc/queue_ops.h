@@ -57,6 +57,15 @@ absl::StatusOr<Taken> SwapGroup(const Group& group,
                                 const Disk& disk,
                                 const CallContext& context);
 
+// Completes whole quarantines of this command that a crash has cut short, one of which may have
+// left a server without its queue folder; without this no group of it could be found. The caller
+// guarantees what SwapGroup() wants. Returns notices, as Taken has them.
+absl::StatusOr<std::string> FinishSwaps(const std::vector<VirtualServer>& all,
+                                        const std::vector<VirtualServer>& chosen,
+                                        const SwapOptions& options,
+                                        const Disk& disk,
+                                        const CallContext& context);
+
 // Sets aside what matches `request.filter` in the queue folders, message by message; all else, and
 // Badmail, stays. The servers may run: what they have open, or deliver meanwhile, is not taken.
 absl::StatusOr<Taken> MoveMatching(const Group& group,

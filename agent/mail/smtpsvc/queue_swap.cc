@@ -168,7 +168,36 @@ absl::StatusOr<Manifest> Begin(const Group& group,
   MQ_RETURN_IF_ERROR(WriteManifest(home, manifest));
   return manifest;
 }
+
+absl::Status Finish(const std::string& home,
+                    const std::vector<Item>& items,
+                    Swap& swap,
+                    Manifest& manifest) {
+  MQ_FAULT_POINT(kManifest);
+  for (std::size_t i = 0; i < items.size(); ++i)
+    MQ_RETURN_IF_ERROR(swap.Take(manifest.originals[i], items[i]));
+  MQ_FAULT_POINT(kComplete);
+  manifest.complete = true;
+  return WriteManifest(home, manifest);
+}
 }  // namespace
+
+absl::StatusOr<std::string> FinishSwaps(const std::vector<VirtualServer>& all,
+                                        const std::vector<VirtualServer>& chosen,
+                                        const SwapOptions& options,
+                                        const Disk& disk,
+                                        const CallContext& context) {
+  Swap swap(options, disk, context);
+  for (const VirtualServer& server : chosen) {
+    absl::StatusOr<OpenQuarantine> open =
+        OpenById(all, QuarantineId(context.command_id, server.name));
+    if (absl::IsNotFound(open.status())) continue;
+    MQ_RETURN_IF_ERROR(open.status());
+    if (!open->manifest.complete && !open->manifest.selective)
+      MQ_RETURN_IF_ERROR(Finish(open->home, open->items, swap, open->manifest));
+  }
+  return swap.notice;
+}
 
 absl::StatusOr<Taken> SwapGroup(const Group& group,
                                 const v1::QueueQuarantine& request,
@@ -194,14 +223,9 @@ absl::StatusOr<Taken> SwapGroup(const Group& group,
   MQ_RETURN_IF_ERROR(manifest.status());
   MQ_ASSIGN_OR_RETURN(const std::vector<Item> items, ItemsOf(*manifest));
   if (!manifest->complete) {
-    MQ_FAULT_POINT(kManifest);
     const absl::Time begin = absl::Now();
-    for (std::size_t i = 0; i < items.size(); ++i)
-      MQ_RETURN_IF_ERROR(swap.Take(manifest->originals[i], items[i]));
+    MQ_RETURN_IF_ERROR(Finish(home, items, swap, *manifest));
     taken.swap_time = absl::Now() - begin;
-    MQ_FAULT_POINT(kComplete);
-    manifest->complete = true;
-    MQ_RETURN_IF_ERROR(WriteManifest(home, *manifest));
   }
   taken.info = InfoOf(*manifest, home);
   taken.notice = swap.notice;

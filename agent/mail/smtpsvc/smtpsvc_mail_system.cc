@@ -133,9 +133,16 @@ absl::Status SmtpsvcMailSystem::NoneRuns(const std::vector<Group>& groups) {
 
 absl::StatusOr<v1::QueueQuarantineResult> SmtpsvcMailSystem::Quarantine(
     const v1::QueueQuarantine& request, const CallContext& context) {
+  v1::QueueQuarantineResult result;
+  if (!request.has_filter()) {
+    MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, Find({}));
+    MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> chosen, Find(Names(request.instances())));
+    MQ_RETURN_IF_ERROR(NoneRuns({Group{chosen, {}, ""}}));
+    MQ_ASSIGN_OR_RETURN(*result.mutable_notice(),
+                        FinishSwaps(all, chosen, options_.swap, options_.disk, context));
+  }
   MQ_ASSIGN_OR_RETURN(const std::vector<Group> groups, Groups(request.instances()));
   if (!request.has_filter()) MQ_RETURN_IF_ERROR(NoneRuns(groups));
-  v1::QueueQuarantineResult result;
   absl::Duration slowest = absl::ZeroDuration();
   for (const Group& group : groups) {
     MQ_ASSIGN_OR_RETURN(const Taken taken,

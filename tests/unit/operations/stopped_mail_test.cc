@@ -1,0 +1,140 @@
+// Mail systems that take messages back only at rest, and that cannot silence notifications.
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "common/fault/fault_point.h"
+#include "common/status/error.h"
+#include "tests/unit/operations/rig.h"
+
+namespace mailquench::agent {
+namespace {
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+constexpr char kOne[] = R"({"quarantine_id":"q-1"})";
+
+TEST(Release, StopsReleasesAndStartsWhatRan) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  const auto report = rig.Do("r", "quarantine.release", kOne);
+  ASSERT_EQ(report.outcome(), v1::OUTCOME_SUCCEEDED) << report.DebugString();
+  EXPECT_EQ(rig.mail->Get("acts.log"), "stop\nrelease\nstart\n");
+  EXPECT_TRUE(rig.journal->Leases()->empty());
+}
+
+TEST(Release, StartsNothingThatDidNotRun) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  rig.mail->Put("running", "0");
+  ASSERT_EQ(rig.Do("r", "quarantine.release", kOne).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(rig.mail->Get("acts.log"), "release\n");
+  EXPECT_TRUE(rig.journal->Leases()->empty());
+}
+
+TEST(Release, StopsNothingForAQuarantineThatIsNotThere) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  EXPECT_NE(rig.Do("r", "quarantine.release", R"({"quarantine_id":"q-2"})").outcome(),
+            v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(rig.mail->Get("acts.log"), "");
+}
+
+TEST(Release, AStartThatFailsAlarmsAndKeepsTheLease) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  rig.mail->start_fails = true;
+  const auto report = rig.Do("r", "quarantine.release", kOne);
+  EXPECT_EQ(report.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_THAT(report.error().message(), HasSubstr("the messages were released, but"));
+  EXPECT_THAT(rig.executor->Alarm(), HasSubstr("after a release the service did not start"));
+  ASSERT_EQ(rig.journal->Leases()->size(), 1u);
+  EXPECT_THAT(rig.journal->Leases()->front().instances(), ElementsAre("-"));
+}
+
+TEST(Release, ADryRunSaysThatItStops) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  const auto planned = rig.executor->Plan(rig.Make("p", "quarantine.release", kOne));
+  EXPECT_THAT(planned.plan().steps(0), HasSubstr("stop the mail service"));
+  EXPECT_EQ(rig.mail->Get("acts.log"), "");
+}
+
+TEST(Release, KilledAtEachPointItIsCompletedAndTheServiceRuns) {
+  int killed = 0;
+  for (const std::string& point : fault::AllPoints()) {
+    if (point.rfind("service.release.", 0) != 0) continue;
+    Rig rig;
+    rig.mail->releases_stopped = true;
+    rig.executor.reset();
+    rig.journal.reset();
+    const pid_t child = fork();
+    if (child == 0) {
+      setenv("MAILQUENCH_FAULT", (point + "=kill").c_str(), 1);
+      rig.Open();
+      rig.Do("r", "quarantine.release", kOne);
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << point;
+    ++killed;
+    rig.Open();
+    rig.executor->ResumeUnfinished(nullptr, absl::Seconds(1));
+    EXPECT_EQ(rig.mail->Get("running"), "1") << point;
+    EXPECT_TRUE(rig.journal->Leases()->empty()) << point;
+    EXPECT_GE(rig.mail->Acts("release"), 1) << point;
+    EXPECT_EQ(rig.Do("r", "quarantine.release", kOne).outcome(), v1::OUTCOME_SUCCEEDED) << point;
+  }
+  EXPECT_EQ(killed, 4);
+}
+
+TEST(SilencedByWatch, AContainGoesOnAndEachWatchSetsNotificationsAside) {
+  Rig rig;
+  rig.mail->silences_by_watch = true;
+  rig.mail->Put("ndrs", "3");
+  EXPECT_EQ(rig.Do("w0", "queue.watch").result().queue_watch().silenced(), 0)
+      << "without a contain a watch only looks";
+  const auto plan = rig.executor->Plan(rig.Make("p", "contain"));
+  EXPECT_THAT(plan.plan().warnings(0), HasSubstr("each queue.watch"));
+  const auto contain = rig.Do("c", "contain");
+  ASSERT_EQ(contain.outcome(), v1::OUTCOME_SUCCEEDED) << contain.DebugString();
+  EXPECT_THAT(contain.result().contain().silence().notice(), HasSubstr("each queue.watch"));
+  EXPECT_EQ(rig.mail->Get("ndr"), "loud\n");
+  const auto watch = rig.Do("w", "queue.watch", R"({"samples":2})");
+  ASSERT_TRUE(watch.result().has_queue_watch()) << watch.DebugString();
+  EXPECT_EQ(watch.result().queue_watch().silenced(), 3);
+  EXPECT_EQ(watch.result().queue_watch().samples(0).silenced(), 3);
+  EXPECT_EQ(watch.result().queue_watch().samples(1).silenced(), 0);
+  EXPECT_THAT(watch.result().queue_watch().silenced_quarantines(), ElementsAre("w.silence-0"));
+  EXPECT_EQ(rig.mail->Acts("select"), 1) << "nothing is made where there are none";
+  // Put back, it ends.
+  ASSERT_EQ(rig.Do("b", "restore").outcome(), v1::OUTCOME_SUCCEEDED);
+  rig.mail->Put("ndrs", "5");
+  EXPECT_EQ(rig.Do("w2", "queue.watch").result().queue_watch().silenced(), 0);
+}
+
+TEST(SilencedByWatch, NotWhereTheContainKeepsThem) {
+  Rig rig;
+  rig.mail->silences_by_watch = true;
+  rig.mail->Put("ndrs", "3");
+  ASSERT_EQ(rig.Do("c", "contain", R"({"keep_notifications":true})").outcome(),
+            v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(rig.Do("w", "queue.watch").result().queue_watch().silenced(), 0);
+}
+
+TEST(SilencedByWatch, AWatchThatCannotHaveItsTurnStillWatches) {
+  Rig rig;
+  rig.mail->silences_by_watch = true;
+  ASSERT_EQ(rig.Do("c", "contain").outcome(), v1::OUTCOME_SUCCEEDED);
+  rig.mail->Put("ndrs", "3");
+  const auto other = FileLock::Acquire(rig.dir + "/changes.lock", absl::ZeroDuration());
+  ASSERT_TRUE(other.ok());
+  const auto watch = rig.Do("w", "queue.watch", R"({"samples":2})");
+  EXPECT_EQ(watch.result().queue_watch().verdict(), v1::WATCH_VERDICT_QUIET) << watch.DebugString();
+  EXPECT_EQ(watch.result().queue_watch().silenced(), 0);
+}
+
+}  // namespace
+}  // namespace mailquench::agent

@@ -1,0 +1,616 @@
+// The queue on good and on bad days: counted, surveyed, set aside, put back, deleted.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "agent/mail/smtpsvc/message_file.h"
+#include "agent/mail/smtpsvc/quarantine_home.h"
+#include "common/fault/fault_point.h"
+#include "tests/unit/smtpsvc/smtp_host.h"
+
+namespace mailquench::agent::smtpsvc {
+namespace {
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+absl::Status Busy() {
+  return Error(absl::StatusCode::kUnavailable, "SHARING_VIOLATION", "open elsewhere");
+}
+
+void Fill(SmtpHost& host, int server = 1) {
+  for (int i = 0; i < 5; ++i)
+    host.Queue(server, absl::StrCat("NTFS_", i, ".EML"), "spam@example.org");
+  host.Queue(server, "NTFS_9.EML", "anna@example.org");
+  for (const char* name : {"a.BAD", "a.BDP", "a.BDR", "b.BAD"})
+    SmtpHost::Put(host.Folder(server, "Badmail") + "/" + name,
+                  SmtpHost::Message("spam@example.org"));
+}
+
+v1::QueueQuarantine Selective(const std::string& sender) {
+  v1::QueueQuarantine request;
+  request.mutable_filter()->add_senders(sender);
+  return request;
+}
+
+TEST(MessageFile, TheEnvelopeOfDropAndPickupFiles) {
+  const auto message = ParseMessage(
+      SmtpHost::Message("a@example.org", "b@example.net", "=?UTF-8?B?R3LDvMOfZQ==?="), {});
+  ASSERT_TRUE(message.ok());
+  EXPECT_EQ(message->source, EnvelopeSource::kLines);
+  EXPECT_EQ(message->facts.sender, "a@example.org");
+  EXPECT_THAT(message->facts.recipients, ElementsAre("b@example.net"));
+  EXPECT_THAT(message->facts.recipient_domains, ElementsAre("example.net"));
+  EXPECT_EQ(message->facts.subject,
+            "Gr\xc3\xbc\xc3\x9f"
+            "e");
+  EXPECT_EQ(message->facts.client, "203.0.113.7");
+}
+
+TEST(MessageFile, HeadersWhereThereIsNoMore) {
+  const auto message = ParseMessage(
+      "Received: from x ([IPv6:2001:db8::1]) by mx with Microsoft SMTPSVC(10); date\n"
+      "\t(authenticated user ann@example.org)\nReturn-Path: <c@example.org>\nFrom: Other "
+      "<o@example.org>\n"
+      "To: One <one@example.net>,\n two@example.com\nCc: two@example.com\n\nTo: none@example.org\n",
+      {});
+  ASSERT_TRUE(message.ok());
+  EXPECT_EQ(message->source, EnvelopeSource::kHeaders);
+  EXPECT_EQ(message->facts.sender, "c@example.org");
+  EXPECT_THAT(message->facts.recipients, ElementsAre("one@example.net", "two@example.com"));
+  EXPECT_EQ(message->facts.client, "2001:db8::1");
+  EXPECT_EQ(message->facts.account, "ann@example.org");
+}
+
+TEST(MessageFile, AForeignReceivedHeaderSaysNothingOfTheClient) {
+  const auto message = ParseMessage(
+      "Received: from x ([1.2.3.4]) by other with ESMTP\n"
+      "Received: from x ([5.6.7.8]) by mx with Microsoft SMTPSVC(10)\nFrom: a@example.org\n\n",
+      {});
+  EXPECT_EQ(message->facts.client, "");
+}
+
+TEST(MessageFile, AddressesOfAStreamAreAGuessAndSaidToBeOne) {
+  std::string wide = std::string("\x01\x00\x22", 3);
+  for (const char c : std::string("victim@example.net")) wide += std::string{c, '\0'};
+  const NamedStream stream{"PROPERTIES", std::string("\0\x11spam@example.org\0\0", 21) + wide};
+  const auto message = ParseMessage("From: spam@example.org\nTo: nobody@example.com\n\n", {stream});
+  ASSERT_TRUE(message.ok());
+  EXPECT_EQ(message->source, EnvelopeSource::kStreams);
+  EXPECT_EQ(message->facts.sender, "spam@example.org");
+  EXPECT_THAT(message->facts.recipients, ElementsAre("victim@example.net"));
+}
+
+TEST(MessageFile, DeliveryReportsHaveTheNullSender) {
+  const char kReport[] =
+      "From: postmaster@example.org\nTo: victim@example.net\n"
+      "Content-Type: multipart/report; report-type=delivery-status;\n\tboundary=x\n\n";
+  EXPECT_EQ(ParseMessage(kReport, {})->facts.sender, "");
+  const NamedStream stream{"P", "victim@example.net"};
+  const auto message = ParseMessage(kReport, {stream});
+  EXPECT_EQ(message->facts.sender, "");
+  EXPECT_THAT(message->facts.recipients, ElementsAre("victim@example.net"));
+  EXPECT_EQ(ParseMessage("x-sender: <>\nx-receiver: a@example.net\n\n", {})->facts.sender, "");
+}
+
+TEST(MessageFile, WhatIsNoMessage) {
+  for (const std::string& text :
+       {std::string(), std::string("no header at all\n"), std::string(100, '\0')})
+    EXPECT_EQ(ReasonOf(ParseMessage(text, {}).status()), "BAD_QUEUE_FILE");
+}
+
+TEST(Queue, CountsTheQueueAndWhatTheServiceSays) {
+  SmtpHost host;
+  Fill(host);
+  EXPECT_EQ(*host.mail->CountQueued({}), 6);
+  host.counters.values["\\SMTP Server(SMTP 1)\\Remote Queue Length"] = 3;
+  EXPECT_EQ(*host.mail->CountQueued({}), 6) << "never less than the folder";
+  host.counters.values["\\SMTP Server(SMTP 1)\\Local Queue Length"] = 100;
+  EXPECT_EQ(*host.mail->CountQueued({}), 103);
+  host.StopAll();
+  EXPECT_EQ(*host.mail->CountQueued({}), 6) << "a stopped service counts nothing";
+}
+
+TEST(Queue, SurveySaysWhoIsBehindIt) {
+  SmtpHost host;
+  Fill(host);
+  fs::create_symlink("/etc/passwd", host.Folder(1, "Queue") + "/NTFS_L.EML");
+  SmtpHost::Put(host.Folder(1, "Queue") + "/NTFS_E.EML", "");
+  const auto result = host.mail->Survey({}, host.Context("c"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  const v1::InstanceSurvey& survey = result->instances(0);
+  EXPECT_EQ(survey.messages(), 7) << "the empty file too, the link not";
+  EXPECT_EQ(survey.picture().senders(0).value(), "spam@example.org");
+  EXPECT_EQ(survey.picture().senders(0).messages(), 5);
+  EXPECT_EQ(survey.picture().clients(0).value(), "203.0.113.7");
+  ASSERT_EQ(survey.queues_size(), 2);
+  EXPECT_EQ(survey.queues(1).queue(), "Badmail");
+  EXPECT_EQ(survey.queues(1).messages(), 2) << "three files are one message";
+  EXPECT_TRUE(survey.queues(0).has_oldest_time());
+  EXPECT_FALSE(survey.partial());
+  EXPECT_THAT(survey.notice(), HasSubstr("1 junctions or links"));
+}
+
+TEST(Queue, SurveyAtItsDeadlineIsPartial) {
+  SmtpHost host;
+  for (int i = 0; i < 200; ++i) host.Queue(1, absl::StrCat(i, ".EML"), "s@example.org");
+  CallContext context = host.Context("c");
+  context.deadline = absl::InfinitePast();
+  const auto result = host.mail->Survey({}, context);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->instances(0).partial());
+}
+
+// A million files in Badmail, simulated by the entries that are looked at.
+TEST(Queue, NobodyReadsThroughBadmail) {
+  SmtpHost host;
+  Fill(host);
+  std::int64_t looked_at = 0;
+  host.options.disk.for_each = [&](const std::string& path,
+                                   const EntryVisitor& visit) -> absl::Status {
+    if (path != host.Folder(1, "Badmail")) return ForEachEntry(path, visit);
+    FolderEntry entry{"x.BAD", FolderEntry::Kind::kFile, 100, absl::UnixEpoch()};
+    for (int i = 0; i < 1'000'000; ++i) {
+      ++looked_at;
+      MQ_ASSIGN_OR_RETURN(const bool more, visit(entry));
+      if (!more) return absl::OkStatus();
+    }
+    return absl::OkStatus();
+  };
+  host.Open();
+  EXPECT_EQ(*host.mail->CountQueued({}), 6);
+  EXPECT_EQ(looked_at, 0);
+  const auto survey = host.mail->Survey({}, host.Context("c"));
+  EXPECT_TRUE(survey->instances(0).partial());
+  EXPECT_EQ(survey->instances(0).queues(1).messages(), kMostBadmailCounted);
+  EXPECT_LE(looked_at, kMostBadmailCounted + 1);
+  looked_at = 0;
+  host.StopAll();
+  ASSERT_TRUE(host.mail->Quarantine({}, host.Context("c")).ok());
+  EXPECT_LE(looked_at, 2) << "whether it is a folder, before and after";
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Badmail")), IsEmpty());
+}
+
+TEST(Swap, SetsFoldersAsideWithTheirOwnersAndModes) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  fs::permissions(host.Folder(1, "Queue"), fs::perms(0750));
+  const auto inode = IdentityOf(host.Folder(1, "Queue"));
+  v1::QueueQuarantine request;
+  request.set_reason("an attack");
+  const auto result = host.mail->Quarantine(request, host.Context("c1"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->notice(), "");
+  const v1::QuarantineInfo& info = result->quarantines(0);
+  EXPECT_EQ(info.messages(), -1);
+  EXPECT_EQ(info.directory(), HomeOf(host.Folder(1, "Queue"), info.quarantine_id()));
+  EXPECT_TRUE(*IdentityOf(info.directory() + "/Queue") == *inode) << "renamed, not copied";
+  EXPECT_THAT(SmtpHost::Names(info.directory()), ElementsAre("Badmail", "Queue", "manifest.json"));
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), IsEmpty());
+  EXPECT_EQ(fs::status(host.Folder(1, "Queue")).permissions(), fs::perms(0750));
+  EXPECT_EQ(SmtpHost::Names(info.directory() + "/Queue").size(), 6U);
+  // A repeat changes nothing, whatever came in since.
+  host.Queue(1, "NEW.EML", "new@example.org");
+  ASSERT_TRUE(host.mail->Quarantine(request, host.Context("c1")).ok());
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), ElementsAre("NEW.EML"));
+  const auto list = host.mail->ListQuarantines();
+  ASSERT_EQ(list->quarantines_size(), 1);
+  EXPECT_EQ(list->quarantines(0).reason(), "an attack");
+  v1::QuarantineAnalyse analyse;
+  analyse.set_quarantine_id(info.quarantine_id());
+  analyse.set_samples(3);
+  const auto seen = host.mail->Analyse(analyse, host.Context("c2"));
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  EXPECT_EQ(seen->matching(), 8);
+  EXPECT_EQ(seen->samples_size(), 3);
+  EXPECT_EQ(host.mail->ListQuarantines()->quarantines(0).messages(), 8);
+}
+
+TEST(Swap, NotWhileItRuns) {
+  SmtpHost host;
+  Fill(host);
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  EXPECT_EQ(ReasonOf(result.status()), "SERVICE_RUNNING");
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Queue")).size(), 6U);
+}
+
+TEST(Swap, OneThatIsStartedMeanwhileIsSaid) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  host.options.disk.move = [&](const std::string& from, const std::string& to) {
+    host.services.services["SMTPSVC"] = ServiceState::kRunning;
+    host.SetStates(2);
+    return MoveEntry(from, to);
+  };
+  host.Open();
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  EXPECT_EQ(ReasonOf(result.status()), "SERVICE_CAME_BACK");
+  EXPECT_EQ(host.mail->ListQuarantines()->quarantines_size(), 1);
+}
+
+TEST(Swap, ServersThatShareAFolderAreOne) {
+  SmtpHost host(3);
+  host.Set("2", "QueueDirectory", host.Text("1", "QueueDirectory"));
+  Fill(host);
+  Fill(host, 3);
+  host.StopAll();
+  host.services.services["SMTPSVC"] = ServiceState::kRunning;
+  host.Set("2", "ServerState", "dword attr=0 ut=1 2");
+  v1::QueueQuarantine request;
+  request.add_instances("1");
+  const auto refused = host.mail->Quarantine(request, host.Context("c"));
+  EXPECT_EQ(ReasonOf(refused.status()), "SERVICE_RUNNING");
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("virtual server 2 runs"));
+  host.StopAll();
+  EXPECT_EQ(*host.mail->CountQueued({}), 12) << "a shared folder counts once";
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->quarantines_size(), 2);
+  EXPECT_THAT(result->notice(), HasSubstr("Virtual servers 1, 2 share"));
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), IsEmpty());
+  EXPECT_THAT(SmtpHost::Names(result->quarantines(0).directory()),
+              ElementsAre("Badmail", "Queue", "manifest.json"));
+  // The other's Badmail is beside its own parent.
+  EXPECT_TRUE(fs::is_directory(
+      HomeOf(host.Folder(2, "Badmail"), result->quarantines(0).quarantine_id()) + "/Badmail-2"));
+}
+
+TEST(Swap, ALinkInPlaceOfTheQueueIsNeverFollowed) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  fs::rename(host.Folder(1, "Queue"), host.dir + "/elsewhere");
+  fs::create_directory_symlink(host.dir + "/elsewhere", host.Folder(1, "Queue"));
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  EXPECT_EQ(ReasonOf(result.status()), "NOT_A_DIRECTORY");
+  EXPECT_EQ(SmtpHost::Names(host.dir + "/elsewhere").size(), 6U);
+  EXPECT_TRUE(fs::is_symlink(host.Folder(1, "Queue")));
+}
+
+TEST(Swap, ALinkInPlaceOfTheQuarantinesIsNeverFollowed) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  fs::create_directory(host.dir + "/trap");
+  fs::create_directory_symlink(host.dir + "/trap", host.dir + "/vsi1/mailquench-quarantine");
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  EXPECT_EQ(ReasonOf(result.status()), "CANNOT_PREPARE");
+  EXPECT_THAT(SmtpHost::Names(host.dir + "/trap"), IsEmpty());
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Queue")).size(), 6U);
+}
+
+TEST(Swap, AFullVolumeMovesNothing) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  setenv("MAILQUENCH_FAULT", "files.write.before_rename=error", 1);
+  const auto result = host.mail->Quarantine({}, host.Context("c-full"));
+  unsetenv("MAILQUENCH_FAULT");
+  EXPECT_EQ(ReasonOf(result.status()), "CANNOT_PREPARE");
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("nothing was moved"));
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Queue")).size(), 6U);
+  EXPECT_EQ(host.mail->ListQuarantines()->quarantines_size(), 0);
+  ASSERT_TRUE(host.mail->Quarantine({}, host.Context("c-full")).ok()) << "with room it goes on";
+}
+
+TEST(Swap, AFolderThatIsLetGoInTimeIsRenamed) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  int tries = 0;
+  host.options.disk.move = [&](const std::string& from, const std::string& to) {
+    return ++tries < 3 ? Busy() : MoveEntry(from, to);
+  };
+  host.Open();
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->notice(), "");
+}
+
+TEST(Swap, WhatStaysOpenIsLeftAndTheRestTakenOneByOne) {
+  SmtpHost host;
+  Fill(host);
+  fs::create_symlink("/etc/passwd", host.Folder(1, "Queue") + "/link");
+  host.StopAll();
+  const std::string queue = host.Folder(1, "Queue");
+  host.options.disk.move = [&](const std::string& from, const std::string& to) -> absl::Status {
+    if (from == queue) return absl::PermissionDeniedError("a file below it is open");
+    return from == queue + "/NTFS_3.EML" ? Busy() : MoveEntry(from, to);
+  };
+  host.Open();
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->notice(), HasSubstr("1 files of " + queue + " are open"));
+  EXPECT_THAT(SmtpHost::Names(queue), ElementsAre("NTFS_3.EML"));
+  const std::string place = result->quarantines(0).directory() + "/Queue";
+  EXPECT_EQ(SmtpHost::Names(place).size(), 6U);
+  EXPECT_TRUE(fs::is_symlink(place + "/link")) << "moved as what it is";
+  EXPECT_THAT(SmtpHost::Names(result->quarantines(0).directory()),
+              ElementsAre("Badmail", "Queue", "manifest.json"));
+}
+
+TEST(Swap, AQueueThatSomebodyReplacedMeanwhileIsLeft) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  host.options.disk.move = [](const std::string&, const std::string&) {
+    return absl::InternalError("the disk");
+  };
+  host.Open();
+  ASSERT_FALSE(host.mail->Quarantine({}, host.Context("c-replaced")).ok());
+  host.options.disk.move = MoveEntry;
+  host.Open();
+  fs::rename(host.Folder(1, "Queue"), host.dir + "/old");
+  fs::create_directory(host.Folder(1, "Queue"));
+  EXPECT_EQ(ReasonOf(host.mail->Quarantine({}, host.Context("c-replaced")).status()),
+            "QUEUE_CHANGED");
+}
+
+TEST(Select, TakesWhatMatchesFromBelowARunningService) {
+  SmtpHost host;
+  Fill(host);
+  host.options.disk.move = [&](const std::string& from, const std::string& to) {
+    return from.find("NTFS_2") != std::string::npos ? Busy() : MoveEntry(from, to);
+  };
+  host.Open();
+  const auto preview =
+      host.mail->PreviewQuarantine(Selective("spam@example.org"), host.Context("p"));
+  ASSERT_TRUE(preview.ok()) << preview.status();
+  EXPECT_EQ(preview->matching(), 5);
+  EXPECT_EQ(host.mail->ListQuarantines()->quarantines_size(), 0);
+  const auto result = host.mail->Quarantine(Selective("spam@example.org"), host.Context("c"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->quarantines(0).messages(), 4);
+  EXPECT_TRUE(result->quarantines(0).selective());
+  EXPECT_THAT(result->notice(), HasSubstr("1 matching messages were open"));
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), ElementsAre("NTFS_2.EML", "NTFS_9.EML"));
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Badmail")).size(), 4U);
+}
+
+class TakenQueue : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Fill(host);
+    host.StopAll();
+    const auto result = host.mail->Quarantine({}, host.Context("c1"));
+    ASSERT_TRUE(result.ok()) << result.status();
+    id = result->quarantines(0).quarantine_id();
+    home = result->quarantines(0).directory();
+  }
+  v1::QuarantineRelease Release(const std::string& sender = "") {
+    v1::QuarantineRelease request;
+    request.set_quarantine_id(id);
+    if (!sender.empty()) request.mutable_filter()->add_senders(sender);
+    return request;
+  }
+  SmtpHost host;
+  std::string id, home;
+};
+
+TEST_F(TakenQueue, ReleaseWantsTheServiceStopped) {
+  ASSERT_TRUE(host.mail->Start({}, host.Context("s")).ok());
+  EXPECT_EQ(ReasonOf(host.mail->Release(Release(), host.Context("r")).status()), "SERVICE_RUNNING");
+  EXPECT_TRUE(host.mail->ReleasesStopped());
+}
+
+TEST_F(TakenQueue, ReleasePutsEachBackWhereItWas) {
+  const auto some = host.mail->Release(Release("anna@example.org"), host.Context("r1"));
+  ASSERT_TRUE(some.ok()) << some.status();
+  EXPECT_EQ(some->released(), 1);
+  EXPECT_EQ(some->left(), 7);
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), ElementsAre("NTFS_9.EML"));
+  const auto all = host.mail->Release(Release(), host.Context("r2"));
+  ASSERT_TRUE(all.ok()) << all.status();
+  EXPECT_EQ(all->released(), 7);
+  EXPECT_EQ(all->left(), 0);
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Badmail")),
+              ElementsAre("a.BAD", "a.BDP", "a.BDR", "b.BAD"));
+  EXPECT_EQ(host.mail->Release(Release(), host.Context("r2"))->released(), 7)
+      << "a repeat says the same";
+}
+
+TEST_F(TakenQueue, ReleaseNeverOverwrites) {
+  host.Queue(1, "NTFS_1.EML", "new@example.org");
+  SmtpHost::Put(home + "/Queue/NTFS_E.EML", "");
+  const auto result = host.mail->Release(Release(), host.Context("r"));
+  EXPECT_EQ(ReasonOf(result.status()), "RELEASE_INCOMPLETE");
+  EXPECT_THAT(SmtpHost::Get(host.Folder(1, "Queue") + "/NTFS_1.EML"), HasSubstr("new@example.org"));
+  EXPECT_THAT(SmtpHost::Names(home + "/Queue"), ElementsAre("NTFS_1.EML", "NTFS_E.EML"));
+}
+
+TEST_F(TakenQueue, ReleaseEndsWhenItIsNotWantedAndGoesOn) {
+  for (int i = 0; i < 100; ++i)
+    SmtpHost::Put(absl::StrCat(home, "/Queue/X", i, ".EML"), SmtpHost::Message("x@example.org"));
+  int asked = 0;
+  CallContext context = host.Context("r");
+  context.still_wanted = [&] {
+    return ++asked > 1 ? absl::CancelledError("no") : absl::OkStatus();
+  };
+  v1::OperationResult so_far;
+  context.done_so_far = [&](const v1::OperationResult& result) { so_far = result; };
+  EXPECT_TRUE(absl::IsCancelled(host.mail->Release(Release(), context).status()));
+  EXPECT_EQ(so_far.quarantine_release().released(), 63);
+  const auto rest = host.mail->Release(Release(), host.Context("r"));
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(rest->left(), 0);
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Queue")).size(), 106U);
+}
+
+TEST_F(TakenQueue, ADamagedListTouchesNothing) {
+  SmtpHost::Put(home + "/release-" + QuarantineId("r", "") + ".list",
+                "0 5 ../../../x\n= 1 1 1 1 0\n");
+  EXPECT_EQ(ReasonOf(host.mail->Release(Release(), host.Context("r")).status()), "BAD_LIST");
+  SmtpHost::Put(home + "/release-" + QuarantineId("r", "") + ".list", "0 5 NTFS_1.EML\n");
+  EXPECT_EQ(ReasonOf(host.mail->Release(Release(), host.Context("r")).status()), "BAD_LIST");
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), IsEmpty());
+}
+
+TEST_F(TakenQueue, DiscardDeletesWhatMatchesWithItsCompanions) {
+  SmtpHost::Put(home + "/Queue/NTFS_E.EML", "");
+  v1::QuarantineDiscard request;
+  request.set_quarantine_id(id);
+  request.mutable_filter()->add_senders("spam@example.org");
+  const auto result = host.mail->Discard(request, host.Context("d"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->discarded(), 7);
+  EXPECT_EQ(result->left(), 2);
+  EXPECT_THAT(SmtpHost::Names(home + "/Badmail"), IsEmpty());
+  EXPECT_THAT(SmtpHost::Names(home + "/Queue"), ElementsAre("NTFS_9.EML", "NTFS_E.EML"));
+}
+
+TEST_F(TakenQueue, UnknownOnesAndWhatIsNotOffered) {
+  v1::QuarantineRelease request;
+  for (const char* name : {"q-no-1-0000000000000000", "../../etc", ""}) {
+    request.set_quarantine_id(name);
+    EXPECT_EQ(ReasonOf(host.mail->Release(request, host.Context("r")).status()),
+              "UNKNOWN_QUARANTINE");
+  }
+  EXPECT_EQ(host.mail->Move({}, host.Context("m")).status().code(),
+            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(host.mail->PreviewMove({}).status().code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(TakenQueue, ABadManifestIsListedByNameAndNotTouched) {
+  SmtpHost::Put(home + "/manifest.json", R"({"format":1,"originals":[{"name":"Queue:relative"}]})");
+  EXPECT_EQ(ReasonOf(host.mail->Release(Release(), host.Context("r")).status()), "BAD_MANIFEST");
+  SmtpHost::Put(home + "/manifest.json", "x");
+  const auto list = host.mail->ListQuarantines();
+  ASSERT_EQ(list->quarantines_size(), 1);
+  EXPECT_EQ(list->quarantines(0).quarantine_id(), id);
+}
+
+// kill -9 at every point of this room, found from the code, at each passing; then the same command.
+int KillAtEach(const std::string& start,
+               const std::function<void(SmtpHost&)>& arrange,
+               const std::function<absl::Status(SmtpHost&)>& act,
+               const std::function<void(SmtpHost&, const std::string&)>& check) {
+  int killed = 0;
+  for (const std::string& point : fault::AllPoints()) {
+    if (point.compare(0, start.size(), start) != 0) continue;
+    for (int passing = 1; passing < 20; ++passing) {
+      SmtpHost host;
+      arrange(host);
+      const std::string fault = absl::StrCat(point, "@", passing, "=kill");
+      const pid_t child = fork();
+      if (child == 0) {
+        setenv("MAILQUENCH_FAULT", fault.c_str(), 1);
+        act(host).IgnoreError();
+        _exit(0);
+      }
+      int status = 0;
+      waitpid(child, &status, 0);
+      if (!WIFSIGNALED(status)) break;
+      ++killed;
+      const absl::Status again = act(host);
+      EXPECT_TRUE(again.ok()) << fault << ": " << again;
+      check(host, fault);
+    }
+  }
+  return killed;
+}
+
+TEST(BadDays, KilledInASwapItIsCompletedOnce) {
+  const auto act = [](SmtpHost& host) {
+    return host.mail->Quarantine({}, host.Context("c1")).status();
+  };
+  const int killed = KillAtEach(
+      "smtpsvc.swap.",
+      [](SmtpHost& host) {
+        Fill(host);
+        host.StopAll();
+      },
+      act,
+      [](SmtpHost& host, const std::string& fault) {
+        const auto list = host.mail->ListQuarantines();
+        ASSERT_EQ(list->quarantines_size(), 1) << fault;
+        const std::string home = list->quarantines(0).directory();
+        EXPECT_EQ(SmtpHost::Names(home + "/Queue").size(), 6U) << fault;
+        EXPECT_EQ(SmtpHost::Names(home + "/Badmail").size(), 4U) << fault;
+        EXPECT_TRUE(fs::is_directory(host.Folder(1, "Queue"))) << fault;
+        EXPECT_TRUE(fs::is_directory(host.Folder(1, "Badmail"))) << fault;
+        EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), IsEmpty()) << fault;
+        EXPECT_THAT(SmtpHost::Names(home), ElementsAre("Badmail", "Queue", "manifest.json"))
+            << fault;
+      });
+  EXPECT_GE(killed, 7);
+}
+
+TEST(BadDays, KilledInASwapOneByOneItIsCompleted) {
+  const int killed = KillAtEach(
+      "smtpsvc.swap.one_by_one",
+      [](SmtpHost& host) {
+        Fill(host);
+        host.StopAll();
+        const std::string queue = host.Folder(1, "Queue");
+        host.options.disk.move = [queue](const std::string& from, const std::string& to) {
+          return from == queue ? Busy() : MoveEntry(from, to);
+        };
+        host.Open();
+      },
+      [](SmtpHost& host) { return host.mail->Quarantine({}, host.Context("c1")).status(); },
+      [](SmtpHost& host, const std::string& fault) {
+        const std::string home = host.mail->ListQuarantines()->quarantines(0).directory();
+        EXPECT_EQ(SmtpHost::Names(home + "/Queue").size(), 6U) << fault;
+        EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), IsEmpty()) << fault;
+      });
+  EXPECT_EQ(killed, 6);
+}
+
+TEST(BadDays, KilledInASelectiveQuarantineItIsCompleted) {
+  const int killed = KillAtEach(
+      "smtpsvc.select.", [](SmtpHost& host) { Fill(host); },
+      [](SmtpHost& host) {
+        return host.mail->Quarantine(Selective("spam@example.org"), host.Context("c1")).status();
+      },
+      [](SmtpHost& host, const std::string& fault) {
+        const auto list = host.mail->ListQuarantines();
+        EXPECT_EQ(list->quarantines(0).messages(), 5) << fault;
+        EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), ElementsAre("NTFS_9.EML")) << fault;
+      });
+  EXPECT_GE(killed, 8);
+}
+
+TEST(BadDays, KilledInAReleaseItIsCompleted) {
+  v1::QuarantineRelease request;
+  request.set_quarantine_id(QuarantineId("c1", "1"));
+  const int killed = KillAtEach(
+      "smtpsvc.release.",
+      [](SmtpHost& host) {
+        Fill(host);
+        host.StopAll();
+        ASSERT_TRUE(host.mail->Quarantine({}, host.Context("c1")).ok());
+      },
+      [&](SmtpHost& host) { return host.mail->Release(request, host.Context("r1")).status(); },
+      [](SmtpHost& host, const std::string& fault) {
+        EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Queue")).size(), 6U) << fault;
+        EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Badmail")).size(), 4U) << fault;
+        EXPECT_EQ(host.mail->ListQuarantines()->quarantines(0).messages(), 0) << fault;
+      });
+  EXPECT_GE(killed, 10);
+}
+
+TEST(BadDays, KilledInADiscardItIsCompleted) {
+  v1::QuarantineDiscard request;
+  request.set_quarantine_id(QuarantineId("c1", "1"));
+  const int killed = KillAtEach(
+      "smtpsvc.discard.",
+      [](SmtpHost& host) {
+        Fill(host);
+        host.StopAll();
+        ASSERT_TRUE(host.mail->Quarantine({}, host.Context("c1")).ok());
+      },
+      [&](SmtpHost& host) { return host.mail->Discard(request, host.Context("d1")).status(); },
+      [](SmtpHost& host, const std::string& fault) {
+        const std::string home = host.mail->ListQuarantines()->quarantines(0).directory();
+        EXPECT_THAT(SmtpHost::Names(home + "/Queue"), IsEmpty()) << fault;
+        EXPECT_THAT(SmtpHost::Names(home + "/Badmail"), IsEmpty()) << fault;
+      });
+  EXPECT_GE(killed, 8);
+}
+
+}  // namespace
+}  // namespace mailquench::agent::smtpsvc
