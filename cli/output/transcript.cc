@@ -126,8 +126,7 @@ Table RunTable(const v1::Run& run) {
         seconds += Seconds(step.report().start_time(), step.report().end_time());
       }
     }
-    std::string took = HumanSeconds(seconds);
-    if (seconds == 0) took = "-";
+    const std::string took = seconds == 0 ? std::string("-") : HumanSeconds(seconds);
     table.rows.push_back(
         {NameOfHost(host), OutcomeWord(host.outcome()), took, detail.empty() ? "-" : detail});
   }
