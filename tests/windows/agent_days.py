@@ -85,14 +85,10 @@ class Play:
         self.sink = sink.Sink()
         self.controller = scene.Controller(options.build, options.work)
         self.wine = wine.Wine(options.work)
-        self.wine.env['MAILQUENCH_METABASE'] = r'C:\sim\metabase.json'
 
     def set_up(self):
         self.controller.start()
-        self.wine.make()
-        # What services get as their environment.
-        self.wine.must('reg', 'add', r'HKLM\System\CurrentControlSet\Control\Session Manager\Environment', '/v',
-                       'MAILQUENCH_METABASE', '/t', 'REG_SZ', '/d', r'C:\sim\metabase.json', '/f')
+        self.wine.make({'MAILQUENCH_METABASE': r'C:\sim\metabase.json'})
         self.host = scene.WindowsHost(self.wine, self.options.windows, 'win1')
         self.target = self.host.add_virtual_server()
         self.deliver(False)
@@ -102,6 +98,12 @@ class Play:
         self.host.enrol(self.controller, 'role=smtp')
         self.host.install_agent(self.controller)
         self.wait_online()
+
+    def tell_logs(self):
+        log = self.wine.drive('ProgramData', 'mailquench-agent', 'agent.log')
+        if os.path.exists(log):
+            with open(log, encoding='utf-8', errors='replace') as file:
+                print('-- end of agent.log\n' + ''.join(file.readlines()[-25:]))
 
     def wait_online(self, seconds=40):
         scene.wait_for(lambda: self.controller.online().get('win1'), seconds, 'the agent to be online')
@@ -456,6 +458,8 @@ def main():
         bad_days(play)
     finally:
         if play is not None:
+            if days.failed:
+                play.tell_logs()
             play.wine.end()
             play.controller.end()
     return 1 if days.failed else 0

@@ -8,6 +8,8 @@
 // FOLDER\stop.txt, read at each stop: "slow SECONDS" reports progress for so long before it ends,
 // "never" reports progress and never ends, "silent SECONDS" reports nothing meanwhile.
 #include <windows.h>
+// After windows.h.
+#include <shellapi.h>
 
 #include <atomic>
 #include <cstdio>

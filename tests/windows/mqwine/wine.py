@@ -30,19 +30,34 @@ class Wine:
         self.env.update(WINEPREFIX=self.prefix, WINEDEBUG='-all',
                         WINEDLLOVERRIDES='winemenubuilder.exe=d;mscoree=;mshtml=')
 
-    def make(self):
+    def make(self, environment=None):
+        """`environment`: variables of all programs and services of the prefix."""
         os.makedirs(self.prefix, exist_ok=True)
-        # A server that stays spares each program two seconds.
-        subprocess.run(self.enter + ['wineserver', '-p'], env=self.env, check=False, timeout=60,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         done = self.run('wineboot', '-i', timeout=300)
         if not os.path.isdir(self.drive('windows')):
             raise WineError('wineboot made no prefix: %s' % (done.stdout + done.stderr)[-300:])
+        for name, value in (environment or {}).items():
+            self.env[name] = value
+            self.must('reg', 'add', r'HKLM\System\CurrentControlSet\Control\Session Manager\Environment', '/v', name, '/t',
+                      'REG_SZ', '/d', value, '/f')
+        # The service manager reads that when it starts; and a new prefix may have two of it: the one of wineboot,
+        # and the one that each first program brings.
+        self._server('-k')
+        self._server('-w')
+        # A server that stays spares each program two seconds, and keeps the services when the last program has ended.
+        self._server('-p')
+        self.run('cmd', '/c', 'exit', '0')
+        if len(self.pids('services.exe')) != 1:
+            raise WineError('the prefix has %d service managers, not one' % len(self.pids('services.exe')))
         return self
+
+    def _server(self, flag):
+        subprocess.run(self.enter + ['wineserver', flag], env=self.env, check=False, timeout=60, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def end(self):
         """Ends all that runs in the prefix; nothing outside it."""
-        subprocess.run(self.enter + ['wineserver', '-k'], env=self.env, check=False, timeout=60)
+        self._server('-k')
         deadline = time.monotonic() + 20
         while self.pids():
             if time.monotonic() > deadline:
