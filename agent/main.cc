@@ -122,6 +122,7 @@ command::ManText Man() {
          "postfix_config_directories, quarantine_roots, heartbeat_seconds."},
         {"alarm",
          "There while a person must look at this host, a line for each instance; for monitoring."},
+        {"connected", "When the latest process reached the controller first, and its version."},
         {"journal.db", "What was begun and what came of it. Restores work from it: keep it."}}},
       {"SEE ALSO", "mailquench(1), mailquench-controller(8)", {}}};
   return text;

@@ -40,6 +40,11 @@ ServiceProgress Telling(const std::string& what) {
 }
 
 absl::Status Install(const ServiceFlags& flags) {
+  if (!IsPlainPath(flags.state_dir))
+    return Error(absl::StatusCode::kInvalidArgument, "BAD_STATE_DIR",
+                 absl::StrCat("--state-dir ", flags.state_dir,
+                              " is no full path of a drive, and the service starts in another "
+                              "folder than this; nothing was made"));
   MQ_RETURN_IF_ERROR(MakeDirectories(flags.state_dir, 0700));
   MQ_RETURN_IF_ERROR(AddEventSource(flags.name));
   ServiceSetup setup;

@@ -1,7 +1,7 @@
 #include "agent/os/windows/dependents.h"
 
 #include <algorithm>
-#include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/os/wide.h"
@@ -40,6 +40,20 @@ absl::StatusOr<std::vector<std::wstring>> Told(SC_HANDLE manager, const std::str
   return absl::InternalError(absl::StrCat("what depends on ", name, " changes all the time"));
 }
 
+// What the manager's answer is made of; Wine's has no dependencies.
+std::vector<std::wstring> StoredDependencies(const std::wstring& service) {
+  const std::wstring key = L"SYSTEM\\CurrentControlSet\\Services\\" + service;
+  std::vector<wchar_t> list(4096);
+  DWORD size = static_cast<DWORD>(list.size() * sizeof(wchar_t));
+  std::vector<std::wstring> names;
+  if (::RegGetValueW(HKEY_LOCAL_MACHINE, key.c_str(), L"DependOnService", RRF_RT_REG_MULTI_SZ,
+                     nullptr, list.data(), &size) != ERROR_SUCCESS)
+    return names;
+  for (const wchar_t* at = list.data(); *at != L'\0'; at += names.back().size() + 1)
+    names.emplace_back(at);
+  return names;
+}
+
 // Name and dependencies of each service that is not stopped.
 using Graph = std::vector<std::pair<std::wstring, std::vector<std::wstring>>>;
 
@@ -64,7 +78,10 @@ absl::StatusOr<Graph> RunningServices(SC_HANDLE manager) {
       const auto service = OpenServiceOf(manager, name, SERVICE_QUERY_CONFIG);
       if (!service.ok()) continue;  // Deleted meanwhile, or not for us to see.
       const auto config = ServiceConfig::Of(service->get(), name);
-      if (config.ok()) graph.emplace_back(entries[i].lpServiceName, config->Dependencies());
+      if (!config.ok()) continue;
+      std::vector<std::wstring> needs = config->Dependencies();
+      if (needs.empty()) needs = StoredDependencies(entries[i].lpServiceName);
+      graph.emplace_back(entries[i].lpServiceName, std::move(needs));
     }
     if (!all && count == 0) buffer.resize(buffer.size() * 2);
   }

@@ -59,9 +59,9 @@ absl::Status CopySecurity(HANDLE from, HANDLE to, const std::string& name) {
   if (error != ERROR_SUCCESS || owner == nullptr || present == nullptr ||
       !::EqualSid(owner, present)) {
     EnablePrivilege(L"SeRestorePrivilege");
-    parts |= OWNER_SECURITY_INFORMATION;
+    parts |= OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION;
   }
-  error = ::SetSecurityInfo(to, SE_FILE_OBJECT, parts, owner, nullptr, dacl, nullptr);
+  error = ::SetSecurityInfo(to, SE_FILE_OBJECT, parts, owner, group, dacl, nullptr);
   if (error != ERROR_SUCCESS)
     return os::WindowsError(error, absl::StrCat("set the permissions of ", name));
   return absl::OkStatus();

@@ -108,8 +108,9 @@ void WINAPI ServiceMain(DWORD count, LPWSTR* words) {
 }  // namespace
 
 absl::Status RunAsService(const std::string& name, const std::function<int(ServiceControl&)>& run) {
-  Host one(run);
-  host = &one;
+  // Never freed: the manager lets us go on as soon as it is told of the stop, when its own thread
+  // has a few steps left in there.
+  host = new Host(run);
   std::wstring wide = os::ToWide(name);
   const SERVICE_TABLE_ENTRYW table[] = {{wide.data(), ServiceMain}, {nullptr, nullptr}};
   if (::StartServiceCtrlDispatcherW(table)) return absl::OkStatus();

@@ -64,6 +64,12 @@ TEST(Process, WhatIsNotThereOrABatchFileIsNotRun) {
   EXPECT_TRUE(absl::IsInvalidArgument(RunProcess({"x.bat"}).status()));
 }
 
+TEST(Counter, OneThatIsThereHasAValue) {
+  const auto value = MakeCounters()->Read("\\System\\System Up Time");
+  ASSERT_TRUE(value.ok()) << value.status();
+  EXPECT_GT(*value, 0);
+}
+
 TEST(Services, OneThatIsNotThereIsSaidSo) {
   const auto services = MakeServiceManager();
   EXPECT_EQ(ReasonOf(services->Query("MailquenchNoSuch").status()), "NO_SERVICE");

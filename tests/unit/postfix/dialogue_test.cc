@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "agent/mail/none/none_mail_system.h"
 #include "agent/mail/smtp/probe.h"
+#include "agent/os/host.h"
 #include "agent/mail/smtp/smtp_dialogue.h"
 #include "common/status/error.h"
 #include "gmock/gmock.h"
