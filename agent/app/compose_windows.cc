@@ -4,6 +4,7 @@
 #include <shlobj.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -11,6 +12,9 @@
 #include "absl/strings/str_split.h"
 #include "agent/app/platform.h"
 #include "agent/mail/none/none_mail_system.h"
+#include "agent/mail/smtpsvc/metabase_open.h"
+#include "agent/mail/smtpsvc/smtpsvc_mail_system.h"
+#include "agent/os/counters.h"
 #include "agent/os/service_manager.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
@@ -19,12 +23,31 @@ namespace mailquench::agent {
 namespace {
 constexpr char kSmtpService[] = "SMTPSVC";
 
-// The SMTP service of IIS. The one place where agent/mail/smtpsvc is to be plugged in.
-absl::StatusOr<std::unique_ptr<MailSystem>> OpenSmtpService(const AgentConfig&) {
-  return Error(
-      absl::StatusCode::kUnimplemented, "NO_SMTPSVC",
-      "this build of the agent cannot manage the SMTP service of IIS; nothing was touched, "
-      "and 'mail_system: none' in agent.yaml lets it run without");
+// A text of the registry; "" where there is none.
+std::string FromRegistry(const wchar_t* key, const wchar_t* name) {
+  wchar_t text[256] = L"";
+  DWORD bytes = sizeof text;
+  const LSTATUS got =
+      ::RegGetValueW(HKEY_LOCAL_MACHINE, key, name, RRF_RT_REG_SZ, nullptr, text, &bytes);
+  return got == ERROR_SUCCESS ? os::ToUtf8(text) : "";
+}
+
+// "Windows Server 2019 Standard, IIS Version 10.0"
+std::string SmtpServiceVersion() {
+  const std::string windows =
+      FromRegistry(L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion", L"ProductName");
+  const std::string iis = FromRegistry(L"SOFTWARE\\Microsoft\\InetStp", L"VersionString");
+  return absl::StrCat(windows, windows.empty() || iis.empty() ? "" : ", ",
+                      iis.empty() ? "" : "IIS ", iis);
+}
+
+absl::StatusOr<std::unique_ptr<MailSystem>> OpenSmtpService(const std::string& state_dir) {
+  MQ_ASSIGN_OR_RETURN(std::unique_ptr<smtpsvc::Metabase> metabase, smtpsvc::OpenMetabase());
+  smtpsvc::SmtpsvcOptions options;
+  options.version = SmtpServiceVersion();
+  options.service.state_directory = state_dir;
+  return std::unique_ptr<MailSystem>(smtpsvc::SmtpsvcMailSystem::Own(
+      std::move(metabase), MakeServiceManager(), MakeCounters(), options));
 }
 
 bool IsPlainPart(const std::string& part) {
@@ -50,11 +73,12 @@ const char* MailSystemNames() {
   return "auto, smtpsvc or none";
 }
 
-absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config) {
+absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config,
+                                                             const std::string& state_dir) {
   if (config.mail_system == "none") return std::unique_ptr<MailSystem>(new NoneMailSystem());
-  if (config.mail_system == "smtpsvc") return OpenSmtpService(config);
+  if (config.mail_system == "smtpsvc") return OpenSmtpService(state_dir);
   const auto there = MakeServiceManager()->Query(kSmtpService);
-  if (there.ok()) return OpenSmtpService(config);
+  if (there.ok()) return OpenSmtpService(state_dir);
   if (!absl::IsNotFound(there.status())) return there.status();
   return std::unique_ptr<MailSystem>(new NoneMailSystem());
 }
