@@ -16,6 +16,7 @@
 #include "common/command/words.h"
 #include "common/fault/fault_point.h"
 #include "common/os/program.h"
+#include "common/os/terminal.h"
 #include "common/rpc/credentials.h"
 
 namespace mailquench::agent {
@@ -145,6 +146,7 @@ std::unique_ptr<CLI::App> BuildTree(Flags* flags, Action* action) {
 }
 
 int Main(int argc, char** argv) {
+  const os::Console console;
   rpc::ForbidTls12();  // Before the first call of gRPC.
   command::LogTo("agent");
   Flags flags;

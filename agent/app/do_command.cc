@@ -3,6 +3,7 @@
 #include <openssl/rand.h>
 
 #include <cstdio>
+#include <iostream>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -68,13 +69,13 @@ int DoCommand(const std::string& state_dir,
   command.set_requested_by("local");
   if (dry_run) {
     const v1::OperationPlanned planned = (*agent)->executor->Plan(command);
-    std::fputs(Json(planned).c_str(), stdout);
+    std::cout << Json(planned) << std::flush;
     return planned.has_refused() ? ExitCode(planned.refused()) : 0;
   }
   const v1::OperationReport report = (*agent)->executor->Execute(
       command, true,
       [](const std::string&, const std::string& text) { command::Say(kProgram, text); });
-  std::fputs(Json(report).c_str(), stdout);
+  std::cout << Json(report) << std::flush;
   if (report.has_error()) command::Say(kProgram, report.error().message());
   if (operation == "service.stop" && ExitCode(report) == 0)
     std::fprintf(stderr,

@@ -1,5 +1,5 @@
 // `mailquench-agent service ...`
-#include <cstdio>
+#include <iostream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -14,6 +14,7 @@
 #include "common/command/tree.h"
 #include "common/command/words.h"
 #include "common/status/error.h"
+#include "common/text/harmless.h"
 
 namespace mailquench::agent {
 namespace {
@@ -60,7 +61,7 @@ absl::Status Install(const ServiceFlags& flags) {
   }
   for (const std::string& note : *notes)
     command::Say(kProgram, absl::StrCat("the service is there, but ", note));
-  std::printf("%s\n", flags.name.c_str());
+  std::cout << flags.name << std::endl;
   return absl::OkStatus();
 }
 
@@ -96,20 +97,21 @@ const char* StateText(ServiceState state) {
 int Status(const ServiceFlags& flags) {
   const auto info = MakeServiceManager()->Query(flags.name);
   if (!info.ok()) return Ended(info.status());
-  std::printf("%s: %s", flags.name.c_str(), StateText(info->state));
-  if (info->process_id != 0) std::printf(", process %u", info->process_id);
-  if (info->state == ServiceState::kStopped) std::printf(", exit code %u", info->exit_code);
-  if (info->start_type == StartType::kDisabled) std::printf(", disabled");
+  std::string text = absl::StrCat(flags.name, ": ", StateText(info->state));
+  if (info->process_id != 0) absl::StrAppend(&text, ", process ", info->process_id);
+  if (info->state == ServiceState::kStopped)
+    absl::StrAppend(&text, ", exit code ", info->exit_code);
+  if (info->start_type == StartType::kDisabled) absl::StrAppend(&text, ", disabled");
   const auto command = CommandOfService(flags.name);
   for (std::size_t i = 0; command.ok() && i + 1 < command->size(); ++i) {
     if ((*command)[i] != "--state-dir") continue;
     const auto connected = ReadConnected((*command)[i + 1]);
-    if (connected.ok())
-      std::printf("; version %s reached the controller first at %s%s", connected->version.c_str(),
-                  absl::FormatTime(connected->time, absl::UTCTimeZone()).c_str(),
-                  connected->process_id == info->process_id ? "" : ", in an earlier process");
+    if (!connected.ok()) continue;
+    absl::StrAppend(&text, "; version ", connected->version, " reached the controller first at ",
+                    absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", connected->time, absl::UTCTimeZone()),
+                    connected->process_id == info->process_id ? "" : ", in an earlier process");
   }
-  std::printf("\n");
+  std::cout << Harmless(text) << std::endl;
   return info->state == ServiceState::kRunning ? 0 : 2;
 }
 

@@ -1,4 +1,4 @@
-#include <cstdio>
+#include <iostream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -58,11 +58,11 @@ int UpgradeServiceCommand(const ServiceFlags& flags) {
     return 1;
   }
   if (*outcome == UpgradeOutcome::kUpgraded) {
-    std::printf("upgraded; the program before is %s.previous\n", options.program.c_str());
+    std::cout << "upgraded; the program before is " << options.program << ".previous" << std::endl;
     return 0;
   }
-  std::printf("returned to the program before; the new one is %s.failed where it ran\n",
-              options.program.c_str());
+  std::cout << "returned to the program before; the new one is " << options.program
+            << ".failed where it ran" << std::endl;
   return 2;
 }
 

@@ -12,17 +12,23 @@ absl::StatusOr<Handle> OpenRegularFile(const std::string& path, DWORD access) {
                             OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
   const DWORD error = file.valid() ? ERROR_SUCCESS : ::GetLastError();
   BY_HANDLE_FILE_INFORMATION info{};
-  // A folder is not opened without FILE_FLAG_BACKUP_SEMANTICS: "access denied" would mislead.
-  DWORD attributes = file.valid() ? 0 : ::GetFileAttributesW(name.c_str());
+  // By its name too: a folder is not opened without FILE_FLAG_BACKUP_SEMANTICS, where "access
+  // denied" would mislead; and Wine opens what a link leads to.
+  DWORD attributes = ::GetFileAttributesW(name.c_str());
+  if (attributes == INVALID_FILE_ATTRIBUTES) attributes = 0;
   if (file.valid() && ::GetFileInformationByHandle(file.get(), &info))
-    attributes = info.dwFileAttributes;
-  const bool known = attributes != INVALID_FILE_ATTRIBUTES;
-  if ((known && (attributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) != 0) ||
+    attributes |= info.dwFileAttributes;
+  if (((attributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) != 0) ||
       (file.valid() && ::GetFileType(file.get()) != FILE_TYPE_DISK))
     return Error(absl::StatusCode::kFailedPrecondition, "NOT_A_REGULAR_FILE",
                  absl::StrCat(path, " is no regular file; it was not opened"));
   if (!file.valid()) return os::WindowsError(error, absl::StrCat("open ", path));
   return file;
+}
+
+bool IsLink(const std::string& path) {
+  const DWORD attributes = ::GetFileAttributesW(os::LongPath(path).c_str());
+  return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
 }
 
 absl::StatusOr<Handle> OpenFolder(const std::string& path, DWORD access) {
@@ -34,7 +40,7 @@ absl::StatusOr<Handle> OpenFolder(const std::string& path, DWORD access) {
   if (!::GetFileInformationByHandle(folder.get(), &info))
     return os::WindowsError(::GetLastError(), absl::StrCat("look at ", path));
   if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0 ||
-      (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0)
+      (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 || IsLink(path))
     return Error(absl::StatusCode::kFailedPrecondition, "NOT_A_DIRECTORY",
                  absl::StrCat(path, " is no folder, or a link to one; it was not opened"));
   return folder;

@@ -19,6 +19,10 @@ inline constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHA
 // kFailedPrecondition/NOT_A_REGULAR_FILE (a folder, a link, a device), kInternal.
 absl::StatusOr<Handle> OpenRegularFile(const std::string& path, DWORD access);
 
+// By the name alone. Who holds a handle that was opened without following links asks that; Wine's
+// handle is of what the link leads to, so that both are asked.
+bool IsLink(const std::string& path);
+
 // A folder itself. Errors as above, and kFailedPrecondition/NOT_A_DIRECTORY.
 absl::StatusOr<Handle> OpenFolder(const std::string& path, DWORD access);
 

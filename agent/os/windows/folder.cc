@@ -53,7 +53,7 @@ absl::StatusOr<Handle> HoldFolder(const std::string& path) {
   if (!held.valid()) return os::WindowsError(::GetLastError(), absl::StrCat("open ", path));
   BY_HANDLE_FILE_INFORMATION info{};
   if (!::GetFileInformationByHandle(held.get(), &info) ||
-      (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0)
+      (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 || IsLink(path))
     return Error(absl::StatusCode::kFailedPrecondition, "NOT_A_DIRECTORY",
                  absl::StrCat(path, " became a link; it was not opened"));
   return held;
@@ -121,6 +121,9 @@ absl::StatusOr<FileIdentity> IdentityOf(const std::string& path) {
   BY_HANDLE_FILE_INFORMATION info{};
   if (!::GetFileInformationByHandle(file.get(), &info))
     return os::WindowsError(::GetLastError(), absl::StrCat("look at ", path));
+  if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0 && IsLink(path))
+    return absl::InternalError(
+        absl::StrCat(path, " is a link, and its own number cannot be told here"));
   FileIdentity identity;
   identity.volume = info.dwVolumeSerialNumber;
   identity.number = static_cast<std::uint64_t>(info.nFileIndexHigh) << 32 | info.nFileIndexLow;

@@ -86,7 +86,7 @@ TEST(Folder, ALinkIsALinkAndIsNeverEntered) {
       });
   EXPECT_EQ(ReasonOf(walked), "NOT_A_DIRECTORY");
   EXPECT_EQ(seen, 0);
-  EXPECT_NE(*IdentityOf(scratch.Path("link")), *IdentityOf(outside.path()));
+  EXPECT_NE(IdentityOf(scratch.Path("link")), IdentityOf(outside.path()));
   EXPECT_FALSE(MakeFolderLike(scratch.Path("new"), scratch.Path("link")).ok());
   EXPECT_FALSE(RemoveFolder(scratch.Path("link")).ok());
   EXPECT_EQ(Entries(outside.path()).size(), 1U);
