@@ -115,7 +115,7 @@ absl::StatusOr<std::unique_ptr<Agent>> OpenAgent(const std::string& state_dir) {
       return BadConfig(identity, error.mark.line + 1, error.msg);
     }
   }
-  MQ_ASSIGN_OR_RETURN(agent->mail, ChooseMailSystem(agent->config));
+  MQ_ASSIGN_OR_RETURN(agent->mail, ChooseMailSystem(agent->config, state_dir));
   MQ_ASSIGN_OR_RETURN(agent->journal, Journal::Open(absl::StrCat(state_dir, "/journal.db")));
   ExecutorOptions options;
   options.host_id = agent->host_id;

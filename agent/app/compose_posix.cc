@@ -18,7 +18,8 @@ const char* MailSystemNames() {
   return "auto, postfix or none";
 }
 
-absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config) {
+absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config,
+                                                             const std::string& /*state_dir*/) {
   postfix::FindOptions options;
   options.config_directories = config.postfix_configs;
   if (config.mail_system == "none") return std::unique_ptr<MailSystem>(new NoneMailSystem());

@@ -4,6 +4,7 @@
 #include <shlobj.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -22,15 +23,31 @@ namespace mailquench::agent {
 namespace {
 constexpr char kSmtpService[] = "SMTPSVC";
 
-// Its parts live as long as the process: an agent is opened once.
-absl::StatusOr<std::unique_ptr<MailSystem>> OpenSmtpService() {
-  static std::unique_ptr<smtpsvc::Metabase> metabase;
-  static const std::unique_ptr<ServiceManager> services = MakeServiceManager();
-  static const std::unique_ptr<Counters> counters = MakeCounters();
-  if (metabase == nullptr) {
-    MQ_ASSIGN_OR_RETURN(metabase, smtpsvc::OpenMetabase());
-  }
-  return std::unique_ptr<MailSystem>(new smtpsvc::SmtpsvcMailSystem(*metabase, *services, counters.get(), {}));
+// A text of the registry; "" where there is none.
+std::string FromRegistry(const wchar_t* key, const wchar_t* name) {
+  wchar_t text[256] = L"";
+  DWORD bytes = sizeof text;
+  const LSTATUS got =
+      ::RegGetValueW(HKEY_LOCAL_MACHINE, key, name, RRF_RT_REG_SZ, nullptr, text, &bytes);
+  return got == ERROR_SUCCESS ? os::ToUtf8(text) : "";
+}
+
+// "Windows Server 2019 Standard, IIS Version 10.0"
+std::string SmtpServiceVersion() {
+  const std::string windows =
+      FromRegistry(L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion", L"ProductName");
+  const std::string iis = FromRegistry(L"SOFTWARE\\Microsoft\\InetStp", L"VersionString");
+  return absl::StrCat(windows, windows.empty() || iis.empty() ? "" : ", ",
+                      iis.empty() ? "" : "IIS ", iis);
+}
+
+absl::StatusOr<std::unique_ptr<MailSystem>> OpenSmtpService(const std::string& state_dir) {
+  MQ_ASSIGN_OR_RETURN(std::unique_ptr<smtpsvc::Metabase> metabase, smtpsvc::OpenMetabase());
+  smtpsvc::SmtpsvcOptions options;
+  options.version = SmtpServiceVersion();
+  options.service.state_directory = state_dir;
+  return std::unique_ptr<MailSystem>(smtpsvc::SmtpsvcMailSystem::Own(
+      std::move(metabase), MakeServiceManager(), MakeCounters(), options));
 }
 
 bool IsPlainPart(const std::string& part) {
@@ -56,11 +73,12 @@ const char* MailSystemNames() {
   return "auto, smtpsvc or none";
 }
 
-absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config) {
+absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config,
+                                                             const std::string& state_dir) {
   if (config.mail_system == "none") return std::unique_ptr<MailSystem>(new NoneMailSystem());
-  if (config.mail_system == "smtpsvc") return OpenSmtpService();
+  if (config.mail_system == "smtpsvc") return OpenSmtpService(state_dir);
   const auto there = MakeServiceManager()->Query(kSmtpService);
-  if (there.ok()) return OpenSmtpService();
+  if (there.ok()) return OpenSmtpService(state_dir);
   if (!absl::IsNotFound(there.status())) return there.status();
   return std::unique_ptr<MailSystem>(new NoneMailSystem());
 }

@@ -18,7 +18,8 @@ const char* MailSystemNames();
 
 // The one that the configuration names, or that is found. A mail system that is there but cannot be
 // read is an error: it must not pass for a host without one.
-absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config);
+absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config,
+                                                             const std::string& state_dir);
 
 // Absolute, not the root itself, each part by its name, no slash at the end.
 bool IsPlainPath(const std::string& path);

@@ -43,6 +43,8 @@ void AddAnalysis(const v1::QuarantineAnalyseResult& one,
   sum->set_matching(sum->matching() + one.matching());
   sum->set_matching_bytes(sum->matching_bytes() + one.matching_bytes());
   sum->set_unreadable(sum->unreadable() + one.unreadable());
+  if (!one.notice().empty())
+    sum->set_notice(sum->notice().empty() ? one.notice() : sum->notice() + " " + one.notice());
   for (const v1::MessageSample& sample : one.samples()) {
     if (sum->samples_size() < max_samples) *sum->add_samples() = sample;
   }

@@ -140,7 +140,10 @@ absl::Status Executor::DoContain(const v1::Command& command,
       return stays_stopped(absl::DataLossError("its step swept cannot be read"), "the journal");
   } else {
     const auto swept = mail_.Quarantine(sweep, context);
-    if (!swept.ok()) return stays_stopped(swept.status(), "the queues could not be set aside");
+    if (!swept.ok())
+      return stays_stopped(swept.status(), ReasonOf(swept.status()) == "SERVICE_CAME_BACK"
+                                               ? "the sweep"
+                                               : "the queues could not be set aside");
     *result.mutable_quarantine() = *swept;
     const absl::Status written = journal_.RecordStep(id, "swept", swept->SerializeAsString());
     if (!written.ok()) return stays_stopped(written, "the sweep could not be journaled");

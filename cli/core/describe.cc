@@ -58,19 +58,25 @@ std::string Probe(const v1::RelayProbeResult& probe) {
   return out.empty() ? "no listener asked" : out;
 }
 
+std::string Noted(const std::string& notice) {
+  return notice.empty() ? "" : absl::StrCat("; ", notice);
+}
+
 std::string Survey(const v1::QueueSurveyResult& survey) {
   std::int64_t messages = 0, notifications = 0;
-  std::string top;
+  std::string top, notices;
   bool partial = false;
   for (const auto& one : survey.instances()) {
     partial |= one.partial();
     messages += one.messages();
     notifications += one.held_notifications();
     if (top.empty()) top = WhoStandsOut(one.picture());
+    notices += Noted(one.notice());
   }
   return absl::StrCat(
       partial ? "at least " : "", Messages(messages), " queued",
-      notifications > 0 ? absl::StrCat(", ", notifications, " notifications held") : "", top);
+      notifications > 0 ? absl::StrCat(", ", notifications, " notifications held") : "", top,
+      notices);
 }
 
 std::string Running(const v1::ServiceStatusResult& status) {
@@ -139,7 +145,8 @@ std::string DescribeResult(const v1::OperationResult& result) {
       return absl::StrCat(result.quarantine_list().quarantines_size(), " quarantines");
     case v1::OperationResult::kQuarantineAnalyse:
       return absl::StrCat(Messages(result.quarantine_analyse().matching()), " match",
-                          WhoStandsOut(result.quarantine_analyse().picture()));
+                          WhoStandsOut(result.quarantine_analyse().picture()),
+                          Noted(result.quarantine_analyse().notice()));
     case v1::OperationResult::kQuarantineRelease:
       return absl::StrCat(Messages(result.quarantine_release().released()), " released, ",
                           result.quarantine_release().left(), " left");
@@ -168,6 +175,9 @@ std::string DescribeResult(const v1::OperationResult& result) {
           result.queue_watch().slope_per_minute(), " messages a minute)",
           result.queue_watch().behind_size() > 0
               ? WhoStandsOut(result.queue_watch().behind(0).picture())
+              : "",
+          result.queue_watch().silenced() > 0
+              ? absl::StrCat(", ", result.queue_watch().silenced(), " notifications set aside")
               : "");
     case v1::OperationResult::kContain: {
       const auto& contain = result.contain();
@@ -176,6 +186,9 @@ std::string DescribeResult(const v1::OperationResult& result) {
       if (contain.has_evidence()) parts.push_back("before: " + Survey(contain.evidence()));
       if (contain.has_quarantine()) parts.push_back(SetAside(contain.quarantine()));
       if (contain.has_lock()) parts.push_back(Change(contain.lock(), "relay locked"));
+      // Where a mail system cannot silence them, it says what it does instead.
+      if (contain.silence().settings_size() == 0 && !contain.silence().notice().empty())
+        parts.push_back(contain.silence().notice());
       if (contain.has_probe()) parts.push_back(Probe(contain.probe()));
       return absl::StrJoin(parts, "; ");
     }

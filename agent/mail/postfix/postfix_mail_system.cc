@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/mail/analysis_sum.h"
 #include "agent/mail/postfix/cidr.h"
 #include "agent/mail/postfix/listener_check.h"
 #include "agent/mail/postfix/listeners.h"
 #include "agent/mail/postfix/outward.h"
-#include "agent/mail/analysis_sum.h"
 #include "agent/mail/postfix/queue_ops.h"
 #include "agent/mail/postfix/reply_log.h"
 #include "agent/mail/postfix/service.h"

@@ -132,21 +132,24 @@ absl::StatusOr<IpSecurity> GetIpSecurity(const std::string& key, const std::stri
 
 absl::Status SetIpSecurity(const std::string& key,
                            const std::string& name,
-                           const IpSecurity& value) {
+                           const IpSecurity& value,
+                           const std::string& object_of) {
   ComPtr<IADs> object;
   MQ_RETURN_IF_ERROR(Open(key, object));
   Variant property;
-  MQ_RETURN_IF_ERROR(ObjectOf(*object.get(), key, name, property));
+  MQ_RETURN_IF_ERROR(ObjectOf(*object.get(), key, object_of, property));
   IDispatch& list = *(*property).pdispVal;
   Variant by_default;
   (*by_default).vt = VT_BOOL;
   (*by_default).boolVal = value.grant_by_default ? VARIANT_TRUE : VARIANT_FALSE;
   MQ_RETURN_IF_ERROR(PutOne(list, L"GrantByDefault", *by_default));
-  // The lists of the other sense do not count and are emptied with the sense itself.
-  if (value.grant_by_default) {
+  // The lists of the other sense do not count and are emptied with the sense itself; those of
+  // another property are emptied by hand.
+  if (value.grant_by_default || object_of != name) {
     MQ_RETURN_IF_ERROR(PutList(list, L"IPDeny", value.ip_deny));
     MQ_RETURN_IF_ERROR(PutList(list, L"DomainDeny", value.domain_deny));
-  } else {
+  }
+  if (!value.grant_by_default || object_of != name) {
     MQ_RETURN_IF_ERROR(PutList(list, L"IPGrant", value.ip_grant));
     MQ_RETURN_IF_ERROR(PutList(list, L"DomainGrant", value.domain_grant));
   }

@@ -13,9 +13,12 @@ namespace mailquench::agent::smtpsvc {
 // `key` below SmtpSvc, `name` of the property: "RelayIpList", "IPSecurity". COM must be initialised
 // on the thread. Errors: those of ComError(), kDataLoss/BAD_IP_LIST (IIS makes no object of it).
 absl::StatusOr<IpSecurity> GetIpSecurity(const std::string& key, const std::string& name);
+// `object_of`: the property whose object is filled and put under `name`; another one than `name`
+// where IIS makes no object of what is stored there, nor of nothing.
 absl::Status SetIpSecurity(const std::string& key,
                            const std::string& name,
-                           const IpSecurity& value);
+                           const IpSecurity& value,
+                           const std::string& object_of);
 
 }  // namespace mailquench::agent::smtpsvc
 

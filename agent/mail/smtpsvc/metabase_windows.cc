@@ -161,13 +161,16 @@ class IisMetabase final : public Metabase {
                                const IpSecurity& value) override {
     const ComScope com;
     const std::string name = PropertyName(property);
-    absl::Status set = SetIpSecurity(key, name, value);
-    if (ReasonOf(set) == "BAD_IP_LIST") {
-      // ADSI makes no object of bytes that it cannot read; of none it does.
+    absl::Status set = SetIpSecurity(key, name, value, name);
+    // ADSI makes no object of bytes that it cannot read. One of the other list does as well.
+    if (ReasonOf(set) == "BAD_IP_LIST" && property == Property::kRelayIpList)
+      set = SetIpSecurity(key, name, value, PropertyName(Property::kIpSecurity));
+    if (!set.ok()) {
+      // Of nothing it makes one. Last, since a crash in between would leave what nobody recorded.
       MQ_ASSIGN_OR_RETURN(const std::optional<MetabaseValue> bad, Read(key, property, false));
-      if (!bad.has_value()) return set;  // The bad one is at a key above: not ours to delete.
+      if (!bad.has_value()) return set;
       MQ_RETURN_IF_ERROR(Delete(key, property));
-      set = SetIpSecurity(key, name, value);
+      set = SetIpSecurity(key, name, value, name);
       if (!set.ok()) {
         const absl::Status back = Write(key, property, *bad);
         if (!back.ok()) return Prepend(back, "what stood there could not be put back");

@@ -34,6 +34,18 @@ SmtpsvcMailSystem::SmtpsvcMailSystem(Metabase& metabase,
       options_(std::move(options)),
       service_(services, metabase, options_.service) {}
 
+std::unique_ptr<SmtpsvcMailSystem> SmtpsvcMailSystem::Own(std::unique_ptr<Metabase> metabase,
+                                                          std::unique_ptr<ServiceManager> services,
+                                                          std::unique_ptr<Counters> counters,
+                                                          SmtpsvcOptions options) {
+  auto out =
+      std::make_unique<SmtpsvcMailSystem>(*metabase, *services, counters.get(), std::move(options));
+  out->own_metabase_ = std::move(metabase);
+  out->own_services_ = std::move(services);
+  out->own_counters_ = std::move(counters);
+  return out;
+}
+
 absl::StatusOr<std::vector<VirtualServer>> SmtpsvcMailSystem::Find(const InstanceNames& names) {
   return FindVirtualServers(metabase_, names);
 }

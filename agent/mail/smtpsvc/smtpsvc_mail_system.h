@@ -4,6 +4,7 @@
 #ifndef MAILQUENCH_AGENT_MAIL_SMTPSVC_SMTPSVC_MAIL_SYSTEM_H_
 #define MAILQUENCH_AGENT_MAIL_SMTPSVC_SMTPSVC_MAIL_SYSTEM_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,11 @@ class SmtpsvcMailSystem final : public MailSystem {
                     ServiceManager& services,
                     Counters* counters,
                     SmtpsvcOptions options);
+  // One that owns what it is made of.
+  static std::unique_ptr<SmtpsvcMailSystem> Own(std::unique_ptr<Metabase> metabase,
+                                                std::unique_ptr<ServiceManager> services,
+                                                std::unique_ptr<Counters> counters,
+                                                SmtpsvcOptions options);
 
   absl::StatusOr<Inventory> Inspect() override;
   absl::StatusOr<v1::ServiceStatusResult> Status(const InstanceNames& instances) override;
@@ -96,6 +102,9 @@ class SmtpsvcMailSystem final : public MailSystem {
   Counters* const counters_;
   const SmtpsvcOptions options_;
   SmtpService service_;
+  std::unique_ptr<Metabase> own_metabase_;
+  std::unique_ptr<ServiceManager> own_services_;
+  std::unique_ptr<Counters> own_counters_;
 };
 
 }  // namespace mailquench::agent::smtpsvc
