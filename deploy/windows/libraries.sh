@@ -18,12 +18,13 @@ host_versions() {
 # Whether the 'PACKAGE VERSION' lines on standard input are of every source package, each in an accepted version.
 accepted() {
   local -A version=()
-  local package value pattern found kind patterns
+  local -a words
+  local package value pattern found
   while read -r package value; do version[$package]=$value; done
-  while read -r kind package patterns; do
-    [ "$kind" = source ] || continue
-    found=no
-    for pattern in $patterns; do
+  while read -ra words; do
+    [ "${words[0]:-}" = source ] || continue
+    package=${words[1]} found=no
+    for pattern in "${words[@]:2}"; do
       # shellcheck disable=SC2053  # It is meant as a pattern.
       [[ ${version[$package]:-} == $pattern ]] && found=yes
     done
@@ -45,11 +46,13 @@ openssl_of() { sed -n 's/^openssl //p' "$1/mailquench-key"; }
 # Prints the prefix in the cache that can be used; of several the one with the newest OpenSSL. A release is never made of a
 # ready archive.
 cached_prefix() {
-  local folder key best=
+  local folder key hash best=
   for folder in "$cache"/prefix-*; do
     key=$folder/mailquench-key
-    [ "$kind" = debug ] || ! grep -q '^archive ' "$key" 2>/dev/null || continue
-    [ -f "$key" ] && [ "${folder##*/prefix-}" = "$(key_name <"$key")" ] || continue
+    [ -f "$key" ] || continue
+    hash=$(sed -n 's/^archive //p' "$key")
+    [ -z "$hash" ] || { [ "$kind" = debug ] && grep -q "^archive $hash " "$here/libraries.txt"; } || continue
+    [ "${folder##*/prefix-}" = "$(key_name <"$key")" ] || continue
     built_lines <"$key" | accepted && built_lines <"$key" | key_file | cmp -s - "$key" || continue
     if [ -z "$best" ] || dpkg --compare-versions "$(openssl_of "$folder")" gt "$(openssl_of "$best")"; then
       best=$folder
@@ -133,16 +136,14 @@ take_lock() {
 
 # Builds from Debian's sources and sets prefix. Goes on where an earlier run was killed, unless all is to be anew.
 build_libraries() {
-  local kind package patterns version key folder
+  local -a words
+  local package version key folder
   update_sources
   : >"$cache/versions.part"
-  while read -r kind package patterns; do
-    [ "$kind" = source ] || continue
-    set -f
-    # shellcheck disable=SC2086  # The patterns are words.
-    version=$(fetch "$package" $patterns) || exit 1
-    set +f
-    printf '%s %s\n' "$package" "$version" >>"$cache/versions.part"
+  while read -ra words; do
+    [ "${words[0]:-}" = source ] || continue
+    version=$(fetch "${words[@]:1}")
+    printf '%s %s\n' "${words[1]}" "$version" >>"$cache/versions.part"
   done <"$here/libraries.txt"
   key=$(key_file <"$cache/versions.part")
   work=$cache/work-$(key_name <<<"$key")

@@ -58,6 +58,23 @@ fetch() {  # package pattern...
   die_with_log "fetch-$package" "$package could not be downloaded in any accepted version (${tried[*]}); a repeat goes on from here"
 }
 
+# Says which libraries of the prefix Debian lists in a newer version.
+say_newer() {  # prefix
+  local -a words
+  local has newest
+  if ! (update_sources) 2>/dev/null; then
+    say 'Debian could not be asked whether there are newer sources'
+    return
+  fi
+  while read -ra words; do
+    [ "${words[0]:-}" = source ] || continue
+    has=$(sed -n "s/^${words[1]} //p" "$1/mailquench-key")
+    newest=$(candidates "${words[@]:1}" | sed -n 1p)
+    [ -z "$newest" ] || ! dpkg --compare-versions "$newest" gt "$has" ||
+      say "${words[1]}: the programs have $has, Debian lists $newest; --cold takes it if it is served"
+  done <"$here/libraries.txt"
+}
+
 # Unpacks PACKAGE with Debian's patches into FOLDER, which is there only when it is whole.
 unpack() {  # package version folder
   [ ! -d "$3" ] || return 0

@@ -99,6 +99,14 @@ archive_taken() {
 check 'a ready archive is taken for the tests' archive_taken
 release_from_sources() { nothing_is_ready && MAILQUENCH_WINDOWS_LIBRARIES=$work/ready build --libraries-only && made 'one openssl'; }
 check 'a release is built from sources all the same' release_from_sources
+archive_forgotten() {
+  rules 'gcc=12 one=1.1-1 openssl=3.0.8-1' && rm -r "$work"/cache/prefix-* &&
+    MAILQUENCH_WINDOWS_LIBRARIES=$work/ready build --libraries-only --debug && build --check --debug || return
+  sed -i /^archive/d "$work/deploy/windows/libraries.txt"
+  build --check --debug
+  [ $? -eq 3 ]
+}
+check 'what was unpacked of an archive is of no use when libraries.txt has forgotten it' archive_forgotten
 again
 rules 'gcc=12 one=1.2-1 openssl=3.0.8-1'
 check 'an archive with a version that is not accepted is left alone' refused 'one of its versions is not accepted'
