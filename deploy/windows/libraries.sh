@@ -138,6 +138,7 @@ take_lock() {
 build_libraries() {
   local -a words
   local package version key folder
+  say "the libraries are built from Debian's sources into $cache; that takes half an hour"
   update_sources
   : >"$cache/versions.part"
   while read -ra words; do
