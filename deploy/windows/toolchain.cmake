@@ -26,5 +26,5 @@ set(OPENSSL_ROOT_DIR ${MAILQUENCH_WINDOWS_PREFIX})
 set(_windows "-D_WIN32_WINNT=0x0601 -DWINVER=0x0601")
 set(CMAKE_C_FLAGS_INIT "${_windows}")
 set(CMAKE_CXX_FLAGS_INIT "${_windows}")
-# Nothing of the compiler's own may be needed on the host.
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -static-libgcc -static-libstdc++")
+# Nothing of the compiler's own may be needed on the host. Without the time of the build the same sources give the same file.
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -static-libgcc -static-libstdc++ -Wl,--no-insert-timestamp")
