@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t kLongest = 4000;  // Of one text, in bytes.
 constexpr int kMostNotes = 64;
+constexpr std::size_t kMostBytes = 32000;  // Of all notes of one confirmation.
+constexpr std::size_t kInATimeline = 300;  // The record of the settings has all of it.
 
 absl::Status Bad(const std::string& what) {
   return Error(absl::StatusCode::kInvalidArgument, "BAD_CONFIRMATION",
@@ -44,16 +46,20 @@ absl::Status CheckNotes(const std::vector<AskedQuestion>& questions,
   if (checked->notes_size() > kMostNotes)
     return Bad(absl::StrCat("at most ", kMostNotes, " values are noted at once"));
   std::set<std::string> keys;
+  std::size_t all = 0;
   for (v1::ManualNote& note : *checked->mutable_notes()) {
     if (!PlainKey(note.key()))
       return Bad("'" + Clean(note.key()) + "' is no key: letters, digits, '.', '-' and '_'");
     if (note.value().size() > kLongest)
       return Bad(absl::StrCat("the value of ", note.key(), " is longer than ", kLongest, " bytes"));
+    all += note.value().size();
     note.set_value(Clean(note.value()));
     if (note.value().empty())
       return Bad("the value of " + note.key() + " is empty; write 'unknown' where it is not known");
     if (!keys.insert(note.key()).second) return Bad(note.key() + " is there twice");
   }
+  if (all > kMostBytes)
+    return Bad(absl::StrCat("the values are longer than ", kMostBytes, " bytes together"));
   if (checked->outcome() != v1::OUTCOME_SUCCEEDED) return absl::OkStatus();
   std::vector<std::string> missing;
   for (const AskedQuestion& one : questions) {
@@ -273,7 +279,10 @@ std::string InWords(const v1::ManualConfirmation& confirmation) {
   absl::StrAppend(&out, "; seen: ", confirmation.seen());
   const char* between = "; noted: ";
   for (const v1::ManualNote& note : confirmation.notes()) {
-    absl::StrAppend(&out, between, note.key(), " = ", note.value(),
+    std::string value = note.value().substr(0, kInATimeline);
+    value.resize(value.size() - CutAtEnd(value));
+    absl::StrAppend(&out, between, note.key(), " = ", value,
+                    value.size() < note.value().size() ? " ..." : "",
                     note.opened_relay() ? " (let strangers relay)" : "");
     between = ", ";
   }

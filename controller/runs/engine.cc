@@ -186,7 +186,9 @@ bool RunEngine::Drive(Active* a, v1::RunHost* host, Outbox* out) {
     }
     const v1::Outcome outcome = step.report().outcome();
     if (WentWell(outcome) || rest != v1::OUTCOME_UNSPECIFIED) continue;
-    if (a->run.playbook().steps(step.step()).continue_on_failure()) continue;
+    // Where nobody came, nobody is waited for again.
+    const bool nobody = outcome == v1::OUTCOME_UNREACHABLE && step.has_manual_since_time();
+    if (a->run.playbook().steps(step.step()).continue_on_failure() && !nobody) continue;
     rest = outcome == v1::OUTCOME_UNREACHABLE ? outcome : v1::OUTCOME_CANCELLED;
   }
   return true;

@@ -201,6 +201,21 @@ TEST_F(GuideTest, ASuccessWithoutTheValuesFromBeforeIsNotTaken) {
   EXPECT_TRUE(Checked(guide_, order, Say(v1::OUTCOME_FAILED, "no ESM")).ok());
 }
 
+TEST_F(GuideTest, WhatIsNotedIsBoundedAndCutInTheTimelineAlone) {
+  const HandOrder order = Order("exchange-2003", "relay.lock");
+  v1::ManualConfirmation said = Say(v1::OUTCOME_FAILED, "x");
+  Note("a", std::string(4000, 'y'), &said);
+  const auto taken = Checked(guide_, order, said);
+  ASSERT_TRUE(taken.ok()) << taken.status();
+  EXPECT_EQ(taken->notes(0).value().size(), 4000u);
+  EXPECT_LT(InWords(*taken).size(), 400u);
+  for (char key = 'b'; key < 'k'; ++key) Note(std::string(1, key), std::string(4000, 'y'), &said);
+  EXPECT_EQ(ReasonOf(Checked(guide_, order, said).status()), "BAD_CONFIRMATION");
+  v1::ManualConfirmation key = Say(v1::OUTCOME_FAILED, "x");
+  Note("a b", "y", &key);
+  EXPECT_EQ(ReasonOf(Checked(guide_, order, key).status()), "BAD_CONFIRMATION");
+}
+
 TEST_F(GuideTest, ALockBecomesARecordThatIsOwed) {
   const HandOrder order = Order("exchange-2003", "relay.lock");
   v1::ManualConfirmation said = Say(v1::OUTCOME_SUCCEEDED, "0");

@@ -266,6 +266,16 @@ TEST_F(ManualRunsTest, ARestartWaitsOnForTheSamePersonAndForNoLonger) {
   EXPECT_EQ(Get(run.run_id()).state(), v1::RUN_STATE_SUCCEEDED);
 }
 
+TEST_F(ManualRunsTest, WhereNobodyCameNobodyIsWaitedForAgain) {
+  const v1::Run run = *Start("survey", "", {"old1"});  // Each of its steps goes on after a failure.
+  clock_.now_ += absl::Hours(5);
+  core_->Tick();
+  const v1::Run ended = Get(run.run_id());
+  for (const v1::HostStep& step : ended.hosts(0).steps())
+    EXPECT_EQ(step.report().outcome(), v1::OUTCOME_UNREACHABLE) << step.step();
+  EXPECT_EQ(Get(run.run_id()).state(), v1::RUN_STATE_INCOMPLETE);
+}
+
 TEST_F(ManualRunsTest, ARestartAfterTheConfirmationGoesOnFromThere) {
   const v1::Run run = *Start("contain", "", {"old1"});
   ASSERT_TRUE(core_->ConfirmManualStep(Saying(run, "contain", v1::OUTCOME_SUCCEEDED), "ada").ok());
