@@ -197,6 +197,7 @@ void Instruct(const Guide& guide, const HandOrder& order, v1::ManualStep* out) {
   if (entry == nullptr || !entry->refused.empty()) return;
   const std::set<std::string> facts = FactsOf(order);
   const Values values = ValuesOf(order);
+  if (order.operation.has_restore()) AddRecorded(order, out);
   AddEntry(*entry, facts, values, out);
   for (const std::string& part : PartsOf(*entry, order)) {
     const std::string why = guide.WhyNot(order.platform, part);
@@ -206,7 +207,6 @@ void Instruct(const Guide& guide, const HandOrder& order, v1::ManualStep* out) {
   }
   if (order.operation.contain().leave_stopped())
     out->add_instructions()->set_text("Leave the service stopped: the order says so.");
-  if (order.operation.has_restore()) AddRecorded(order, out);
   for (const AskedQuestion& one : QuestionsOf(guide, order)) {
     v1::ManualQuestion* question = out->add_questions();
     question->set_key(one.question.key);
