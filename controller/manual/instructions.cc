@@ -85,7 +85,7 @@ Values ValuesOf(const HandOrder& order) {
   return values;
 }
 
-std::string Filled(std::string text, const Values& values, bool command) {
+std::string Filled(const std::string& text, const Values& values, bool command) {
   // All at once, so that no value is taken for a placeholder.
   std::vector<std::pair<std::string, std::string>> pairs;
   for (const auto& [name, value] : values) {

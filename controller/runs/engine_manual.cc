@@ -221,11 +221,18 @@ absl::StatusOr<v1::Run> RunEngine::Confirm(const std::string& run_id,
     std::unique_ptr<Active> loaded;
     MQ_ASSIGN_OR_RETURN(Active * a, ActiveOf(run_id, &loaded));
     v1::OperationReport timed = report;
-    const v1::RunHost* host = HostOf(a, host_id);
-    *timed.mutable_start_time() = host->steps(number).manual_since_time();
-    MQ_RETURN_IF_ERROR(
-        Prepend(Apply(a, row, timed, &out),
-                "the confirmation was not recorded, and the step still waits; say it again"));
+    v1::RunHost* host = HostOf(a, host_id);
+    const v1::HostStep before = host->steps(number);
+    const std::map<std::string, Open> open = a->open;
+    *timed.mutable_start_time() = before.manual_since_time();
+    const absl::Status kept = store_->Transaction([&] { return Apply(a, row, timed, &out); });
+    if (!kept.ok()) {  // As if nobody had said anything: the same person is waited for.
+      *host->mutable_steps(number) = before;
+      host->set_outcome(WorstOutcome(*host));
+      a->open = open;
+      return Prepend(kept,
+                     "the confirmation was not recorded, and the step still waits; say it again");
+    }
     if (a->ended)
       Conclude(a, &out);
     else

@@ -1,4 +1,6 @@
 // Hosts without an agent in runs: who waits for whom, what a restart leaves, what is owed.
+#include <sqlite3.h>
+
 #include "controller/blacklist/fleet_subjects.h"
 #include "tests/unit/controller/core_fixture.h"
 
@@ -307,6 +309,43 @@ TEST_F(ManualRunsTest, IsConfirmedOnceAndAnotherWordIsRefused) {
         "STEP_NOT_FOUND")
         << step;
   }
+}
+
+TEST_F(ManualRunsTest, WhatTheStoreCannotKeepIsSaidAgainAndCountsOnce) {
+  const auto sql = [&](const std::string& text) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open((folder_ + "/store").c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, text.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(db);
+  };
+  v1::Operation lock;
+  lock.mutable_relay_lock()->set_mode(v1::RELAY_MODE_CLOSED);
+  const v1::Run run = *StartOne(lock, "", "manual");
+  const auto said = Saying(run, "relay.lock", v1::OUTCOME_SUCCEEDED);
+  // Nothing of it, then all but the step itself, as a kill between the two leaves it.
+  for (const char* table : {"obligations", "run_steps"}) {
+    sql(std::string("CREATE TRIGGER full BEFORE INSERT ON ") + table +
+        " BEGIN SELECT RAISE(ABORT, 'full'); END");
+    const auto refused = core_->ConfirmManualStep(said, "ada");
+    EXPECT_FALSE(refused.ok()) << table;
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("say it again"));
+    EXPECT_EQ(Waiting(run.run_id()).size(), 1u) << table;
+    EXPECT_EQ(GetIncident(run.incident_id()).obligations_size(),
+              table == std::string("run_steps") ? 1 : 0);
+    sql("DROP TRIGGER full");
+  }
+  core_.reset();
+  OpenCore();
+  ASSERT_TRUE(core_->Resume().ok());
+  EXPECT_EQ(Waiting(run.run_id()).size(), 1u);
+  ASSERT_TRUE(core_->ConfirmManualStep(said, "ada").ok());
+  EXPECT_EQ(Get(run.run_id()).state(), v1::RUN_STATE_SUCCEEDED);
+  const v1::Incident incident = GetIncident(run.incident_id());
+  EXPECT_EQ(incident.obligations_size(), 1);
+  int told = 0;
+  for (const auto& entry : incident.timeline())
+    told += entry.actor() == "ada" && entry.text().rfind("by hand", 0) == 0;
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(ManualRunsTest, NobodySpeaksForAnAgentAndNoAgentForAPerson) {
