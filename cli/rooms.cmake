@@ -1,9 +1,9 @@
 mailquench_library(cli
-  SRCS core/check_here.cc core/confirm.cc core/context.cc core/describe.cc core/duration.cc core/exit_code.cc core/operation_text.cc
+  SRCS core/by_hand.cc core/check_here.cc core/confirm.cc core/context.cc core/describe.cc core/duration.cc core/exit_code.cc core/operation_text.cc
        core/run_driver.cc core/session.cc core/target.cc
        output/check.cc output/failure.cc output/guard.cc output/printer.cc output/report.cc output/transcript.cc
        nouns/blacklist.cc nouns/blacklist_check.cc nouns/blacklist_history.cc nouns/blacklist_lists.cc nouns/blacklist_status.cc nouns/delist.cc
-       nouns/context.cc nouns/host.cc nouns/incident.cc nouns/quarantine.cc nouns/restore.cc nouns/run.cc
+       nouns/context.cc nouns/host.cc nouns/host_manual.cc nouns/incident.cc nouns/quarantine.cc nouns/restore.cc nouns/run.cc nouns/run_manual.cc
        nouns/sender.cc nouns/small.cc nouns/token.cc
        completion.cc man.cc tree.cc
   DEPS mailquench::os mailquench::proto_grpc mailquench::command mailquench::text mailquench::operation mailquench::listing mailquench::status absl::status absl::statusor absl::strings absl::time

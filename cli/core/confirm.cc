@@ -11,11 +11,11 @@ namespace mailquench::cli {
 
 absl::Status Confirm(const Session& session, const Question& question) {
   if (question.yes) return absl::OkStatus();
-  if (!session.env.in_is_terminal) {
+  if (!session.env.in_is_terminal || question.no_input) {
     return Error(absl::StatusCode::kFailedPrecondition, "CONFIRMATION_NEEDED",
                  absl::StrCat(question.what,
-                              " wants a confirmation, and there is no terminal to "
-                              "ask on; nothing was changed. Add --yes (or look first with "
+                              " wants a confirmation, and there is nobody to ask"
+                              "; nothing was changed. Add --yes (or look first with "
                               "--dry-run)."));
   }
   const std::string expected = question.irreversible ? std::to_string(question.hosts) : "y";

@@ -13,7 +13,8 @@ struct Question {
   std::string what;  // "Contain 12 hosts (a, b, ...)", without a question mark.
   int hosts = 0;     // Typed in full for what cannot be undone.
   bool irreversible = false;
-  bool yes = false;  // --yes was given.
+  bool yes = false;       // --yes was given.
+  bool no_input = false;  // --no-input was given: as without a terminal.
 };
 
 // OK: go on. Errors: FAILED_PRECONDITION/CONFIRMATION_NEEDED (no terminal),

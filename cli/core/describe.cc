@@ -209,6 +209,9 @@ std::string Describe(const v1::OperationReport& report) {
   std::string out = report.has_error() ? report.error().message() : "";
   const std::string result = report.has_result() ? DescribeResult(report.result()) : "";
   if (!result.empty()) absl::StrAppend(&out, out.empty() ? "" : " ", result);
+  if (report.has_manual())
+    absl::StrAppend(&out, out.empty() ? "" : "; ", "by hand, ", report.manual().confirmed_by(),
+                    " saw: ", report.manual().seen());
   return out;
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/core/by_hand.h"
 #include "cli/core/confirm.h"
 #include "cli/core/exit_code.h"
 #include "cli/core/operation_text.h"
@@ -73,10 +74,12 @@ absl::StatusOr<v1::Plan> Frozen(Session* session, v1::PlanRunRequest request, bo
 }
 
 // Tells the run's progress on stderr until its end; connects again where the stream breaks.
-absl::StatusOr<v1::Run> Follow(Session* session, const std::string& run_id) {
+// `ask`: whoever sits at this terminal answers for the hosts without an agent.
+absl::StatusOr<v1::Run> Follow(Session* session, const std::string& run_id, bool ask) {
   auto channel = session->Channel();
   if (!channel.ok()) return channel.status();
   Transcript transcript;
+  HandDesk desk(session, ask && session->env.in_is_terminal);
   v1::Run last;
   v1::GetRunRequest request;
   request.set_run_id(run_id);
@@ -90,6 +93,7 @@ absl::StatusOr<v1::Run> Follow(Session* session, const std::string& run_id) {
       attempt = 0;
       last = event.run();
       for (const Line& line : transcript.Update(event)) Say(*session, line);
+      desk.Look(last);
     }
     const grpc::Status ended = reader->Finish();
     const bool run_ended =
@@ -136,6 +140,7 @@ absl::StatusOr<int> Start(Session* session,
   *start.mutable_plan() = request;
   start.set_expected_plan_hash(plan.plan_hash());
   start.set_reason(order.flags.reason);
+  start.set_no_input(order.flags.no_input);
   auto run = session->Call(&v1::Runs::Stub::StartRun, start);
   // A repeat with the same request id is the same run, so one lost answer does not leave the
   // operator in the dark.
@@ -150,7 +155,7 @@ absl::StatusOr<int> Start(Session* session,
     MQ_RETURN_IF_ERROR(results->Add(*run, Table{{}, {{run->run_id()}}}));
     return kExitOk;
   }
-  run = Follow(session, run->run_id());
+  run = Follow(session, run->run_id(), !order.flags.no_input);
   if (!run.ok()) return run.status();
   MQ_RETURN_IF_ERROR(results->Add(*run, RunTable(*run)));
   return ExitCodeOf(*run);
@@ -181,6 +186,7 @@ absl::Status Ask(Session* session,
                                names.size() == 1 ? " host (" : " hosts (", HostList(names), ")");
   question.irreversible = worst == v1::OPERATION_CLASS_IRREVERSIBLE;
   question.yes = order.flags.yes;
+  question.no_input = order.flags.no_input;
   return Confirm(*session, question);
 }
 
@@ -262,7 +268,7 @@ absl::StatusOr<int> DriveAll(Session* session, const std::vector<RunOrder>& orde
 }
 
 absl::StatusOr<int> Watch(Session* session, const std::string& run_id) {
-  auto run = Follow(session, run_id);
+  auto run = Follow(session, run_id, false);
   if (!run.ok()) return run.status();
   MQ_RETURN_IF_ERROR(Print(session->flags.output, *run, RunTable(*run), *session->env.out));
   return ExitCodeOf(*run);

@@ -65,6 +65,8 @@ void AddRunFlags(CLI::App* app, RunFlags* flags, Targets targets) {
   app->add_option("--reason", flags->reason, "Why; kept in the audit log")->type_name("TEXT");
   AddConfirmFlags(app, flags);
   app->add_flag("--detach", flags->detach, "Start and return; print the run's id");
+  app->add_flag("--no-input", flags->no_input,
+                "Ask nothing: hosts that a person does by hand end as unreachable");
 }
 
 void AddFilterFlags(CLI::App* app, FilterFlags* flags) {

@@ -20,6 +20,7 @@ struct RunFlags {
   bool dry_run = false;
   bool yes = false;
   bool detach = false;
+  bool no_input = false;  // Nobody is asked anything.
 };
 
 struct FilterValues {

@@ -1,4 +1,4 @@
-// host: list, show, label, evict, ban.
+// host: list, show, label, egress, add-manual, remove-manual, evict, ban.
 #include <algorithm>
 #include <memory>
 #include <ostream>
@@ -9,6 +9,7 @@
 #include "cli/core/duration.h"
 #include "cli/core/exit_code.h"
 #include "cli/core/target.h"
+#include "cli/nouns/host_manual.h"
 #include "cli/output/printer.h"
 #include "cli/tree.h"
 #include "common/status/error.h"
@@ -37,6 +38,7 @@ std::string State(const v1::Host& host) {
   if (host.state() != v1::HOST_STATE_ACTIVE) {
     return EnumWord(v1::HostState_Name(host.state()), "HOST_STATE_");
   }
+  if (host.has_manual()) return "manual";
   if (host.online() && host.heartbeat().alarm()) return "ALARM";
   if (host.online() && host.heartbeat().drifted_size() > 0) return "drift";
   return host.online() ? "online" : "offline";
@@ -54,6 +56,9 @@ Table HostTable(const v1::Host& host) {
       {"queued", Queued(host)},
       {"last seen", HumanTime(host.last_seen_time())},
       {"enrolled", HumanTime(host.enrol_time())}};
+  if (host.has_manual())
+    table.rows.push_back({"by hand", absl::StrCat("a person does its steps; registered by ",
+                                                  host.manual().added_by())});
   for (const auto& one : host.hello().listeners()) table.rows.push_back({"listener", one});
   for (const auto& one : host.hello().trusted_ranges()) table.rows.push_back({"trusts", one});
   const auto seen = [&host](const std::string& address) {
@@ -236,6 +241,7 @@ void AddHost(CLI::App* root, Session* session) {
   egress->add_flag("--as-reported", args->as_reported, "Forget what was set");
   AddConfirmFlags(egress, &args->flags);
   egress->callback([=] { session->action = [=] { return DoEgress(session, *args); }; });
+  AddHostManual(noun, session);
   CLI::App* evict = AddCommand(noun, "evict", "Cut a host off; it may enrol again",
                                {"mailquench host evict mx1 --reason \"taken out of service\""});
   CLI::App* ban = AddCommand(noun, "ban", "Cut a host off; it may not enrol again",

@@ -1,4 +1,4 @@
-// run: start, contain, restore, op, list, show, watch, cancel.
+// run: start, contain, restore, op, manual, confirm, list, show, watch, cancel.
 #include <map>
 #include <memory>
 #include <ostream>
@@ -11,6 +11,7 @@
 #include "cli/core/operation_text.h"
 #include "cli/core/run_driver.h"
 #include "cli/nouns/restore.h"
+#include "cli/nouns/run_manual.h"
 #include "cli/output/printer.h"
 #include "cli/output/transcript.h"
 #include "cli/tree.h"
@@ -225,6 +226,7 @@ void AddRun(CLI::App* root, Session* session) {
   AddContain(noun, session);
   AddRestore(noun, session);
   AddStartAndOp(noun, session);
+  AddRunManual(noun, session);
 
   auto id = std::make_shared<std::string>();
   auto incident = std::make_shared<std::string>();

@@ -60,6 +60,9 @@ std::vector<Line> Transcript::Update(const v1::RunEvent& event) {
               &detail, detail.empty() ? "" : "; ",
               HumanSeconds(Seconds(step.report().start_time(), step.report().end_time())));
         }
+      } else if (step.has_manual_since_time()) {
+        word = "waiting";
+        detail = "for a person";
       } else if (step.sent() || !step.progress().empty()) {
         word = "running";
         detail = step.progress();
@@ -138,7 +141,9 @@ Table PlanTable(const v1::Plan& plan) {
   for (const v1::PlannedHost& host : plan.hosts()) {
     const std::string name = host.name().empty() ? host.host_id() : host.name();
     const std::string wave = std::to_string(host.wave());
-    const std::string online = host.online() ? "yes" : "no";
+    const std::string online = !host.manual_platform().empty() ? "manual"
+                               : host.online()                 ? "yes"
+                                                               : "no";
     if (!host.refusal().empty()) {
       table.rows.push_back({name, wave, online, "-", absl::StrCat("refuse: ", host.refusal())});
     }

@@ -59,6 +59,7 @@ const std::map<std::string, Need>& AuthorizationTable() {
       {"/mailquench.v1.Blacklists/ListLists", Need::kViewer},
       {"/mailquench.v1.Blacklists/RequestDelisting", Need::kResponder},
       {"/mailquench.v1.Enrolment/Enrol", Need::kToken},
+      {"/mailquench.v1.Fleet/AddManualHost", Need::kAdmin},
       {"/mailquench.v1.Fleet/BanHost", Need::kAdmin},
       {"/mailquench.v1.Fleet/CreateToken", Need::kAdmin},
       {"/mailquench.v1.Fleet/EvictHost", Need::kAdmin},
@@ -79,7 +80,9 @@ const std::map<std::string, Need>& AuthorizationTable() {
       {"/mailquench.v1.Incidents/WaiveObligation", Need::kResponder},
       {"/mailquench.v1.Quarantines/ListQuarantines", Need::kViewer},
       {"/mailquench.v1.Runs/CancelRun", Need::kResponder},
+      {"/mailquench.v1.Runs/ConfirmManualStep", Need::kResponder},
       {"/mailquench.v1.Runs/GetRun", Need::kViewer},
+      {"/mailquench.v1.Runs/ListManualSteps", Need::kViewer},
       {"/mailquench.v1.Runs/ListPlaybooks", Need::kViewer},
       {"/mailquench.v1.Runs/ListRuns", Need::kViewer},
       {"/mailquench.v1.Runs/PlanRun", Need::kViewer},  // Agents only look; see CheckDryRun().

@@ -50,6 +50,13 @@ class FleetService final : public v1::Fleet::Service {
         context, "/mailquench.v1.Fleet/SetMailIdentity", gate_, response,
         [&](const rpc::Peer& peer) { return core_->SetMailIdentity(*request, peer.id.name); });
   }
+  grpc::Status AddManualHost(grpc::ServerContext* context,
+                             const v1::AddManualHostRequest* request,
+                             v1::Host* response) override {
+    return Serve(
+        context, "/mailquench.v1.Fleet/AddManualHost", gate_, response,
+        [&](const rpc::Peer& peer) { return core_->AddManualHost(*request, peer.id.name); });
+  }
   grpc::Status EvictHost(grpc::ServerContext* context,
                          const v1::EvictHostRequest* request,
                          v1::Host* response) override {

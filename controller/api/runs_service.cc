@@ -106,6 +106,19 @@ class RunsService final : public v1::Runs::Service {
     return Serve(context, "/mailquench.v1.Runs/CancelRun", gate_, response,
                  [&](const rpc::Peer& peer) { return core_->CancelRun(*request, peer.id.name); });
   }
+  grpc::Status ListManualSteps(grpc::ServerContext* context,
+                               const v1::ListManualStepsRequest* request,
+                               v1::ListManualStepsResponse* response) override {
+    return Serve(context, "/mailquench.v1.Runs/ListManualSteps", gate_, response,
+                 [&](const rpc::Peer&) { return core_->ListManualSteps(*request); });
+  }
+  grpc::Status ConfirmManualStep(grpc::ServerContext* context,
+                                 const v1::ConfirmManualStepRequest* request,
+                                 v1::Run* response) override {
+    return Serve(
+        context, "/mailquench.v1.Runs/ConfirmManualStep", gate_, response,
+        [&](const rpc::Peer& peer) { return core_->ConfirmManualStep(*request, peer.id.name); });
+  }
   grpc::Status WatchRun(grpc::ServerContext* context,
                         const v1::GetRunRequest* request,
                         grpc::ServerWriter<v1::RunEvent>* writer) override {

@@ -33,7 +33,8 @@ absl::Status Fill(const std::string& path, const YAML::Node& root, Config* confi
   const std::map<std::string, absl::Duration*> durations = {
       {"patience", &config->patience},
       {"resume_patience", &config->resume_patience},
-      {"grace", &config->grace}};
+      {"grace", &config->grace},
+      {"manual_patience", &config->manual_patience}};
   if (!root.IsMap()) return Bad(path, 0, "is not a list of 'key: value' lines");
   std::set<std::string> seen;
   for (const auto& entry : root) {

@@ -25,6 +25,7 @@ struct Config {
   absl::Duration patience = absl::Seconds(5);
   absl::Duration resume_patience = absl::Seconds(30);
   absl::Duration grace = absl::Seconds(15);
+  absl::Duration manual_patience = absl::Hours(4);
 };
 
 // Error: INVALID_ARGUMENT / BAD_CONFIG with file and line: malformed, a key that is missing,

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/status/error.h"
+#include "controller/app/manual_steps.h"
 #include "controller/app/own_operations.h"
 #include "controller/blacklist/clear.h"
 #include "controller/blacklist/listings.h"
@@ -46,11 +47,13 @@ class CoreImpl final : public Core, public RunListener {
   CoreImpl(const CoreOptions& options,
            std::unique_ptr<Store> store,
            std::unique_ptr<Hosts> hosts,
-           std::map<std::string, v1::Playbook> playbooks)
+           std::map<std::string, v1::Playbook> playbooks,
+           Guide guide)
       : options_(options),
         store_(std::move(store)),
         hosts_(std::move(hosts)),
         playbooks_(std::move(playbooks)),
+        guide_(std::move(guide)),
         audit_(store_.get(), options.clock),
         incidents_(store_.get(), options.clock),
         link_(
@@ -69,10 +72,14 @@ class CoreImpl final : public Core, public RunListener {
     engine.patience = options.patience;
     engine.resume_patience = options.resume_patience;
     engine.grace = options.grace;
+    engine.manual_patience = options.manual_patience;
+    engine.guide = &guide_;
     engine.timer_thread = options.timer_thread;
     engine_ = std::make_unique<RunEngine>(store_.get(), hosts_.get(), &link_, options.clock, this,
                                           engine);
     link_.SetEvents(engine_.get());
+    manual_ = std::make_unique<ManualSteps>(store_.get(), hosts_.get(), engine_.get(), &guide_,
+                                            options.clock);
   }
   ~CoreImpl() override {
     watch_.Stop();
@@ -106,7 +113,10 @@ class CoreImpl final : public Core, public RunListener {
   absl::StatusOr<v1::Plan> PlanRun(const v1::PlanRunRequest& r, const std::string& actor) override {
     MQ_ASSIGN_OR_RETURN(const v1::Playbook playbook, ResolvePlaybook(playbooks_, r));
     MQ_ASSIGN_OR_RETURN(v1::Plan plan, FreezePlan(playbook, r, hosts_.get()));
-    if (!r.skip_agents()) engine_->AskPlans(&plan, actor, options_.plan_limit);
+    if (!r.skip_agents()) {
+      manual_->Plan(&plan);
+      engine_->AskPlans(&plan, actor, options_.plan_limit);
+    }
     return plan;
   }
   absl::StatusOr<v1::Run> StartRun(const v1::StartRunRequest& r, const std::string& actor) override;
@@ -125,6 +135,19 @@ class CoreImpl final : public Core, public RunListener {
                                     const std::string& actor) override {
     MQ_RETURN_IF_ERROR(Audit(actor, "run.cancel", Json(r)));
     return engine_->Cancel(r.run_id(), r.reason());
+  }
+  absl::StatusOr<v1::ListManualStepsResponse> ListManualSteps(
+      const v1::ListManualStepsRequest& r) override {
+    return manual_->List(r);
+  }
+  absl::StatusOr<v1::Run> ConfirmManualStep(const v1::ConfirmManualStepRequest& r,
+                                            const std::string& actor) override {
+    MQ_ASSIGN_OR_RETURN(const ManualSteps::Said said, manual_->Look(r, actor));
+    v1::ConfirmManualStepRequest exact = r;
+    exact.set_host(said.host_id);
+    *exact.mutable_confirmation() = said.report.manual();
+    if (!said.again) MQ_RETURN_IF_ERROR(Audit(actor, "run.confirm", Json(exact)));
+    return engine_->Confirm(said.run_id, said.host_id, said.step, said.operation, said.report);
   }
   absl::StatusOr<std::uint64_t> Subscribe(const std::string& run_id, RunCallback call) override {
     return engine_->Subscribe(run_id, std::move(call));
@@ -237,6 +260,12 @@ class CoreImpl final : public Core, public RunListener {
                                            const std::string& actor) override {
     MQ_RETURN_IF_ERROR(Audit(actor, "host.mail-identity", Json(r)));
     return hosts_->SetMailIdentity(r);
+  }
+  absl::StatusOr<v1::Host> AddManualHost(const v1::AddManualHostRequest& r,
+                                         const std::string& actor) override {
+    MQ_RETURN_IF_ERROR(guide_.Check(r.platform()));
+    MQ_RETURN_IF_ERROR(Audit(actor, "host.add-manual", Json(r)));
+    return hosts_->AddManual(r, actor);
   }
   absl::StatusOr<v1::Host> EvictHost(const v1::EvictHostRequest& r,
                                      const std::string& actor) override {
@@ -388,6 +417,7 @@ class CoreImpl final : public Core, public RunListener {
   const std::unique_ptr<Store> store_;
   const std::unique_ptr<Hosts> hosts_;
   const std::map<std::string, v1::Playbook> playbooks_;
+  const Guide guide_;
   AuditChain audit_;
   Incidents incidents_;
   OwnOperations link_;
@@ -396,6 +426,7 @@ class CoreImpl final : public Core, public RunListener {
   std::recursive_mutex start_mu_;  // One start at a time, so that a request id names one run.
   std::mutex tokens_mu_;
   std::unique_ptr<RunEngine> engine_;
+  std::unique_ptr<ManualSteps> manual_;
 };
 
 // Restore without naming its incident is held to the causes of the incidents of these hosts, too.
@@ -482,11 +513,13 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
   run.set_incident_id(incident);
   run.set_requested_by(actor);
   run.set_reason(r.reason());
+  run.set_no_input(r.no_input());
   for (const v1::PlannedHost& planned : plan.hosts()) {
     v1::RunHost* host = run.add_hosts();
     host->set_host_id(planned.host_id());
     host->set_name(planned.name());
     host->set_wave(planned.wave());
+    host->set_manual_platform(planned.manual_platform());
   }
   return engine_->Start(run, request_id, patient);
 }
@@ -599,8 +632,9 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const CoreOptions& options) {
   MQ_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(options.store_path));
   MQ_ASSIGN_OR_RETURN(std::unique_ptr<Hosts> hosts,
                       Hosts::Open(store.get(), options.link, options.clock));
-  auto core =
-      std::make_unique<CoreImpl>(options, std::move(store), std::move(hosts), std::move(playbooks));
+  MQ_ASSIGN_OR_RETURN(Guide guide, Guide::BuiltIn());
+  auto core = std::make_unique<CoreImpl>(options, std::move(store), std::move(hosts),
+                                         std::move(playbooks), std::move(guide));
   MQ_RETURN_IF_ERROR(core->Start());
   return core;
 }

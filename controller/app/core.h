@@ -38,6 +38,7 @@ struct CoreOptions {
   absl::Duration patience = absl::Seconds(5);          // For an offline host, before `unreachable`.
   absl::Duration resume_patience = absl::Seconds(30);  // The same, after the controller restarted.
   absl::Duration grace = absl::Seconds(15);            // Beyond a step's timeout, for its report.
+  absl::Duration manual_patience = absl::Hours(4);     // For a person, on a host without an agent.
   absl::Duration plan_limit = absl::Seconds(5);        // For the agents' answers to a dry run.
 };
 
@@ -70,6 +71,10 @@ class Core {
   virtual absl::StatusOr<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request) = 0;
   virtual absl::StatusOr<v1::Run> CancelRun(const v1::CancelRunRequest& request,
                                             const std::string& actor) = 0;
+  virtual absl::StatusOr<v1::ListManualStepsResponse> ListManualSteps(
+      const v1::ListManualStepsRequest& request) = 0;
+  virtual absl::StatusOr<v1::Run> ConfirmManualStep(const v1::ConfirmManualStepRequest& request,
+                                                    const std::string& actor) = 0;
   using RunCallback = std::function<void(const v1::RunEvent&)>;
   // Calls `callback` once at once with the run as it is, then after each change, sequence rising,
   // from any thread, never under the engine's lock, never twice at a time. After Unsubscribe() has
@@ -121,6 +126,8 @@ class Core {
                                              const std::string& actor) = 0;
   virtual absl::StatusOr<v1::Host> SetMailIdentity(const v1::SetMailIdentityRequest& request,
                                                    const std::string& actor) = 0;
+  virtual absl::StatusOr<v1::Host> AddManualHost(const v1::AddManualHostRequest& request,
+                                                 const std::string& actor) = 0;
   // Both cut the live stream before they return.
   virtual absl::StatusOr<v1::Host> EvictHost(const v1::EvictHostRequest& request,
                                              const std::string& actor) = 0;

@@ -71,6 +71,7 @@ absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   options.link = hub_.get();
   options.patience = config.patience;
   options.resume_patience = config.resume_patience;
+  options.manual_patience = config.manual_patience;
   options.grace = config.grace;
   options.blacklists = config.blacklists;
   options.blacklists.log = [](const std::string& text) { spdlog::warn("{}", Harmless(text)); };

@@ -6,7 +6,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/blacklist/subject.h"
 #include "common/status/error.h"
 #include "controller/fleet/selectors.h"
 
@@ -50,11 +49,6 @@ void Bound(v1::Hello* hello) {
   if (hello->hostname().size() > kLongest) hello->mutable_hostname()->resize(kLongest);
   if (hello->capabilities_size() > kMost)
     hello->mutable_capabilities()->DeleteSubrange(kMost, hello->capabilities_size() - kMost);
-}
-
-absl::Status NoSubject(const std::string& text, const std::string& wanted) {
-  return Error(absl::StatusCode::kInvalidArgument, "BAD_SUBJECT",
-               "'" + text + "' is no " + wanted + "; nothing was changed");
 }
 
 void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
@@ -138,11 +132,7 @@ absl::StatusOr<std::vector<v1::Host>> Hosts::Choose(const std::string& selector,
                    hint + "; nothing was done; 'mailquench host list' shows the labels");
 }
 
-absl::Status Hosts::Upsert(const std::string& host_id,
-                           const std::string& name,
-                           const std::map<std::string, std::string>& labels,
-                           const std::string& serial) {
-  const std::lock_guard<std::mutex> lock(mu_);
+absl::Status Hosts::MayBeNamed(const std::string& host_id, const std::string& name) {
   for (const auto& [id, row] : hosts_) {
     if (id != host_id && row.host.name() != name) continue;
     if (row.host.state() == v1::HOST_STATE_BANNED) {
@@ -155,6 +145,15 @@ absl::Status Hosts::Upsert(const std::string& host_id,
                        "; nothing was changed; evict that one first or choose another name");
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status Hosts::Upsert(const std::string& host_id,
+                           const std::string& name,
+                           const std::map<std::string, std::string>& labels,
+                           const std::string& serial) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  MQ_RETURN_IF_ERROR(MayBeNamed(host_id, name));
   Store::HostRow row = hosts_.count(host_id) > 0 ? hosts_[host_id] : Store::HostRow();
   row.serial = serial;
   row.host.set_host_id(host_id);
@@ -181,17 +180,7 @@ absl::Status Hosts::SetState(const std::string& host_id, v1::HostState state) {
 
 absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
   MQ_ASSIGN_OR_RETURN(const v1::Host host, Find(request.host()));
-  for (const auto& [key, value] : request.labels()) {
-    // What a selector could not name again is refused here.
-    const std::string label = absl::StrCat(key, "=", value);
-    const absl::StatusOr<Selector> parsed = Selector::Parse(label);
-    if (!parsed.ok() || parsed->Keys().size() != 1 || parsed->Keys()[0] != key) {
-      return Error(absl::StatusCode::kInvalidArgument, "BAD_LABEL",
-                   absl::StrCat("'", label,
-                                "' is no label: key and value are letters, digits, '.', '-', '_' "
-                                "and '/'; nothing was changed"));
-    }
-  }
+  for (const auto& [key, value] : request.labels()) MQ_RETURN_IF_ERROR(CheckLabel(key, value));
   const std::lock_guard<std::mutex> lock(mu_);
   Store::HostRow row = hosts_[host.host_id()];
   for (const auto& [key, value] : request.labels()) (*row.host.mutable_labels())[key] = value;
@@ -203,18 +192,7 @@ absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
 
 absl::StatusOr<v1::Host> Hosts::SetMailIdentity(const v1::SetMailIdentityRequest& request) {
   MQ_ASSIGN_OR_RETURN(const v1::Host host, Find(request.host()));
-  v1::MailIdentity identity;
-  using blacklist::Subject;
-  for (const std::string& text : request.mail_identity().egress_addresses()) {
-    MQ_ASSIGN_OR_RETURN(const Subject subject, Subject::Parse(text));
-    if (subject.kind() == Subject::Kind::kDomain) return NoSubject(text, "address");
-    identity.add_egress_addresses(subject.text());
-  }
-  for (const std::string& text : request.mail_identity().mail_domains()) {
-    MQ_ASSIGN_OR_RETURN(const Subject subject, Subject::Parse(text));
-    if (subject.kind() != Subject::Kind::kDomain) return NoSubject(text, "domain");
-    identity.add_mail_domains(subject.text());
-  }
+  MQ_ASSIGN_OR_RETURN(const v1::MailIdentity identity, CheckedIdentity(request.mail_identity()));
   const std::lock_guard<std::mutex> lock(mu_);
   Store::HostRow row = hosts_[host.host_id()];
   *row.host.mutable_mail_identity() = identity;

@@ -34,6 +34,11 @@ class Hosts {
                       const std::string& name,
                       const std::map<std::string, std::string>& labels,
                       const std::string& serial);
+  // Registers a host without an agent, as `actor` wishes; the caller has looked at the platform.
+  // One that was evicted is the same host again. Errors: kInvalidArgument (BAD_HOSTNAME, BAD_LABEL,
+  // BAD_LISTENER, BAD_SUBJECT), kAlreadyExists/HOST_NAME_TAKEN, kPermissionDenied/HOST_BANNED.
+  absl::StatusOr<v1::Host> AddManual(const v1::AddManualHostRequest& request,
+                                     const std::string& actor);
   absl::Status SetState(const std::string& host_id, v1::HostState state);
   absl::StatusOr<v1::Host> SetLabels(const v1::SetLabelsRequest& request);
   // Replaces what was set. Error: kInvalidArgument/BAD_SUBJECT.
@@ -52,6 +57,8 @@ class Hosts {
  private:
   Hosts(Store* store, FleetLink* link, Clock* clock) : store_(store), link_(link), clock_(clock) {}
   v1::Host Shown(const v1::Host& host);
+  // kAlreadyExists or kPermissionDenied where another host stands in the way. Holds mu_.
+  absl::Status MayBeNamed(const std::string& host_id, const std::string& name);
 
   Store* const store_;
   FleetLink* const link_;
@@ -59,6 +66,11 @@ class Hosts {
   std::mutex mu_;
   std::map<std::string, Store::HostRow> hosts_;  // By id.
 };
+
+// kInvalidArgument/BAD_LABEL: what a selector could not name again is refused.
+absl::Status CheckLabel(const std::string& key, const std::string& value);
+// The same identity as subjects write it. kInvalidArgument/BAD_SUBJECT.
+absl::StatusOr<v1::MailIdentity> CheckedIdentity(const v1::MailIdentity& identity);
 
 }  // namespace mailquench::controller
 

@@ -8,6 +8,7 @@
 #include "common/status/error.h"
 #include "controller/incidents/incident_rules.h"
 #include "controller/incidents/incidents.h"
+#include "controller/manual/confirmation.h"
 #include "controller/runs/engine.h"
 #include "controller/store/times.h"
 
@@ -248,6 +249,21 @@ absl::Status Incidents::NoteEvidence(const std::string& incident_id,
   return absl::OkStatus();
 }
 
+// What a person did and saw stands in the timeline under that person's name, once.
+absl::Status Incidents::NoteByHand(const std::string& incident_id,
+                                   const std::string& host_name,
+                                   const std::string& run_id,
+                                   const v1::OperationReport& report) {
+  const std::string text = "by hand on " + host_name + ": " + report.operation() + " " +
+                           InWords(report.manual()) + " (run " + run_id + ")";
+  return UnlessClosed(Edit(incident_id, [&](v1::Incident* incident) {
+    const bool told = std::any_of(incident->timeline().begin(), incident->timeline().end(),
+                                  [&](const auto& entry) { return entry.text() == text; });
+    if (!told) Note(incident, report.manual().confirmed_by(), text);
+    return absl::OkStatus();
+  }));
+}
+
 // A block that every host of its run has resolves the cause that it names.
 absl::Status Incidents::Blocked(const v1::Run& run,
                                 const std::string& incident_id,
@@ -316,6 +332,8 @@ absl::Status Incidents::Keep(const v1::Run& run,
         SettleObligations(host_id, operation == nullptr ? nullptr : &operation->restore(), report));
   }
   if (incident_id.empty()) return absl::OkStatus();
+  if (report.has_manual())
+    MQ_RETURN_IF_ERROR(NoteByHand(incident_id, host_name, run.run_id(), report));
   MQ_RETURN_IF_ERROR(NoteEvidence(incident_id, host_name, result.contain().evidence()));
   if (operation == nullptr) return absl::OkStatus();
   if (operation->has_sender_block() && WentWell(report.outcome()))

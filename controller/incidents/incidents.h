@@ -103,6 +103,10 @@ class Incidents {
   absl::Status Blocked(const v1::Run& run,
                        const std::string& incident_id,
                        const v1::Operation& operation);
+  absl::Status NoteByHand(const std::string& incident_id,
+                          const std::string& host_name,
+                          const std::string& run_id,
+                          const v1::OperationReport& report);
   absl::Status NoteEvidence(const std::string& incident_id,
                             const std::string& host_name,
                             const v1::QueueSurveyResult& evidence);

@@ -150,8 +150,11 @@ bool RunEngine::Begin(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* 
     Settle(a, host, step, v1::OUTCOME_FAILED);
     return false;
   }
-  const Open open{host->host_id(),        row.step, row.sent_to, false, StepDeadline(*a, row.step),
-                  StepLimit(*a, row.step)};
+  Open open;
+  open.host_id = open.sent_to = host->host_id();
+  open.step = row.step;
+  open.deadline = StepDeadline(*a, row.step);
+  open.limit = StepLimit(*a, row.step);
   a->open[row.command_id] = open;
   leaving_.insert(row.command_id);
   out->sends.push_back({row.sent_to, row.command_id, MessageFor(*a, row.command_id, open)});
@@ -166,7 +169,9 @@ bool RunEngine::Drive(Active* a, v1::RunHost* host, Outbox* out) {
       if (step.sent()) return false;
       if (a->run.cancel_requested()) rest = v1::OUTCOME_CANCELLED;
       if (rest == v1::OUTCOME_UNSPECIFIED) {
-        if (link_->IsOnline(host->host_id())) {
+        if (IsManual(*host)) {
+          if (BeginManual(a, host, &step, out)) return false;
+        } else if (link_->IsOnline(host->host_id())) {
           a->patience.erase(host->host_id());
           if (Begin(a, host, &step, out)) return false;
         } else {
@@ -181,7 +186,9 @@ bool RunEngine::Drive(Active* a, v1::RunHost* host, Outbox* out) {
     }
     const v1::Outcome outcome = step.report().outcome();
     if (WentWell(outcome) || rest != v1::OUTCOME_UNSPECIFIED) continue;
-    if (a->run.playbook().steps(step.step()).continue_on_failure()) continue;
+    // Where nobody came, nobody is waited for again.
+    const bool nobody = outcome == v1::OUTCOME_UNREACHABLE && step.has_manual_since_time();
+    if (a->run.playbook().steps(step.step()).continue_on_failure() && !nobody) continue;
     rest = outcome == v1::OUTCOME_UNREACHABLE ? outcome : v1::OUTCOME_CANCELLED;
   }
   return true;
@@ -191,28 +198,37 @@ void RunEngine::Advance(Active* a, Outbox* out) {
   const absl::Time now = clock_->Now();
   std::vector<std::string> late;
   for (const auto& [id, open] : a->open) {
-    if (now >= open.deadline && a->given_up.count(id) == 0) late.push_back(id);
+    if ((now >= open.deadline || Withdrawn(*a, open)) && a->given_up.count(id) == 0)
+      late.push_back(id);
   }
   for (const std::string& id : late) {
     const Open open = a->open[id];
     v1::RunHost* host = HostOf(a, open.host_id);
     v1::HostStep* step = host->mutable_steps(open.step);
-    if (open.outside) {
+    if (open.outside || open.by_hand) {
       a->open.erase(id);
-      FinishProbe(a, host, step, nullptr, out);
+      if (open.by_hand)
+        GiveUpHand(a, host, step);
+      else
+        FinishProbe(a, host, step, nullptr, out);
       continue;
     }
     a->given_up.insert(id);
     Settle(a, host, step, v1::OUTCOME_UNKNOWN);
   }
   int last_wave = 0;
+  bool by_hand =
+      false;  // Some host without an agent is not done: no wave waits for it, the run does.
   for (const v1::RunHost& host : a->run.hosts()) last_wave = std::max(last_wave, host.wave());
   for (int wave = 1; wave <= last_wave; ++wave) {
     bool done = true;
     int failures = 0;
     for (v1::RunHost& host : *a->run.mutable_hosts()) {
       if (host.wave() > wave) continue;
-      if (host.wave() == wave && !Drive(a, &host, out)) done = false;
+      if (host.wave() == wave && !Drive(a, &host, out)) {
+        by_hand |= IsManual(host);
+        done &= IsManual(host);
+      }
       failures += std::any_of(host.steps().begin(), host.steps().end(), [&](const auto& step) {
         return WentWrong(step.report().outcome()) &&
                !a->run.playbook().steps(step.step()).continue_on_failure();
@@ -240,6 +256,7 @@ void RunEngine::Advance(Active* a, Outbox* out) {
     if (waiting) return Publish(a, out);
     break;
   }
+  if (by_hand) return Publish(a, out);
   Conclude(a, out);
 }
 

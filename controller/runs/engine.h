@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "controller/fleet/hosts.h"
 #include "controller/fleet/link.h"
+#include "controller/manual/guide.h"
 #include "controller/store/store.h"
 #include "mailquench/v1/runs.pb.h"
 
@@ -42,6 +43,9 @@ struct EngineOptions {
   absl::Duration patience = absl::Seconds(5);
   absl::Duration resume_patience = absl::Seconds(30);
   absl::Duration grace = absl::Seconds(15);
+  // For a person, before a step of a host without an agent is `unreachable`.
+  absl::Duration manual_patience = absl::Hours(4);
+  const Guide* guide = nullptr;  // Not owned. Null: no host is without an agent.
   bool timer_thread = true;
 };
 
@@ -65,6 +69,15 @@ class RunEngine final : public AgentEvents {
   // again.
   absl::Status Resume();
   absl::StatusOr<v1::Run> Cancel(const std::string& run_id, const std::string& reason);
+  // What a person says of a step that was theirs (controller/manual made the report); `operation`
+  // is the step's, narrowed to what the person was shown. The listener has it before the run does,
+  // so that a crash between the two is mended by saying it again. kNotFound,
+  // kFailedPrecondition/NOT_BY_HAND or ALREADY_CONFIRMED; the same again is OK.
+  absl::StatusOr<v1::Run> Confirm(const std::string& run_id,
+                                  const std::string& host_id,
+                                  int step,
+                                  const v1::Operation& operation,
+                                  const v1::OperationReport& report);
   // Asks the online hosts of the plan what they would do; waits at most `limit`.
   void AskPlans(v1::Plan* plan, const std::string& actor, absl::Duration limit);
   // As it is now: from memory while it goes on, with progress; else from the store.
@@ -89,6 +102,7 @@ class RunEngine final : public AgentEvents {
     int step = 0;
     std::string sent_to;
     bool outside = false;
+    bool by_hand = false;  // A person's: nothing was sent.
     absl::Time deadline;
     // However often the agent says that it still works: it has a deadline of its own.
     absl::Time limit = absl::InfiniteFuture();
@@ -133,6 +147,16 @@ class RunEngine final : public AgentEvents {
   void AskAgain(const std::string& host_id);
   void Answer(const std::string& from, const v1::OperationReport& report, Outbox* out);
   absl::Status Apply(Active* a, CommandRow row, const v1::OperationReport& report, Outbox* out);
+  // Of hosts without an agent. True: it is waited for something.
+  bool BeginManual(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* out);
+  bool ProbeManual(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* out);
+  bool WaitForHand(Active* a, v1::RunHost* host, v1::HostStep* step);
+  bool Withdrawn(const Active& a, const Open& open) const;
+  void GiveUpHand(Active* a, v1::RunHost* host, v1::HostStep* step);
+  // True: `row` is one of a host without an agent, and nothing else is to be done about it.
+  bool ResumeManual(Active* a, const CommandRow& row, v1::HostStep* step);
+  // The run that goes on, or `loaded` from the store.
+  absl::StatusOr<Active*> ActiveOf(const std::string& run_id, std::unique_ptr<Active>* loaded);
   bool AskOutside(Active* a, const v1::RunHost& host, const v1::HostStep& step, Outbox* out);
   void FinishProbe(Active* a,
                    v1::RunHost* host,
@@ -151,6 +175,7 @@ class RunEngine final : public AgentEvents {
   RunListener* const listener_;
   const EngineOptions options_;
 
+  std::mutex confirm_mu_;  // One confirmation at a time. Before mu_.
   std::mutex mu_;
   std::condition_variable wake_;
   std::condition_variable planned_;
@@ -169,6 +194,10 @@ class RunEngine final : public AgentEvents {
 v1::Outcome WorstOutcome(const v1::RunHost& host);
 bool WentWrong(v1::Outcome outcome);  // failed, refused, timed out
 bool WentWell(v1::Outcome outcome);   // succeeded, unchanged
+// Whether the host has no agent.
+inline bool IsManual(const v1::RunHost& host) {
+  return !host.manual_platform().empty();
+}
 
 }  // namespace mailquench::controller
 

@@ -17,6 +17,7 @@ constexpr std::int64_t kSoon = std::int64_t{120} * 1000000;  // Some heartbeats,
 // What an agent may say of its own work. Anything else would leave the step open for ever, or pass
 // for a success.
 v1::OperationReport Sane(v1::OperationReport report) {
+  report.clear_manual();  // No host speaks for a person.
   switch (report.outcome()) {
     case v1::OUTCOME_SUCCEEDED:
     case v1::OUTCOME_UNCHANGED:
@@ -32,6 +33,17 @@ v1::OperationReport Sane(v1::OperationReport report) {
 }
 
 }  // namespace
+
+absl::StatusOr<RunEngine::Active*> RunEngine::ActiveOf(const std::string& run_id,
+                                                       std::unique_ptr<Active>* loaded) {
+  const auto found = active_.find(run_id);
+  if (found != active_.end()) return found->second.get();
+  auto a = std::make_unique<Active>();
+  MQ_ASSIGN_OR_RETURN(a->run, store_->FindRun(run_id));
+  a->ended = true;
+  *loaded = std::move(a);
+  return loaded->get();
+}
 
 absl::Status RunEngine::Apply(Active* a,
                               CommandRow row,
@@ -52,7 +64,7 @@ absl::Status RunEngine::Apply(Active* a,
   }
   const v1::Operation& operation = a->run.playbook().steps(row.step).operation();
   if (operation.has_relay_probe() && operation.relay_probe().targets_size() == 0 &&
-      WentWell(report.outcome())) {
+      WentWell(report.outcome()) && !report.has_manual()) {
     if (!a->ended && AskOutside(a, *host, *step, out)) return absl::OkStatus();
     FinishProbe(a, host, step, nullptr, out);
     return absl::OkStatus();
@@ -84,18 +96,9 @@ void RunEngine::Answer(const std::string& from, const v1::OperationReport& repor
     return;
   }
   std::unique_ptr<Active> loaded;
-  Active* a = nullptr;
-  const auto found = active_.find(row->run_id);
-  if (found != active_.end()) {
-    a = found->second.get();
-  } else {
-    absl::StatusOr<v1::Run> run = store_->FindRun(row->run_id);
-    if (!run.ok()) return;
-    loaded = std::make_unique<Active>();
-    loaded->run = *std::move(run);
-    loaded->ended = true;
-    a = loaded.get();
-  }
+  const absl::StatusOr<Active*> of = ActiveOf(row->run_id, &loaded);
+  if (!of.ok()) return;
+  Active* a = *of;
   const bool repeat = row->answered && row->report.outcome() != v1::OUTCOME_UNREACHABLE;
   if (!repeat) {
     const absl::Status kept = Apply(a, *row, report, out);
@@ -279,15 +282,16 @@ absl::Status RunEngine::Resume() {
         v1::RunHost* host = HostOf(a.get(), row.host_id);
         if (host == nullptr || row.step >= host->steps_size() || !row.sent) continue;
         v1::HostStep* step = host->mutable_steps(row.step);
+        if (ResumeManual(a.get(), row, step)) continue;
         if (row.outside) {  // Asked again only by the next probe: its step ends without it.
           if (!Final(*a, *step)) FinishProbe(a.get(), host, step, nullptr, &out);
         } else if (!row.answered) {
-          a->open[row.command_id] = {row.host_id,
-                                     row.step,
-                                     row.sent_to,
-                                     false,
-                                     StepDeadline(*a, row.step),
-                                     StepLimit(*a, row.step)};
+          Open& open = a->open[row.command_id];
+          open.host_id = row.host_id;
+          open.step = row.step;
+          open.sent_to = row.sent_to;
+          open.deadline = StepDeadline(*a, row.step);
+          open.limit = StepLimit(*a, row.step);
           if (step->report().outcome() == v1::OUTCOME_UNSPECIFIED) {
             Settle(a.get(), host, step, v1::OUTCOME_UNKNOWN);
           }
@@ -322,6 +326,7 @@ void RunEngine::AskPlans(v1::Plan* plan, const std::string& actor, absl::Duratio
   };
   std::vector<Asked> asked;
   for (v1::PlannedHost& host : *plan->mutable_hosts()) {
+    if (!host.manual_platform().empty()) continue;  // The caller has said what a person does.
     if (!host.online()) {
       host.set_refusal("offline: it could not be asked");
       continue;

@@ -99,12 +99,13 @@ bool RunEngine::AskOutside(Active* a,
     row.sent_to = vantage.host_id();
     row.outside = row.sent = true;
     if (!store_->PutCommand(row).ok()) return false;
-    const Open open{row.host_id,
-                    row.step,
-                    row.sent_to,
-                    true,
-                    StepDeadline(*a, row.step),
-                    StepLimit(*a, row.step)};
+    Open open;
+    open.host_id = row.host_id;
+    open.step = row.step;
+    open.sent_to = row.sent_to;
+    open.outside = true;
+    open.deadline = StepDeadline(*a, row.step);
+    open.limit = StepLimit(*a, row.step);
     a->open[row.command_id] = open;
     leaving_.insert(row.command_id);
     v1::ControllerMessage message = MessageFor(*a, row.command_id, open);
@@ -120,6 +121,10 @@ void RunEngine::FinishProbe(
     Active* a, v1::RunHost* host, v1::HostStep* step, const v1::OperationReport* outside, Outbox*) {
   const absl::StatusOr<CommandRow> inside = store_->FindCommand(step->command_id());
   if (!inside.ok() || !inside->answered) return;
+  if (IsManual(*host) && outside == nullptr) {  // Nobody has asked it anything: a person has to.
+    WaitForHand(a, host, step);
+    return;
+  }
   v1::OperationReport merged = inside->report;
   v1::RelayProbeResult* result = merged.mutable_result()->mutable_relay_probe();
   const v1::RelayProbeResult within = *result;

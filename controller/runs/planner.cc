@@ -86,7 +86,11 @@ absl::StatusOr<v1::Plan> FreezePlan(const v1::Playbook& playbook,
                                     const v1::PlanRunRequest& request,
                                     Hosts* hosts) {
   const std::vector<std::string> names(request.hosts().begin(), request.hosts().end());
-  MQ_ASSIGN_OR_RETURN(const std::vector<v1::Host> chosen, hosts->Choose(request.selector(), names));
+  MQ_ASSIGN_OR_RETURN(const std::vector<v1::Host> all, hosts->Choose(request.selector(), names));
+  // A person needs the longest and tries out nothing for the others: hosts without an agent begin
+  // at once and count in no wave.
+  std::vector<v1::Host> chosen, manual;
+  for (const v1::Host& host : all) (host.has_manual() ? manual : chosen).push_back(host);
   v1::Plan plan;
   *plan.mutable_playbook() = playbook;
   std::size_t next = 0;
@@ -95,6 +99,7 @@ absl::StatusOr<v1::Plan> FreezePlan(const v1::Playbook& playbook,
   waves.push_back("100%");  // Nobody is left out.
   std::string hashed = Deterministic(playbook);
   for (const std::string& wave : waves) {
+    if (next == chosen.size()) break;
     const std::size_t reach = Reach(wave, chosen.size());
     if (reach <= next) continue;
     for (; next < reach; ++next) {
@@ -106,6 +111,14 @@ absl::StatusOr<v1::Plan> FreezePlan(const v1::Playbook& playbook,
       hashed += "\n" + host->host_id() + " " + std::to_string(wave_number);
     }
     ++wave_number;
+  }
+  for (const v1::Host& one : manual) {
+    v1::PlannedHost* host = plan.add_hosts();
+    host->set_host_id(one.host_id());
+    host->set_name(one.name());
+    host->set_wave(1);
+    host->set_manual_platform(one.manual().platform());
+    hashed += "\n" + host->host_id() + " by hand " + one.manual().platform();
   }
   plan.set_plan_hash(ToHex(Sha256(hashed)));
   return plan;

@@ -56,6 +56,36 @@ grpc::Status FakeController::SetLabels(grpc::ServerContext*,
   *response = hosts.hosts(0);
   return grpc::Status::OK;
 }
+grpc::Status FakeController::AddManualHost(grpc::ServerContext*,
+                                           const v1::AddManualHostRequest* request,
+                                           v1::Host* response) {
+  manual_hosts.push_back(*request);
+  response->set_name(request->name());
+  response->mutable_manual()->set_platform(request->platform());
+  return grpc::Status::OK;
+}
+grpc::Status FakeController::EvictHost(grpc::ServerContext*,
+                                       const v1::EvictHostRequest* request,
+                                       v1::Host* response) {
+  evicted.push_back(*request);
+  *response = hosts.hosts(0);
+  return grpc::Status::OK;
+}
+grpc::Status FakeController::ListManualSteps(grpc::ServerContext*,
+                                             const v1::ListManualStepsRequest* request,
+                                             v1::ListManualStepsResponse* response) {
+  manual_asked.push_back(*request);
+  *response = manual;
+  return grpc::Status::OK;
+}
+grpc::Status FakeController::ConfirmManualStep(grpc::ServerContext*,
+                                               const v1::ConfirmManualStepRequest* request,
+                                               v1::Run* response) {
+  confirmed.push_back(*request);
+  if (confirmed.size() <= confirm_statuses.size()) return confirm_statuses[confirmed.size() - 1];
+  *response = started;
+  return grpc::Status::OK;
+}
 grpc::Status FakeController::PlanRun(grpc::ServerContext*,
                                      const v1::PlanRunRequest* request,
                                      v1::Plan* response) {

@@ -42,7 +42,9 @@ class FakeController : public v1::Fleet::Service,
   v1::ListBlacklistHistoryResponse history;
   grpc::Status delist_status;
   grpc::Status plan_status;
-  std::size_t start_fails_at = 0;  // The StartRun of this number is refused; 0: none.
+  v1::ListManualStepsResponse manual;
+  std::vector<grpc::Status> confirm_statuses;  // One a call; after them OK.
+  std::size_t start_fails_at = 0;              // The StartRun of this number is refused; 0: none.
 
   // What was asked.
   std::vector<v1::PlanRunRequest> planned;
@@ -53,6 +55,10 @@ class FakeController : public v1::Fleet::Service,
   std::vector<v1::RequestDelistingRequest> delistings;
   std::vector<v1::AddListingNoteRequest> listing_notes;
   std::vector<v1::ListBlacklistHistoryRequest> histories;
+  std::vector<v1::AddManualHostRequest> manual_hosts;
+  std::vector<v1::ListManualStepsRequest> manual_asked;
+  std::vector<v1::ConfirmManualStepRequest> confirmed;
+  std::vector<v1::EvictHostRequest> evicted;
   int incidents_opened = 0;
   int labels_set = 0;
 
@@ -61,6 +67,16 @@ class FakeController : public v1::Fleet::Service,
                          v1::ListHostsResponse*) override;
   grpc::Status GetHost(grpc::ServerContext*, const v1::GetHostRequest*, v1::Host*) override;
   grpc::Status SetLabels(grpc::ServerContext*, const v1::SetLabelsRequest*, v1::Host*) override;
+  grpc::Status AddManualHost(grpc::ServerContext*,
+                             const v1::AddManualHostRequest*,
+                             v1::Host*) override;
+  grpc::Status EvictHost(grpc::ServerContext*, const v1::EvictHostRequest*, v1::Host*) override;
+  grpc::Status ListManualSteps(grpc::ServerContext*,
+                               const v1::ListManualStepsRequest*,
+                               v1::ListManualStepsResponse*) override;
+  grpc::Status ConfirmManualStep(grpc::ServerContext*,
+                                 const v1::ConfirmManualStepRequest*,
+                                 v1::Run*) override;
   grpc::Status PlanRun(grpc::ServerContext*, const v1::PlanRunRequest*, v1::Plan*) override;
   grpc::Status StartRun(grpc::ServerContext*, const v1::StartRunRequest*, v1::Run*) override;
   grpc::Status WatchRun(grpc::ServerContext*,
