@@ -96,6 +96,9 @@ class Controller:
             raise WineError('mailquench %s ended with %d: %s' % (' '.join(arguments), done.returncode,
                                                                  (done.stderr + done.stdout).strip()[-600:]))
         made = [run['runId'] for run in self.ask('run', 'list').get('runs', []) if run['runId'] not in before]
+        if not made:
+            raise WineError('mailquench %s made no run and ended with %d: %s' % (
+                ' '.join(arguments), done.returncode, (done.stderr + done.stdout).strip()[-600:]))
         return [self.ask('run', 'show', run) for run in made]
 
 
