@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include "controller/blacklist/fleet_subjects.h"
+#include "controller/incidents/incident_rules.h"
 #include "tests/unit/controller/core_fixture.h"
 
 namespace mailquench::controller {
@@ -421,6 +422,21 @@ TEST_F(ManualRunsTest, ARestartAfterTheConfirmationGoesOnFromThere) {
   ASSERT_EQ(Waiting().size(), 1u);
   EXPECT_EQ(Waiting()[0].step_name(), "proof");
   EXPECT_EQ(Host(run.run_id()).steps(0).report().manual().confirmed_by(), "ada");
+}
+
+TEST_F(ManualRunsTest, AQueueIsQuietSinceThePersonSaidSoAndNotSinceTheRunEnded) {
+  const v1::Run run = *Start("contain", "", {"old1"});
+  for (const char* step : {"contain", "proof"})
+    ASSERT_TRUE(core_->ConfirmManualStep(Saying(run, step, v1::OUTCOME_SUCCEEDED), "ada").ok());
+  auto quiet = Saying(run, "quiet", v1::OUTCOME_SUCCEEDED);
+  clock_.now_ += absl::Hours(5);
+  core_->Tick();
+  ASSERT_NE(Get(run.run_id()).state(), v1::RUN_STATE_RUNNING);
+  clock_.now_ += absl::Hours(2);
+  ASSERT_TRUE(core_->ConfirmManualStep(quiet, "ada").ok());
+  FleetPicture picture;
+  picture.Add(Get(run.run_id()));
+  EXPECT_EQ(picture.QuietSince(id_), clock_.now_);
 }
 
 TEST_F(ManualRunsTest, IsConfirmedOnceAndAnotherWordIsRefused) {
