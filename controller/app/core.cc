@@ -325,6 +325,8 @@ class CoreImpl final : public Core, public RunListener {
   // ---- Tokens
 
   absl::Status InsertToken(const TokenRow& token) override {
+    const auto manual = token.labels.find("manual");  // Whoever enrols has an agent.
+    if (manual != token.labels.end()) MQ_RETURN_IF_ERROR(CheckLabel(manual->first, manual->second));
     MQ_RETURN_IF_ERROR(store_->InsertToken(token));
     v1::Token shown;
     shown.set_token_id(token.id);

@@ -356,6 +356,10 @@ TEST_F(ManualRunsTest, WhatIsNotTakenIsNotInTheAuditAndALabelIsNoSayOfAnybody) {
   labels.set_host("mx-a");
   (*labels.mutable_labels())["manual"] = "exchange-2003";
   EXPECT_EQ(ReasonOf(core_->SetLabels(labels, "root").status()), "BAD_LABEL");
+  TokenRow token;
+  token.id = "t1";
+  token.labels["manual"] = "exchange-2003";
+  EXPECT_EQ(ReasonOf(core_->InsertToken(token)), "BAD_LABEL");
   labels.Clear();
   labels.set_host("old1");
   labels.add_remove("manual");
