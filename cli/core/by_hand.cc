@@ -37,11 +37,25 @@ std::optional<std::string> Answer(const Session& session, const std::string& pro
   }
 }
 
+// A relay is never called closed because somebody pressed a key too often: y or n, and nothing
+// else.
+std::optional<bool> AskOpened(const Session& session) {
+  while (true) {
+    const std::optional<std::string> line =
+        Answer(session, "    did that let strangers relay? (y or n) ");
+    if (!line.has_value()) return std::nullopt;
+    if (*line == "y" || *line == "yes") return true;
+    if (*line == "n" || *line == "no") return false;
+  }
+}
+
 bool AskQuestions(const Session& session,
                   const v1::ManualStep& step,
                   v1::ManualConfirmation* said) {
   for (const v1::ManualQuestion& question : step.questions()) {
-    const bool needed = said->outcome() == v1::OUTCOME_SUCCEEDED;
+    const bool unchanged = said->outcome() == v1::OUTCOME_UNCHANGED;
+    if (unchanged && !question.also_unchanged()) continue;
+    const bool needed = unchanged || said->outcome() == v1::OUTCOME_SUCCEEDED;
     const std::string prompt =
         absl::StrCat("  ", question.key(), " (", question.text(),
                      needed ? "; 'unknown' where it is not known): " : "; empty: untouched): ");
@@ -53,10 +67,12 @@ bool AskQuestions(const Session& session,
     note->set_key(question.key());
     note->set_value(*value);
     if (!question.relay()) continue;
-    const std::optional<std::string> open =
-        Line(session, "    did that let strangers relay? [y/N] ");
+    const std::optional<bool> open = AskOpened(session);
     if (!open.has_value()) return false;
-    note->set_opened_relay(*open == "y" || *open == "Y" || *open == "yes");
+    if (*open)
+      note->set_opened_relay(true);
+    else
+      note->set_relay_was_closed(true);
   }
   return true;
 }
@@ -90,7 +106,9 @@ std::string ConfirmCommand(const v1::ManualStep& step) {
   if (step.verdicts_size() > 0)
     absl::StrAppend(&out, " --verdict ", absl::StrJoin(step.verdicts(), "|"));
   for (const v1::ManualQuestion& one : step.questions())
-    absl::StrAppend(&out, " --before ", one.key(), "=VALUE");
+    absl::StrAppend(
+        &out, " --before ", one.key(), "=VALUE",
+        one.relay() ? absl::StrCat(" --opened-relay|--relay-was-closed ", one.key()) : "");
   return out;
 }
 
@@ -128,29 +146,32 @@ std::optional<v1::ManualConfirmation> AskAbout(const Session& session, const v1:
     said.set_verdict(*verdict);
   }
   // Where it failed, some of it may have been changed all the same.
-  if (said.outcome() != v1::OUTCOME_SUCCEEDED && said.outcome() != v1::OUTCOME_FAILED) return said;
+  if (said.outcome() == v1::OUTCOME_REFUSED) return said;
   if (!AskQuestions(session, step, &said)) return std::nullopt;
   return said;
 }
 
 void HandDesk::Look(const v1::Run& run) {
-  std::set<std::pair<std::string, int>> fresh;
-  for (const v1::RunHost& host : run.hosts()) {
-    for (const v1::HostStep& step : host.steps()) {
-      if (Waits(step) && seen_.insert({host.host_id(), step.step()}).second)
-        fresh.insert({host.host_id(), step.step()});
-    }
+  for (const v1::RunHost& host : run.hosts()) LookAt(run.run_id(), host);
+}
+
+void HandDesk::LookAt(const std::string& run_id, const v1::RunHost& host) {
+  std::set<int> fresh;
+  for (const v1::HostStep& step : host.steps()) {
+    if (Waits(step) && seen_.count({host.host_id(), step.step()}) == 0) fresh.insert(step.step());
   }
   if (fresh.empty()) return;
   v1::ListManualStepsRequest request;
-  request.set_run_id(run.run_id());
+  request.set_run_id(run_id);
+  request.set_host(host.host_id());
   const auto steps = session_->Call(&v1::Runs::Stub::ListManualSteps, request);
-  if (!steps.ok()) {
+  if (!steps.ok()) {  // Asked again when the run tells of itself the next time.
     PrintError(*session_, steps.status());
     return;
   }
+  for (const int step : fresh) seen_.insert({host.host_id(), step});
   for (const v1::ManualStep& step : steps->steps()) {
-    if (fresh.count({step.host_id(), step.step()}) == 0) continue;
+    if (step.host_id() != host.host_id() || fresh.count(step.step()) == 0) continue;
     if (ask_) {
       Serve(step);
       continue;
@@ -171,6 +192,7 @@ void HandDesk::Serve(const v1::ManualStep& step) {
     request.set_host(step.host_id());
     request.set_step(std::to_string(step.step() + 1));
     *request.mutable_confirmation() = *said;
+    request.set_this_host_only(true);
     const auto run = session_->Call(&v1::Runs::Stub::ConfirmManualStep, request);
     if (run.ok()) return;
     PrintError(*session_, run.status());

@@ -34,6 +34,7 @@ class HandDesk {
   void Look(const v1::Run& run);
 
  private:
+  void LookAt(const std::string& run_id, const v1::RunHost& host);
   void Serve(const v1::ManualStep& step);
 
   Session* const session_;

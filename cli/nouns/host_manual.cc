@@ -11,6 +11,7 @@
 #include "cli/tree.h"
 #include "common/status/error.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
+#include "mailquench/v1/incidents.grpc.pb.h"
 
 namespace mailquench::cli {
 namespace {
@@ -62,6 +63,18 @@ absl::StatusOr<int> DoRemove(Session* session, const Args& args) {
     return Error(absl::StatusCode::kFailedPrecondition, "NOT_MANUAL",
                  absl::StrCat(host->name(),
                               " has an agent; nothing was changed. Use `mailquench host evict`."));
+  }
+  auto incidents = session->Call(&v1::Incidents::Stub::ListIncidents, v1::ListIncidentsRequest());
+  if (!incidents.ok()) return incidents.status();
+  for (const v1::Incident& incident : incidents->incidents()) {
+    for (const v1::Obligation& owed : incident.obligations()) {
+      if (owed.host_id() != host->host_id() || owed.state() != v1::Obligation::STATE_OUTSTANDING)
+        continue;
+      session->Tell(absl::StrCat("still to be put back on ", host->name(), ": ", owed.operation(),
+                                 " (", owed.obligation_id(), ", incident ", incident.incident_id(),
+                                 "); it stays owed, and nobody is asked to restore it once the "
+                                 "host is out"));
+    }
   }
   const std::string what = absl::StrCat("take 1 host (", host->name(), ") out of the fleet");
   if (args.flags.dry_run) {

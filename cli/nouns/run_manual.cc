@@ -1,6 +1,5 @@
 #include "cli/nouns/run_manual.h"
 
-#include <algorithm>
 #include <memory>
 #include <ostream>
 
@@ -20,13 +19,14 @@ namespace {
 
 struct Args {
   std::string run, host, step, outcome, seen, verdict;
-  std::vector<std::string> before, opened;
+  std::vector<std::string> before, opened, closed;
   bool dry_run = false;
 };
 
 absl::StatusOr<int> DoManual(Session* session, const Args& args) {
   v1::ListManualStepsRequest request;
   request.set_run_id(args.run);
+  request.set_host(args.host);
   auto steps = session->Call(&v1::Runs::Stub::ListManualSteps, request);
   if (!steps.ok()) return steps.status();
   if (session->flags.output != "table") {
@@ -57,13 +57,21 @@ absl::StatusOr<v1::ManualConfirmation> Said(const Args& args) {
     note->set_key(one.substr(0, equals));
     note->set_value(one.substr(equals + 1));
   }
+  const auto note_of = [&](const char* flag,
+                           const std::string& key) -> absl::StatusOr<v1::ManualNote*> {
+    for (v1::ManualNote& note : *said.mutable_notes()) {
+      if (note.key() == key) return &note;
+    }
+    return UsageError(absl::StrCat(flag, " ", key, " wants --before ", key,
+                                   "=VALUE beside it. Nothing was recorded."));
+  };
   for (const std::string& key : args.opened) {
-    const auto note = std::find_if(said.mutable_notes()->begin(), said.mutable_notes()->end(),
-                                   [&](const auto& one) { return one.key() == key; });
-    if (note == said.mutable_notes()->end())
-      return UsageError(absl::StrCat("--opened-relay ", key, " wants --before ", key,
-                                     "=VALUE beside it. Nothing was recorded."));
+    MQ_ASSIGN_OR_RETURN(v1::ManualNote * note, note_of("--opened-relay", key));
     note->set_opened_relay(true);
+  }
+  for (const std::string& key : args.closed) {
+    MQ_ASSIGN_OR_RETURN(v1::ManualNote * note, note_of("--relay-was-closed", key));
+    note->set_relay_was_closed(true);
   }
   return said;
 }
@@ -93,6 +101,7 @@ void AddRunManual(CLI::App* noun, Session* session) {
       noun, "manual", "What waits for a person, on hosts without an agent, and what to do there",
       {"mailquench run manual", "mailquench run manual RUN"});
   manual->add_option("RUN", args->run, "Its id; without it, all runs that go on")->type_name("RUN");
+  manual->add_option("--host", args->host, "Of this host alone; name or id")->type_name("HOST");
   manual->callback([=] { session->action = [=] { return DoManual(session, *args); }; });
 
   auto said = std::make_shared<Args>();
@@ -102,7 +111,7 @@ void AddRunManual(CLI::App* noun, Session* session) {
        "11 11\"",
        "mailquench run confirm RUN old1 lock --outcome succeeded --seen \"RelayForAuth 0\" "
        "--before relay.list=\"All except\" --opened-relay relay.list "
-       "--before relay.authenticated=checked",
+       "--before relay.authenticated=checked --relay-was-closed relay.authenticated",
        "mailquench run confirm RUN old1 1 --outcome failed --seen \"net stop: access denied\""});
   confirm->add_option("RUN", said->run, "Its id")->required()->type_name("RUN");
   confirm->add_option("HOST", said->host, "Name or id")->required()->type_name("HOST");
@@ -121,6 +130,10 @@ void AddRunManual(CLI::App* noun, Session* session) {
                    "A value as it was before, or where something is now; restore shows it")
       ->type_name("KEY=VALUE");
   confirm->add_option("--opened-relay", said->opened, "The value before let strangers relay")
+      ->type_name("KEY");
+  confirm
+      ->add_option("--relay-was-closed", said->closed,
+                   "It did not; one of the two is said of each value about relaying")
       ->type_name("KEY");
   confirm
       ->add_option("--verdict", said->verdict,

@@ -146,8 +146,18 @@ class CoreImpl final : public Core, public RunListener {
     v1::ConfirmManualStepRequest exact = r;
     exact.set_host(said.host_id);
     *exact.mutable_confirmation() = said.report.manual();
-    if (!said.again) MQ_RETURN_IF_ERROR(Audit(actor, "run.confirm", Json(exact)));
-    return engine_->Confirm(said.run_id, said.host_id, said.step, said.operation, said.report);
+    MQ_ASSIGN_OR_RETURN(
+        v1::Run run,
+        engine_->Confirm(said.run_id, said.host_id, said.step, said.operation, said.report,
+                         [&] { return Audit(actor, "run.confirm", Json(exact)); }));
+    if (r.this_host_only()) {
+      google::protobuf::RepeatedPtrField<v1::RunHost> hosts;
+      hosts.Swap(run.mutable_hosts());
+      for (const v1::RunHost& host : hosts) {
+        if (host.host_id() == said.host_id) *run.add_hosts() = host;
+      }
+    }
+    return run;
   }
   absl::StatusOr<std::uint64_t> Subscribe(const std::string& run_id, RunCallback call) override {
     return engine_->Subscribe(run_id, std::move(call));
@@ -315,6 +325,8 @@ class CoreImpl final : public Core, public RunListener {
   // ---- Tokens
 
   absl::Status InsertToken(const TokenRow& token) override {
+    const auto manual = token.labels.find("manual");  // Whoever enrols has an agent.
+    if (manual != token.labels.end()) MQ_RETURN_IF_ERROR(CheckLabel(manual->first, manual->second));
     MQ_RETURN_IF_ERROR(store_->InsertToken(token));
     v1::Token shown;
     shown.set_token_id(token.id);

@@ -113,6 +113,8 @@ absl::StatusOr<v1::ListManualStepsResponse> ManualSteps::List(
   for (const std::string& id : ids) {
     MQ_ASSIGN_OR_RETURN(const v1::Run run, engine_->Find(id));
     for (const v1::RunHost& host : run.hosts()) {
+      const std::string& wanted = request.host();
+      if (!wanted.empty() && wanted != host.host_id() && wanted != host.name()) continue;
       for (const v1::HostStep& step : host.steps()) {
         if (Waits(step)) *response.add_steps() = Describe(run, host, step);
       }
@@ -146,13 +148,14 @@ absl::StatusOr<ManualSteps::Said> ManualSteps::Look(const v1::ConfirmManualStepR
                       Checked(*guide_, order, request.confirmation()));
   checked.set_confirmed_by(actor);
   StampTime(clock_->Now(), checked.mutable_confirm_time());
-  said.again = step.report().has_manual() && SameConfirmation(step.report().manual(), checked);
   said.report = ReportByHand(*guide_, order, checked, step.command_id(), Closes(run));
   *said.report.mutable_start_time() = step.manual_since_time();
   said.operation = order.operation;
   if (said.operation.has_restore()) {
     said.operation.mutable_restore()->clear_snapshot_ids();
     for (const v1::Obligation& one : RestoredBy(order.operation.restore(), order.owed))
+      said.operation.mutable_restore()->add_snapshot_ids(one.snapshot_id());
+    for (const v1::Obligation& one : BlocksKeptBy(order.operation.restore(), order.owed))
       said.operation.mutable_restore()->add_snapshot_ids(one.snapshot_id());
   }
   return said;

@@ -28,7 +28,6 @@ class ManualSteps {
   struct Said {
     std::string run_id, host_id;
     int step = 0;
-    bool again = false;       // Exactly this was recorded before.
     v1::Operation operation;  // A restore: of the records that the person was shown, and no others.
     v1::OperationReport report;
   };

@@ -181,6 +181,10 @@ absl::Status Hosts::SetState(const std::string& host_id, v1::HostState state) {
 absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
   MQ_ASSIGN_OR_RETURN(const v1::Host host, Find(request.host()));
   for (const auto& [key, value] : request.labels()) MQ_RETURN_IF_ERROR(CheckLabel(key, value));
+  for (const std::string& key : request.remove()) {
+    // Of a host with an agent it is one from before, and may go.
+    if (host.has_manual()) MQ_RETURN_IF_ERROR(CheckLabel(key, ""));
+  }
   const std::lock_guard<std::mutex> lock(mu_);
   Store::HostRow row = hosts_[host.host_id()];
   for (const auto& [key, value] : request.labels()) (*row.host.mutable_labels())[key] = value;

@@ -51,6 +51,9 @@ absl::StatusOr<std::string> CheckedListener(const std::string& text) {
 }  // namespace
 
 absl::Status CheckLabel(const std::string& key, const std::string& value) {
+  if (key == "manual")
+    return Bad("BAD_LABEL",
+               "the label 'manual' says that a host has no agent, and is set by itself");
   const std::string label = absl::StrCat(key, "=", value);
   const absl::StatusOr<Selector> parsed = Selector::Parse(label);
   if (parsed.ok() && parsed->Keys().size() == 1 && parsed->Keys()[0] == key)

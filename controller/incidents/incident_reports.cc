@@ -37,11 +37,18 @@ absl::StatusOr<std::string> Incidents::StillChanging(const std::string& incident
     for (const v1::RunHost& host : run.hosts()) {
       for (const v1::HostStep& step : host.steps()) {
         const v1::Operation& operation = run.playbook().steps(step.step()).operation();
-        const bool changes = operation.has_contain() || operation.has_relay_lock() ||
+        // A person stops the service with more than its switch: its start type, a firewall.
+        const bool stops = step.has_manual_since_time() && operation.has_service_stop();
+        const bool changes = stops || operation.has_contain() || operation.has_relay_lock() ||
                              operation.has_ndr_silence() || operation.has_sender_block();
         const v1::Outcome outcome = step.report().outcome();
-        const bool open = outcome == v1::OUTCOME_UNKNOWN || (outcome == v1::OUTCOME_UNSPECIFIED &&
-                                                             run.state() == v1::RUN_STATE_RUNNING);
+        // A person was asked and has said nothing: the half of it may be done.
+        const bool unsaid =
+            step.has_manual_since_time() && !step.report().has_manual() &&
+            (outcome == v1::OUTCOME_UNREACHABLE || outcome == v1::OUTCOME_CANCELLED);
+        const bool open =
+            unsaid || outcome == v1::OUTCOME_UNKNOWN ||
+            (outcome == v1::OUTCOME_UNSPECIFIED && run.state() == v1::RUN_STATE_RUNNING);
         if (!changes || !open || gone.count(host.host_id()) > 0) continue;
         out += (out.empty() ? "" : ", ") + OperationName(operation) + " on " + host.name() +
                " of run " + id;
@@ -318,7 +325,8 @@ absl::Status Incidents::Keep(const v1::Run& run,
       {"ndr.silence", &result.ndr_silence()},
       {"sender.block", &result.sender_block()},
       {"contain", &lock_part},
-      {"contain", &result.contain().silence()}};
+      {"contain", &result.contain().silence()},
+      {report.operation().c_str(), &report.changed_by_hand()}};
   std::string incident_id = run.incident_id();
   for (const auto& [name, change] : changes) {
     if (change->snapshot_id().empty()) continue;

@@ -1,5 +1,7 @@
 #include "controller/incidents/incident_rules.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controller/runs/engine.h"
@@ -68,7 +70,9 @@ void FleetPicture::AddCalm(const v1::Run& run,
     if (verdict == v1::WATCH_VERDICT_REFILLING) known->second.quiet_since.reset();
     // A run that has not ended may still tell of a refill.
     if (verdict == v1::WATCH_VERDICT_QUIET && run.has_end_time() && !known->second.quiet_since)
-      known->second.quiet_since = TimeOf(run.end_time());
+      // A person may say so when the run has ended long ago.
+      known->second.quiet_since =
+          std::max(TimeOf(run.end_time()), TimeOf(step.report().manual().confirm_time()));
   }
 }
 

@@ -157,8 +157,9 @@ absl::StatusOr<v1::Incident> Incidents::Close(const v1::CloseIncidentRequest& re
     if (!changing.empty()) {
       return Error(absl::StatusCode::kFailedPrecondition, "STILL_CHANGING",
                    "settings may still be changing: " + changing +
-                       "; the incident stays open; wait for the report, or evict a host that is "
-                       "gone for good");
+                       "; the incident stays open; wait for the report, say what became of a step "
+                       "that is done by hand with 'mailquench run confirm', or evict a host that "
+                       "is gone for good");
     }
     incident->set_state(v1::INCIDENT_STATE_CLOSED);
     StampTime(clock_->Now(), incident->mutable_close_time());

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/operation/names.h"
@@ -41,6 +42,54 @@ bool PlainKey(const std::string& key) {
          });
 }
 
+// 'All except the list below' lets the world relay but for a list, and of what nobody knows the
+// worst is taken: a restore puts neither back without a decision.
+bool ReadsAsOpen(const std::string& value) {
+  const std::string lower = absl::AsciiStrToLower(value);
+  return lower == "unknown" || absl::StrContains(lower, "all except");
+}
+
+// Whether a value let strangers relay is said, never guessed.
+absl::Status CheckRelay(const std::vector<AskedQuestion>& questions,
+                        v1::ManualConfirmation* checked) {
+  for (v1::ManualNote& note : *checked->mutable_notes()) {
+    const bool asked = std::any_of(questions.begin(), questions.end(), [&](const auto& one) {
+      return one.question.relay && one.question.key == note.key();
+    });
+    if (asked && ReadsAsOpen(note.value())) {
+      note.set_opened_relay(true);
+      note.clear_relay_was_closed();
+    }
+    if (note.opened_relay() && note.relay_was_closed())
+      return Bad(note.key() + " cannot have let strangers relay and not");
+    if (asked && !note.opened_relay() && !note.relay_was_closed())
+      return Bad("say of " + note.key() +
+                 " whether it let strangers relay (--opened-relay) or did not "
+                 "(--relay-was-closed)");
+    if (note.opened_relay() && checked->outcome() == v1::OUTCOME_UNCHANGED)
+      return Bad(note.key() +
+                 " let strangers relay, or may have, and nothing was changed: shut it and answer "
+                 "'succeeded', or answer 'failed'");
+  }
+  return absl::OkStatus();
+}
+
+// 'Unchanged' says of a restore that nothing is to be put back.
+absl::Status CheckUnchangedRestore(const HandOrder& order) {
+  std::string left;
+  for (const v1::Obligation& obligation : RestoredBy(order.operation.restore(), order.owed)) {
+    for (const v1::Setting& setting : obligation.settings()) {
+      std::string why;
+      if (RestoreOf(order.operation.restore(), setting, &why) ==
+          v1::RestoredSetting::STATE_PUT_BACK)
+        absl::StrAppend(&left, left.empty() ? "" : ", ", setting.key());
+    }
+  }
+  if (left.empty()) return absl::OkStatus();
+  return Bad("these are recorded to be put back: " + left +
+             "; answer 'succeeded' where each is as it was recorded, else 'refused' or 'failed'");
+}
+
 absl::Status CheckNotes(const std::vector<AskedQuestion>& questions,
                         v1::ManualConfirmation* checked) {
   if (checked->notes_size() > kMostNotes)
@@ -60,10 +109,12 @@ absl::Status CheckNotes(const std::vector<AskedQuestion>& questions,
   }
   if (all > kMostBytes)
     return Bad(absl::StrCat("the values are longer than ", kMostBytes, " bytes together"));
-  if (checked->outcome() != v1::OUTCOME_SUCCEEDED) return absl::OkStatus();
+  MQ_RETURN_IF_ERROR(CheckRelay(questions, checked));
+  const bool unchanged = checked->outcome() == v1::OUTCOME_UNCHANGED;
+  if (checked->outcome() != v1::OUTCOME_SUCCEEDED && !unchanged) return absl::OkStatus();
   std::vector<std::string> missing;
   for (const AskedQuestion& one : questions) {
-    if (keys.count(one.question.key) == 0)
+    if (keys.count(one.question.key) == 0 && (!unchanged || one.also_unchanged))
       missing.push_back(absl::StrCat(one.question.key, " (", one.question.ask, ")"));
   }
   if (missing.empty()) return absl::OkStatus();
@@ -82,12 +133,15 @@ absl::Status CheckVerdict(const GuideEntry* entry, const v1::ManualConfirmation&
 }
 
 // Values of settings before a change, as an agent's record of them.
-v1::ChangeResult ChangeOf(const std::vector<const v1::ManualNote*>& notes, const std::string& id) {
+// `of`: whom it is about, as part of each key; "": one host has one of it.
+v1::ChangeResult ChangeOf(const std::vector<const v1::ManualNote*>& notes,
+                          const std::string& id,
+                          const std::string& of = "") {
   v1::ChangeResult change;
   for (const v1::ManualNote* note : notes) {
     v1::Setting* setting = change.add_settings();
     setting->set_instance("-");
-    setting->set_key(note->key());
+    setting->set_key(of.empty() ? note->key() : absl::StrCat(note->key(), "/", of));
     setting->set_before(note->value());
     setting->set_opened_relay(note->opened_relay());
   }
@@ -157,6 +211,15 @@ void AddRestored(const HandOrder& order, v1::RestoreResult* result) {
         result->set_needs_decision(result->needs_decision() + 1);
     }
   }
+  for (const v1::Obligation& block : BlocksKeptBy(restore, order.owed)) {
+    for (const v1::Setting& setting : block.settings()) {
+      v1::RestoredSetting* one = result->add_settings();
+      *one->mutable_setting() = setting;
+      one->set_state(v1::RestoredSetting::STATE_KEPT_AS_FIX);
+      one->set_why("a block stays until sender.unblock");
+      result->set_kept_as_fix(result->kept_as_fix() + 1);
+    }
+  }
 }
 
 void AddProbe(const HandOrder& order,
@@ -197,6 +260,8 @@ absl::StatusOr<v1::ManualConfirmation> Checked(const Guide& guide,
   checked.set_seen(Clean(said.seen()));
   if (checked.seen().empty()) return Bad("say what was seen");
   MQ_RETURN_IF_ERROR(CheckNotes(QuestionsOf(guide, order), &checked));
+  if (order.operation.has_restore() && checked.outcome() == v1::OUTCOME_UNCHANGED)
+    MQ_RETURN_IF_ERROR(CheckUnchangedRestore(order));
   checked.set_verdict(Clean(said.verdict()));
   MQ_RETURN_IF_ERROR(
       CheckVerdict(guide.Find(order.platform, OperationName(order.operation)), checked));
@@ -237,7 +302,11 @@ v1::OperationReport ReportByHand(const Guide& guide,
     all.insert(all.end(), notes.silence.begin(), notes.silence.end());
     *result->mutable_ndr_silence() = ChangeOf(all, id);
   } else if (operation.has_sender_block()) {
-    *result->mutable_sender_block() = ChangeOf(notes.settings, id);
+    const v1::SenderBlock& block = operation.sender_block();
+    *result->mutable_sender_block() = ChangeOf(notes.settings, id,
+                                               Clean(block.has_account()  ? block.account()
+                                                     : block.has_client() ? block.client()
+                                                                          : block.local_user()));
   } else if (operation.has_contain()) {
     v1::ContainResult* contain = result->mutable_contain();
     *contain->mutable_lock() = ChangeOf(notes.settings, id);
@@ -253,7 +322,10 @@ v1::OperationReport ReportByHand(const Guide& guide,
     AddQuarantine(notes.directory, id, operation.queue_quarantine().reason(),
                   operation.queue_quarantine().incident_id(), checked,
                   result->mutable_queue_quarantine());
-  } else if (operation.has_restore() && GoesWell(checked.outcome())) {
+    *report.mutable_changed_by_hand() = ChangeOf(notes.settings, id);
+  } else if (operation.has_service_stop() || operation.has_service_start()) {
+    *report.mutable_changed_by_hand() = ChangeOf(notes.settings, id);
+  } else if (operation.has_restore() && checked.outcome() == v1::OUTCOME_SUCCEEDED) {
     AddRestored(order, result->mutable_restore());
   } else if (operation.has_queue_watch() && !checked.verdict().empty()) {
     result->mutable_queue_watch()->set_verdict(
@@ -269,6 +341,7 @@ v1::OperationReport ReportByHand(const Guide& guide,
                     "its virtual servers and connectors, then lock again"));
     }
   }
+  if (report.changed_by_hand().snapshot_id().empty()) report.clear_changed_by_hand();
   if (result->kind_case() == v1::OperationResult::KIND_NOT_SET) report.clear_result();
   return report;
 }

@@ -22,7 +22,7 @@ struct GuideQuestion {
   std::string key;
   std::string ask;
   bool relay = false;  // Its value may have let strangers relay.
-  bool place = false;  // No setting: where something was put.
+  bool place = false;  // Noted, not owed: where something was put, or what service.start puts back.
 };
 struct GuideEntry {
   std::string refused;             // Why a person cannot do it either; the rest is empty then.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -46,9 +47,22 @@ std::set<std::string> FactsOf(const HandOrder& order) {
   if (operation.queue_quarantine().has_filter()) facts.insert("filter");
   facts.insert(WhoOf(operation.sender_block()));
   facts.insert(WhoOf(operation.sender_unblock()));
-  facts.insert(RestoredBy(operation.restore(), order.owed).empty() ? "nothing-recorded"
-                                                                   : "recorded");
+  if (operation.has_contain()) facts.insert("contain");
+  const bool nothing = RestoredBy(operation.restore(), order.owed).empty() &&
+                       BlocksKeptBy(operation.restore(), order.owed).empty();
+  facts.insert(nothing ? "nothing-recorded" : "recorded");
   return facts;
+}
+
+// DOM\ada and ada@example.org: 'net user' takes neither.
+std::string WithoutDomain(const std::string& account) {
+  const std::string name = account.substr(account.rfind('\\') + 1);
+  return name.substr(0, name.find('@'));
+}
+
+// A folder whose name does not say that it was set aside is not offered for deletion.
+std::string IfSetAside(const std::string& directory) {
+  return absl::StrContains(directory, ".mq-") ? directory : "";
 }
 
 std::string QuarantineOf(const v1::Operation& operation) {
@@ -65,19 +79,23 @@ Values ValuesOf(const HandOrder& order) {
   const bool unblocks = operation.has_sender_unblock();
   const auto& block = operation.sender_block();
   const auto& unblock = operation.sender_unblock();
-  Values values = {{"host", order.host_name},
-                   {"listeners", absl::StrJoin(order.listeners, ", ")},
-                   {"stamp", absl::FormatTime("%Y%m%d-%H%M", order.since, absl::UTCTimeZone())},
-                   {"clients", absl::StrJoin(clients, ", ")},
-                   {"account", unblocks ? unblock.account() : block.account()},
-                   {"client", unblocks ? unblock.client() : block.client()},
-                   {"local_user", unblocks ? unblock.local_user() : block.local_user()},
-                   {"directory", order.quarantine_directory.empty()
-                                     ? absl::StrCat("QUARANTINE ", QuarantineOf(operation))
-                                     : order.quarantine_directory},
-                   {"url", operation.delist_fetch().url()},
-                   {"source", operation.delist_fetch().source_address()},
-                   {"rate", absl::StrCat(rate > 0 ? rate : 60)}};
+  Values values = {
+      {"host", order.host_name},
+      {"listeners", absl::StrJoin(order.listeners, ", ")},
+      {"stamp", absl::FormatTime("%Y%m%d-%H%M", order.since, absl::UTCTimeZone())},
+      {"clients", absl::StrJoin(clients, ", ")},
+      {"account", unblocks ? unblock.account() : block.account()},
+      {"client", unblocks ? unblock.client() : block.client()},
+      {"local_user", unblocks ? unblock.local_user() : block.local_user()},
+      {"user", WithoutDomain(unblocks ? absl::StrCat(unblock.account(), unblock.local_user())
+                                      : absl::StrCat(block.account(), block.local_user()))},
+      {"aside_directory", IfSetAside(order.quarantine_directory)},
+      {"directory", order.quarantine_directory.empty()
+                        ? absl::StrCat("QUARANTINE ", QuarantineOf(operation))
+                        : order.quarantine_directory},
+      {"url", operation.delist_fetch().url()},
+      {"source", operation.delist_fetch().source_address()},
+      {"rate", absl::StrCat(rate > 0 ? rate : 60)}};
   for (auto& [name, value] : values) {
     value = Harmless(value);
     if (value.empty()) value = name == "listeners" ? "none is registered" : "(not given)";
@@ -140,6 +158,16 @@ void AddRecorded(const HandOrder& order, v1::ManualStep* out) {
               : absl::StrCat("LEAVE ", setting.key(), " as it is now: ", why));
     }
   }
+  for (const v1::Obligation& block : BlocksKeptBy(restore, order.owed)) {
+    for (const v1::Setting& setting : block.settings())
+      out->add_instructions()->set_text(absl::StrCat(
+          "LEAVE ", setting.key(), " as it is now: a block stays until sender.unblock"));
+  }
+}
+
+// Of contain and relay.lock: whether the relay was shut before is the whole question.
+bool AlsoUnchanged(const v1::Operation& operation, const GuideQuestion& question) {
+  return (operation.has_contain() || operation.has_relay_lock()) && !question.place;
 }
 
 }  // namespace
@@ -152,6 +180,17 @@ std::vector<v1::Obligation> RestoredBy(const v1::Restore& restore,
     const bool named = std::find(ids.begin(), ids.end(), one.snapshot_id()) != ids.end();
     if (one.state() != v1::Obligation::STATE_OUTSTANDING) continue;
     if (ids.empty() ? one.operation() != "sender.block" : named) out.push_back(one);
+  }
+  return out;
+}
+
+std::vector<v1::Obligation> BlocksKeptBy(const v1::Restore& restore,
+                                         const std::vector<v1::Obligation>& owed) {
+  std::vector<v1::Obligation> out;
+  if (restore.snapshot_ids_size() > 0) return out;
+  for (const v1::Obligation& one : owed) {
+    if (one.state() == v1::Obligation::STATE_OUTSTANDING && one.operation() == "sender.block")
+      out.push_back(one);
   }
   return out;
 }
@@ -179,11 +218,13 @@ std::vector<AskedQuestion> QuestionsOf(const Guide& guide, const HandOrder& orde
   std::vector<AskedQuestion> all;
   const GuideEntry* entry = guide.Find(order.platform, operation);
   if (entry == nullptr) return all;
-  for (const GuideQuestion& one : entry->questions) all.push_back({one, operation});
+  for (const GuideQuestion& one : entry->questions)
+    all.push_back({one, operation, AlsoUnchanged(order.operation, one)});
   for (const std::string& part : PartsOf(*entry, order)) {
     const GuideEntry* of = guide.Find(order.platform, part);
     if (of == nullptr) continue;
-    for (const GuideQuestion& one : of->questions) all.push_back({one, part});
+    for (const GuideQuestion& one : of->questions)
+      all.push_back({one, part, AlsoUnchanged(order.operation, one)});
   }
   return all;
 }
@@ -212,6 +253,7 @@ void Instruct(const Guide& guide, const HandOrder& order, v1::ManualStep* out) {
     question->set_key(one.question.key);
     question->set_text(one.question.ask);
     question->set_relay(one.question.relay);
+    question->set_also_unchanged(one.also_unchanged);
   }
   for (const std::string& verdict : entry->verdicts) out->add_verdicts(verdict);
 }

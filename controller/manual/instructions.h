@@ -13,8 +13,9 @@
 namespace mailquench::controller {
 
 // One step of a run on one manual host, with what its words are filled from. Placeholders: {host},
-// {listeners}, {stamp}, {clients}, {account}, {client}, {local_user}, {directory}, {url}, {source},
-// {rate}.
+// {listeners}, {stamp}, {clients}, {account}, {client}, {local_user}, {user} (either of them,
+// without its domain), {directory}, {aside_directory} (the same, where its name says that it was
+// set aside), {url}, {source}, {rate}.
 struct HandOrder {
   v1::Operation operation;
   std::string platform;
@@ -28,6 +29,9 @@ struct HandOrder {
 // Which of `owed` a restore is about: the named ones, or all but blocks of senders.
 std::vector<v1::Obligation> RestoredBy(const v1::Restore& restore,
                                        const std::vector<v1::Obligation>& owed);
+// The blocks of senders that a restore which names no record keeps, as an agent's does.
+std::vector<v1::Obligation> BlocksKeptBy(const v1::Restore& restore,
+                                         const std::vector<v1::Obligation>& owed);
 
 // What restore does with one recorded setting: the operator's decision where there is one; a value
 // that had opened the relay stays without one. `why`: for the person.
@@ -39,6 +43,7 @@ v1::RestoredSetting::State RestoreOf(const v1::Restore& restore,
 struct AskedQuestion {
   GuideQuestion question;
   std::string operation;
+  bool also_unchanged = false;  // How it is must be said where nothing was to be changed, too.
 };
 std::vector<AskedQuestion> QuestionsOf(const Guide& guide, const HandOrder& order);
 

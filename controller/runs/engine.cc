@@ -14,6 +14,24 @@ void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
   time->set_seconds(absl::ToUnixSeconds(now));
 }
 
+// Whether the host's failure speaks against going on with others. What nobody can do by hand on
+// this platform does not.
+bool CountsAsFailure(const v1::Playbook& playbook, const v1::RunHost& host) {
+  return std::any_of(host.steps().begin(), host.steps().end(), [&](const v1::HostStep& step) {
+    return WentWrong(step.report().outcome()) &&
+           !playbook.steps(step.step()).continue_on_failure() &&
+           !(IsManual(host) && ReasonOf(FromProto(step.report().error())) == "NOT_BY_HAND");
+  });
+}
+
+// Whether anything was handed to a host of the waves after `wave`.
+bool BegunAfter(const v1::Run& run, int wave) {
+  return std::any_of(run.hosts().begin(), run.hosts().end(), [&](const v1::RunHost& host) {
+    return host.wave() > wave && std::any_of(host.steps().begin(), host.steps().end(),
+                                             [](const auto& step) { return step.sent(); });
+  });
+}
+
 }  // namespace
 
 bool WentWrong(v1::Outcome outcome) {
@@ -222,19 +240,19 @@ void RunEngine::Advance(Active* a, Outbox* out) {
   for (const v1::RunHost& host : a->run.hosts()) last_wave = std::max(last_wave, host.wave());
   for (int wave = 1; wave <= last_wave; ++wave) {
     bool done = true;
-    int failures = 0;
+    int failures = 0, by_hand_failures = 0;
     for (v1::RunHost& host : *a->run.mutable_hosts()) {
       if (host.wave() > wave) continue;
       if (host.wave() == wave && !Drive(a, &host, out)) {
         by_hand |= IsManual(host);
         done &= IsManual(host);
       }
-      failures += std::any_of(host.steps().begin(), host.steps().end(), [&](const auto& step) {
-        return WentWrong(step.report().outcome()) &&
-               !a->run.playbook().steps(step.step()).continue_on_failure();
-      });
+      (IsManual(host) ? by_hand_failures : failures) += CountsAsFailure(a->run.playbook(), host);
     }
     if (!done) return Publish(a, out);
+    // No wave waits for a person, so that their failure may come when the next one is at work: what
+    // is half contained is not left so for that.
+    if (!BegunAfter(a->run, wave)) failures += by_hand_failures;
     if (wave == last_wave || failures <= a->run.playbook().max_failures()) continue;
     if (a->run.cancel_requested()) continue;
     // A failure may come late, when hosts after it have begun: what they do is waited for and told.

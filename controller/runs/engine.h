@@ -72,12 +72,14 @@ class RunEngine final : public AgentEvents {
   // What a person says of a step that was theirs (controller/manual made the report); `operation`
   // is the step's, narrowed to what the person was shown. The listener has it before the run does,
   // so that a crash between the two is mended by saying it again. kNotFound,
-  // kFailedPrecondition/NOT_BY_HAND or ALREADY_CONFIRMED; the same again is OK.
+  // kFailedPrecondition/NOT_BY_HAND or ALREADY_CONFIRMED; the same again is OK. `before` is
+  // called once it is sure that it will be taken, and its error ends it.
   absl::StatusOr<v1::Run> Confirm(const std::string& run_id,
                                   const std::string& host_id,
                                   int step,
                                   const v1::Operation& operation,
-                                  const v1::OperationReport& report);
+                                  const v1::OperationReport& report,
+                                  const std::function<absl::Status()>& before);
   // Asks the online hosts of the plan what they would do; waits at most `limit`.
   void AskPlans(v1::Plan* plan, const std::string& actor, absl::Duration limit);
   // As it is now: from memory while it goes on, with progress; else from the store.

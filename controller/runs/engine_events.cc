@@ -18,6 +18,7 @@ constexpr std::int64_t kSoon = std::int64_t{120} * 1000000;  // Some heartbeats,
 // for a success.
 v1::OperationReport Sane(v1::OperationReport report) {
   report.clear_manual();  // No host speaks for a person.
+  report.clear_changed_by_hand();
   switch (report.outcome()) {
     case v1::OUTCOME_SUCCEEDED:
     case v1::OUTCOME_UNCHANGED:
@@ -59,6 +60,8 @@ absl::Status RunEngine::Apply(Active* a,
   a->given_up.erase(row.command_id);
   a->changed = true;
   if (row.outside) {
+    // A person has been asked in the meantime, and may have answered: what they say stands.
+    if (step->has_manual_since_time()) return absl::OkStatus();
     FinishProbe(a, host, step, WentWell(report.outcome()) ? &report : nullptr, out);
     return absl::OkStatus();
   }

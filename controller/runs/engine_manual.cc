@@ -171,7 +171,8 @@ absl::StatusOr<v1::Run> RunEngine::Confirm(const std::string& run_id,
                                            const std::string& host_id,
                                            int number,
                                            const v1::Operation& operation,
-                                           const v1::OperationReport& report) {
+                                           const v1::OperationReport& report,
+                                           const std::function<absl::Status()>& before) {
   const std::lock_guard<std::mutex> one_at_a_time(confirm_mu_);
   v1::Run run;
   CommandRow row;
@@ -195,16 +196,17 @@ absl::StatusOr<v1::Run> RunEngine::Confirm(const std::string& run_id,
                                 "' shows what waits"));
     }
     if (step.report().has_manual()) {
-      const v1::ManualConfirmation& before = step.report().manual();
-      if (SameConfirmation(before, report.manual())) return run;
+      const v1::ManualConfirmation& known = step.report().manual();
+      if (SameConfirmation(known, report.manual())) return run;
       return Error(absl::StatusCode::kFailedPrecondition, "ALREADY_CONFIRMED",
-                   absl::StrCat(before.confirmed_by(), " has said already what became of ",
-                                What(run, *host, step), ": ", InWords(before),
+                   absl::StrCat(known.confirmed_by(), " has said already what became of ",
+                                What(run, *host, step), ": ", InWords(known),
                                 "; nothing was recorded; add what is to be corrected with "
                                 "'mailquench incident note'"));
     }
     MQ_ASSIGN_OR_RETURN(row, store_->FindCommand(step.command_id()));
   }
+  MQ_RETURN_IF_ERROR(before());
   // As it will be, for those that draw conclusions.
   for (v1::RunHost& host : *run.mutable_hosts()) {
     if (host.host_id() != host_id) continue;
@@ -222,12 +224,12 @@ absl::StatusOr<v1::Run> RunEngine::Confirm(const std::string& run_id,
     MQ_ASSIGN_OR_RETURN(Active * a, ActiveOf(run_id, &loaded));
     v1::OperationReport timed = report;
     v1::RunHost* host = HostOf(a, host_id);
-    const v1::HostStep before = host->steps(number);
+    const v1::HostStep untold = host->steps(number);
     const std::map<std::string, Open> open = a->open;
-    *timed.mutable_start_time() = before.manual_since_time();
+    *timed.mutable_start_time() = untold.manual_since_time();
     const absl::Status kept = store_->Transaction([&] { return Apply(a, row, timed, &out); });
     if (!kept.ok()) {  // As if nobody had said anything: the same person is waited for.
-      *host->mutable_steps(number) = before;
+      *host->mutable_steps(number) = untold;
       host->set_outcome(WorstOutcome(*host));
       a->open = open;
       return Prepend(kept,

@@ -1,7 +1,9 @@
 // relay.probe: asked from inside, then from a vantage; one verdict for each listener.
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "common/status/error.h"
 #include "controller/fleet/selectors.h"
@@ -72,6 +74,19 @@ bool Outside(const v1::Hello& vantage, const v1::Hello& target) {
   return vantage.addresses_size() > 0;
 }
 
+// Whether the view from outside is enough for a host that nobody sees from inside: one listener
+// that is open, or an answer about each one that was asked.
+bool TellsAll(const v1::OperationReport& outside, const std::vector<std::string>& targets) {
+  std::set<std::string> closed;
+  for (const v1::ListenerProbe& seen : outside.result().relay_probe().listeners()) {
+    if (seen.verdict() == v1::RELAY_VERDICT_OPEN) return true;
+    if (seen.verdict() == v1::RELAY_VERDICT_CLOSED) closed.insert(seen.target());
+  }
+  return !targets.empty() && std::all_of(targets.begin(), targets.end(), [&](const auto& target) {
+    return closed.count(target) > 0;
+  });
+}
+
 }  // namespace
 
 bool RunEngine::AskOutside(Active* a,
@@ -119,11 +134,17 @@ bool RunEngine::AskOutside(Active* a,
 
 void RunEngine::FinishProbe(
     Active* a, v1::RunHost* host, v1::HostStep* step, const v1::OperationReport* outside, Outbox*) {
+  if (step->has_manual_since_time()) return;  // It is a person's by now.
   const absl::StatusOr<CommandRow> inside = store_->FindCommand(step->command_id());
   if (!inside.ok() || !inside->answered) return;
-  if (IsManual(*host) && outside == nullptr) {  // Nobody has asked it anything: a person has to.
-    WaitForHand(a, host, step);
-    return;
+  if (IsManual(*host)) {
+    const absl::StatusOr<v1::Host> target = hosts_->Find(host->host_id());
+    // What nobody has seen is no proof: a person has to ask.
+    if (outside == nullptr || !target.ok() || !TellsAll(*outside, Reachable(target->hello()))) {
+      // A run that has ended asks nobody any more.
+      if (!a->ended) WaitForHand(a, host, step);
+      return;
+    }
   }
   v1::OperationReport merged = inside->report;
   v1::RelayProbeResult* result = merged.mutable_result()->mutable_relay_probe();

@@ -121,6 +121,8 @@ TEST_F(ByHandTest, WhoeverDrivesTheRunIsShownWhatToDoAndAsked) {
   EXPECT_TRUE(said.confirmation().notes(0).opened_relay());
   EXPECT_EQ(said.confirmation().notes(1).value(), "Basic");
   EXPECT_FALSE(said.confirmation().notes(1).opened_relay());
+  EXPECT_TRUE(said.this_host_only());
+  EXPECT_EQ(controller_.manual_asked[0].host(), "id-old1");
   EXPECT_THAT(ran.err, HasSubstr("1. Open the page [2J.\n       net stop smtpsvc\n"));
   EXPECT_THAT(ran.err, Not(HasSubstr("\x1b[2J")));
   EXPECT_THAT(ran.out, HasSubstr("by hand, ada saw: it is 0 [2J"));
@@ -128,13 +130,59 @@ TEST_F(ByHandTest, WhoeverDrivesTheRunIsShownWhatToDoAndAsked) {
 }
 
 TEST_F(ByHandTest, LaterAndTheEndOfTheInputLeaveItWaiting) {
-  for (const char* typed : {"later\n", "", "succeeded\n", "succeeded\nseen\nonly one\n"}) {
+  for (const char* typed :
+       {"later\n", "", "succeeded\n", "succeeded\nseen\nonly one\n", "succeeded\nseen\nx\n\n"}) {
     controller_.confirmed.clear();
     const Ran ran = RunCli(&controller_, kRun, typed, true);
     EXPECT_THAT(controller_.confirmed, IsEmpty()) << typed;
-    EXPECT_THAT(ran.err, HasSubstr("mailquench run confirm r1 old1 1 --outcome succeeded --seen "
-                                   "TEXT --before relay.list=VALUE"));
+    EXPECT_THAT(
+        ran.err,
+        HasSubstr("mailquench run confirm r1 old1 1 --outcome succeeded --seen "
+                  "TEXT --before relay.list=VALUE --opened-relay|--relay-was-closed relay.list"));
   }
+}
+
+TEST_F(ByHandTest, WhetherTheRelayWasOpenHasNoDefault) {
+  const Ran ran =
+      RunCli(&controller_, kRun,
+             "succeeded\nRelayForAuth is 0\nOnly the list\n\nperhaps\nn\nBasic\n", true);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  ASSERT_THAT(controller_.confirmed, SizeIs(1));
+  const auto& notes = controller_.confirmed[0].confirmation().notes();
+  EXPECT_TRUE(notes[0].relay_was_closed());
+  EXPECT_FALSE(notes[0].opened_relay());
+  EXPECT_FALSE(notes[1].relay_was_closed());
+}
+
+TEST_F(ByHandTest, UnchangedIsAskedForTheValuesThatShowIt) {
+  controller_.manual.mutable_steps(0)->mutable_questions(0)->set_also_unchanged(true);
+  RunCli(&controller_, kRun, "unchanged\nit was shut\nOnly the list\nn\n", true);
+  ASSERT_THAT(controller_.confirmed, SizeIs(1));
+  const auto& said = controller_.confirmed[0].confirmation();
+  EXPECT_EQ(said.outcome(), v1::OUTCOME_UNCHANGED);
+  ASSERT_EQ(said.notes_size(), 1);
+  EXPECT_EQ(said.notes(0).key(), "relay.list");
+}
+
+TEST_F(ByHandTest, WhatCouldNotBeShownIsAskedForAgain) {
+  controller_.manual_statuses = {grpc::Status(grpc::StatusCode::INTERNAL, "Busy.")};
+  RunCli(&controller_, kRun, "refused\nno time\n", true);
+  EXPECT_THAT(controller_.manual_asked, SizeIs(2));
+  EXPECT_THAT(controller_.confirmed, SizeIs(1));
+}
+
+TEST_F(ByHandTest, WhoeverTakesAHostOutIsToldWhatItStillOwes) {
+  controller_.incident.set_incident_id("i1");
+  v1::Obligation* owed = controller_.incident.add_obligations();
+  owed->set_obligation_id("o1");
+  owed->set_host_id("id-old1");
+  owed->set_operation("relay.lock");
+  owed->set_state(v1::Obligation::STATE_OUTSTANDING);
+  const std::vector<std::string> remove = {"host", "remove-manual", "old1", "--dry-run"};
+  EXPECT_THAT(RunCli(&controller_, remove).err,
+              HasSubstr("still to be put back on old1: relay.lock (o1, incident i1)"));
+  owed->set_state(v1::Obligation::STATE_RESTORED);
+  EXPECT_THAT(RunCli(&controller_, remove).err, Not(HasSubstr("still to be put back")));
 }
 
 TEST_F(ByHandTest, WhatWasSaidWronglyIsAskedAgain) {
@@ -215,7 +263,9 @@ TEST_F(ByHandTest, ConfirmSendsWhatWasSaid) {
                                    "--before",
                                    "authentication=Basic",
                                    "--opened-relay",
-                                   "relay.list"};
+                                   "relay.list",
+                                   "--relay-was-closed",
+                                   "authentication"};
   Ran ran = RunCli(&controller_, args);
   EXPECT_EQ(ran.code, 0) << ran.err;
   ASSERT_THAT(controller_.confirmed, SizeIs(1));
@@ -223,7 +273,9 @@ TEST_F(ByHandTest, ConfirmSendsWhatWasSaid) {
   EXPECT_EQ(controller_.confirmed[0].step(), "lock");
   EXPECT_EQ(said.notes(0).value(), "All=except");
   EXPECT_TRUE(said.notes(0).opened_relay());
+  EXPECT_FALSE(said.notes(0).relay_was_closed());
   EXPECT_FALSE(said.notes(1).opened_relay());
+  EXPECT_TRUE(said.notes(1).relay_was_closed());
   args.push_back("--dry-run");
   EXPECT_EQ(RunCli(&controller_, args).code, 0);
   EXPECT_EQ(RunCli(&controller_, {"run", "confirm", "r1", "old1", "1", "--outcome", "failed",

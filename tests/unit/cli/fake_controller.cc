@@ -75,6 +75,9 @@ grpc::Status FakeController::ListManualSteps(grpc::ServerContext*,
                                              const v1::ListManualStepsRequest* request,
                                              v1::ListManualStepsResponse* response) {
   manual_asked.push_back(*request);
+  if (manual_asked.size() <= manual_statuses.size() &&
+      !manual_statuses[manual_asked.size() - 1].ok())
+    return manual_statuses[manual_asked.size() - 1];
   *response = manual;
   return grpc::Status::OK;
 }
@@ -111,6 +114,12 @@ grpc::Status FakeController::GetIncident(grpc::ServerContext*,
                                          const v1::GetIncidentRequest*,
                                          v1::Incident* response) {
   *response = incident;
+  return grpc::Status::OK;
+}
+grpc::Status FakeController::ListIncidents(grpc::ServerContext*,
+                                           const v1::ListIncidentsRequest*,
+                                           v1::ListIncidentsResponse* response) {
+  *response->add_incidents() = incident;
   return grpc::Status::OK;
 }
 grpc::Status FakeController::OpenIncident(grpc::ServerContext*,

@@ -44,6 +44,7 @@ class FakeController : public v1::Fleet::Service,
   grpc::Status plan_status;
   v1::ListManualStepsResponse manual;
   std::vector<grpc::Status> confirm_statuses;  // One a call; after them OK.
+  std::vector<grpc::Status> manual_statuses;   // Of ListManualSteps, likewise.
   std::size_t start_fails_at = 0;              // The StartRun of this number is refused; 0: none.
 
   // What was asked.
@@ -85,6 +86,9 @@ class FakeController : public v1::Fleet::Service,
   grpc::Status GetIncident(grpc::ServerContext*,
                            const v1::GetIncidentRequest*,
                            v1::Incident*) override;
+  grpc::Status ListIncidents(grpc::ServerContext*,
+                             const v1::ListIncidentsRequest*,
+                             v1::ListIncidentsResponse*) override;
   grpc::Status OpenIncident(grpc::ServerContext*,
                             const v1::OpenIncidentRequest*,
                             v1::Incident*) override;

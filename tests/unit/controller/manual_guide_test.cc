@@ -56,8 +56,10 @@ class GuideTest : public ::testing::Test {
   }
   // Everything that is asked for.
   void Answer(const HandOrder& order, v1::ManualConfirmation* said) {
-    for (const AskedQuestion& one : QuestionsOf(guide_, order))
+    for (const AskedQuestion& one : QuestionsOf(guide_, order)) {
       Note(one.question.key, "was " + one.question.key, said);
+      said->mutable_notes()->rbegin()->set_relay_was_closed(one.question.relay);
+    }
   }
   Guide guide_;
 };
@@ -105,9 +107,10 @@ TEST_F(GuideTest, ContainIsItsPartsInTheirOrder) {
   const std::string text = TextOf(Order("exchange-2003", "contain"));
   std::size_t at = 0;
   for (const char* part :
-       {"== queue.survey", "== service.stop", "net stop smtpsvc", "== queue.quarantine",
-        "ren \"QUEUE_DIR\" Queue.mq-20231114-2213", "== relay.lock", "== ndr.silence",
-        "Allow non-delivery reports", "== service.start", "net start smtpsvc"}) {
+       {"== service.stop", "net stop smtpsvc", "start= demand", "== queue.survey",
+        "QUEUE_DIR\\NTFS_*.EML", "== queue.quarantine", "ren \"QUEUE_DIR\" Queue.mq-20231114-2213",
+        "== relay.lock", "== ndr.silence", "Allow non-delivery reports", "== service.start",
+        "start= auto", "net start smtpsvc"}) {
     const std::size_t next = text.find(part, at);
     ASSERT_NE(next, std::string::npos) << part << " after " << at;
     at = next;
@@ -155,10 +158,13 @@ TEST_F(GuideTest, TheModeOfALockChoosesTheClicks) {
 TEST_F(GuideTest, AValueThatACommandLineWouldActOnIsTypedByThePerson) {
   const std::string plain =
       TextOf(Order("exchange-2003", "sender.block", "{\"account\":\"DOM\\\\ada\"}"));
-  EXPECT_THAT(plain, HasSubstr("net user \"DOM\\ada\""));
+  EXPECT_THAT(plain, HasSubstr("DOM\\ada"));
+  EXPECT_THAT(plain, HasSubstr("net user \"ada\" /domain"));
+  EXPECT_THAT(TextOf(Order("iis-smtp", "sender.block", "{\"account\":\"ada@example.org\"}")),
+              HasSubstr("net user \"ada\" /active:no"));
   const std::string bad = TextOf(
       Order("exchange-2003", "sender.block", "{\"account\":\"x\\\" & rd /s C: & \\u001b[2J\"}"));
-  EXPECT_THAT(bad, HasSubstr("net user \"ACCOUNT\""));
+  EXPECT_THAT(bad, HasSubstr("net user \"USER\""));
   EXPECT_THAT(bad, Not(HasSubstr("\x1b")));
   const std::string nested =
       TextOf(Order("exchange-2003", "sender.block", "{\"account\":\"{client}\"}"));
@@ -166,7 +172,7 @@ TEST_F(GuideTest, AValueThatACommandLineWouldActOnIsTypedByThePerson) {
 }
 
 TEST_F(GuideTest, WhatIsSaidIsLookedAtAndMadeHarmless) {
-  const HandOrder order = Order("exchange-2003", "service.stop");
+  const HandOrder order = Order("exchange-2003", "service.status");
   const auto taken =
       Checked(guide_, order, Say(v1::OUTCOME_SUCCEEDED, " gone\x1b[2J\nfrom the list "));
   ASSERT_TRUE(taken.ok()) << taken.status();
@@ -196,9 +202,91 @@ TEST_F(GuideTest, ASuccessWithoutTheValuesFromBeforeIsNotTaken) {
   EXPECT_TRUE(Checked(guide_, order, said).ok());
   Note("relay.list", "twice", &said);
   EXPECT_FALSE(Checked(guide_, order, said).ok());
-  // Nothing was changed, or it did not work: nobody has to know what was before.
-  EXPECT_TRUE(Checked(guide_, order, Say(v1::OUTCOME_UNCHANGED, "was closed")).ok());
+  // It did not work: nobody has to know what was before. That nothing was to be changed is shown by
+  // the values.
+  v1::ManualConfirmation unchanged = Say(v1::OUTCOME_UNCHANGED, "was closed");
+  for (const char* operation : {"relay.lock", "contain"}) {
+    const HandOrder closing = Order("exchange-2003", operation);
+    EXPECT_THAT(std::string(Checked(guide_, closing, unchanged).status().message()),
+                HasSubstr("relay.list"))
+        << operation;
+    v1::ManualConfirmation values = unchanged;
+    for (const AskedQuestion& one : QuestionsOf(guide_, closing)) {
+      if (one.question.place) continue;
+      Note(one.question.key, "only the list below", &values);
+      values.mutable_notes()->rbegin()->set_relay_was_closed(one.question.relay);
+    }
+    EXPECT_TRUE(Checked(guide_, closing, values).ok()) << Checked(guide_, closing, values).status();
+    values.mutable_notes(0)->set_value("All except the list below");
+    for (v1::ManualNote& note : *values.mutable_notes()) {
+      if (note.key() == "relay.list") note.set_value("All except the list below");
+    }
+    EXPECT_EQ(ReasonOf(Checked(guide_, closing, values).status()), "BAD_CONFIRMATION");
+  }
+  EXPECT_TRUE(Checked(guide_, Order("exchange-2003", "ndr.silence"), unchanged).ok());
   EXPECT_TRUE(Checked(guide_, order, Say(v1::OUTCOME_FAILED, "no ESM")).ok());
+}
+
+TEST_F(GuideTest, WhetherAValueOpenedTheRelayIsSaidAndNeverGuessed) {
+  const HandOrder order = Order("exchange-2003", "relay.lock");
+  for (const v1::Outcome outcome : {v1::OUTCOME_SUCCEEDED, v1::OUTCOME_FAILED}) {
+    v1::ManualConfirmation said = Say(outcome, "0");
+    Answer(order, &said);
+    v1::ManualNote* list = said.mutable_notes(0);
+    ASSERT_EQ(list->key(), "relay.list");
+    EXPECT_FALSE(Checked(guide_, order, said)->notes(0).opened_relay());
+    list->clear_relay_was_closed();
+    const auto guessed = Checked(guide_, order, said).status();
+    EXPECT_EQ(ReasonOf(guessed), "BAD_CONFIRMATION");
+    EXPECT_THAT(std::string(guessed.message()), HasSubstr("--relay-was-closed"));
+    list->set_opened_relay(true);
+    EXPECT_TRUE(Checked(guide_, order, said)->notes(0).opened_relay());
+    list->set_relay_was_closed(true);
+    EXPECT_FALSE(Checked(guide_, order, said).ok());
+    for (const char* value : {"unknown", "Unknown", "ALL EXCEPT the list below: 10.0.0.1"}) {
+      list->set_opened_relay(false);
+      list->set_relay_was_closed(true);
+      list->set_value(value);
+      const auto taken = Checked(guide_, order, said);
+      ASSERT_TRUE(taken.ok()) << taken.status();
+      EXPECT_TRUE(taken->notes(0).opened_relay()) << value;
+      EXPECT_FALSE(taken->notes(0).relay_was_closed()) << value;
+      EXPECT_FALSE(taken->notes(1).opened_relay());
+    }
+  }
+}
+
+TEST_F(GuideTest, AProbeByHandCallsClosedOnlyWhatSpeaksOfRelaying) {
+  for (const std::string& platform : guide_.Platforms()) {
+    const std::string text = TextOf(Order(platform, "relay.probe"));
+    EXPECT_THAT(text, HasSubstr("Closed: only where the answer speaks of relaying or of a login"));
+    EXPECT_THAT(text, HasSubstr("All else is unknown: a refusal of the sender"));
+    EXPECT_THAT(text, HasSubstr("is listed or blocked"));
+  }
+}
+
+TEST_F(GuideTest, OnlyAFolderThatWasSetAsideIsOfferedForDeletion) {
+  HandOrder order = Order("exchange-2003", "quarantine.discard");
+  order.quarantine_directory = "C:\\Exchsrvr\\Mailroot\\vsi 1\\Queue.mq-20231114-2213";
+  EXPECT_THAT(TextOf(order), HasSubstr("rd /s \"C:\\Exchsrvr\\Mailroot\\vsi 1\\Queue.mq-"));
+  order.quarantine_directory = "C:\\";
+  EXPECT_THAT(TextOf(order), HasSubstr("rd /s \"ASIDE_DIRECTORY\""));
+}
+
+TEST_F(GuideTest, AfterItsStopOnlyAPersonStartsTheService) {
+  for (const char* platform : {"exchange-2000", "exchange-2003", "iis-smtp"}) {
+    EXPECT_THAT(TextOf(Order(platform, "service.stop")),
+                HasSubstr("sc config smtpsvc start= demand"));
+    EXPECT_THAT(TextOf(Order(platform, "service.start")),
+                HasSubstr("sc config smtpsvc start= auto"));
+    EXPECT_EQ(QuestionsOf(guide_, Order(platform, "service.stop")).at(0).question.key,
+              "service.start_type");
+    // Stopped first: what is counted does not grow meanwhile, and no manager shows a queue.
+    const std::string contain = TextOf(Order(platform, "contain"));
+    EXPECT_LT(contain.find("== service.stop"), contain.find("== queue.survey"));
+    EXPECT_THAT(contain, Not(HasSubstr("two longest queues")));
+  }
+  EXPECT_THAT(TextOf(Order("exchange-2003", "queue.survey")), HasSubstr("two longest queues"));
 }
 
 TEST_F(GuideTest, WhatIsNotedIsBoundedAndCutInTheTimelineAlone) {
@@ -275,16 +363,19 @@ TEST_F(GuideTest, RestoreShowsWhatWasRecordedAndLeavesTheHoleShut) {
   order.owed.push_back(owed);
   owed.set_operation("sender.block");
   owed.set_snapshot_id("s2");
+  owed.clear_settings();
+  owed.add_settings()->set_key("block.before/ada");
   order.owed.push_back(owed);
   const std::string text = TextOf(order);
   EXPECT_THAT(text, HasSubstr("LEAVE relay.list"));
   EXPECT_THAT(text, HasSubstr("PUT BACK authentication (relay.lock), as it was: Basic [2J"));
   EXPECT_THAT(text, Not(HasSubstr("in between")));
-  EXPECT_EQ(text.find("LEAVE relay.list"),
-            text.rfind("LEAVE relay.list"));  // No block of a sender.
+  EXPECT_EQ(text.find("LEAVE relay.list"), text.rfind("LEAVE relay.list"));
+  EXPECT_THAT(text, HasSubstr("LEAVE block.before/ada as it is now: a block stays"));
   const auto result =
       ReportByHand(guide_, order, Say(v1::OUTCOME_SUCCEEDED, "done"), "c", false).result();
-  ASSERT_EQ(result.restore().settings_size(), 4);
+  ASSERT_EQ(result.restore().settings_size(), 5);
+  EXPECT_EQ(result.restore().kept_as_fix(), 1);
   EXPECT_EQ(result.restore().needs_decision(), 2);
   EXPECT_EQ(result.restore().put_back(), 2);
   v1::RestoreDecision* decision = order.operation.mutable_restore()->add_decisions();
@@ -295,7 +386,7 @@ TEST_F(GuideTest, RestoreShowsWhatWasRecordedAndLeavesTheHoleShut) {
                 .result()
                 .restore()
                 .kept_as_fix(),
-            2);
+            3);
   EXPECT_FALSE(ReportByHand(guide_, order, Say(v1::OUTCOME_FAILED, "no"), "c", false).has_result());
 }
 
