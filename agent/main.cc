@@ -30,6 +30,7 @@ struct Flags {
   std::string operation;
   std::string json = "{}";
   std::string command_id;
+  int timeout_seconds = 0;
   bool dry_run = false;
 };
 
@@ -84,12 +85,15 @@ void AddDo(CLI::App* root, Flags* flags, Action* action) {
   app->add_option("--json", flags->json, "Its arguments, as the JSON of its message")
       ->capture_default_str();
   app->add_flag("--dry-run", flags->dry_run, "Say what would be done; touch nothing");
+  app->add_option("--timeout", flags->timeout_seconds,
+                  "Seconds that it may take; without it half an hour")
+      ->check(CLI::Range(1, 86400));
   app->add_option("--command-id", flags->command_id,
                   "Id of the command: a repeat is answered from the journal, never done twice");
   app->callback([=] {
     *action = [=] {
       return DoCommand(flags->state_dir, flags->operation, flags->json, flags->dry_run,
-                       flags->command_id);
+                       flags->command_id, absl::Seconds(flags->timeout_seconds));
     };
   });
 }

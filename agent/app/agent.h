@@ -57,11 +57,13 @@ v1::Hello MakeHello(Agent& agent);
 
 // mailquench-agent do: one operation, here and now, through the same journal. Returns the exit
 // code.
+// `timeout`: zero means the executor's own.
 int DoCommand(const std::string& state_dir,
               const std::string& operation,
               const std::string& json,
               bool dry_run,
-              const std::string& command_id);
+              const std::string& command_id,
+              absl::Duration timeout);
 // mailquench-agent run: the service. Ends when `ending` says so.
 int RunCommand(const std::string& state_dir, const std::string& controller, Ending& ending);
 int EnrolCommand(const std::string& state_dir,

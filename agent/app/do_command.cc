@@ -51,7 +51,8 @@ int DoCommand(const std::string& state_dir,
               const std::string& operation,
               const std::string& json,
               bool dry_run,
-              const std::string& command_id) {
+              const std::string& command_id,
+              absl::Duration timeout) {
   v1::Command command;
   auto made = MakeOperation(operation, json);
   if (!made.ok()) {
@@ -67,6 +68,8 @@ int DoCommand(const std::string& state_dir,
   command.set_command_id(command_id.empty() ? NewCommandId() : command_id);
   command.set_host_id((*agent)->host_id);
   command.set_requested_by("local");
+  if (timeout > absl::ZeroDuration())
+    command.mutable_timeout()->set_seconds(absl::ToInt64Seconds(timeout));
   if (dry_run) {
     const v1::OperationPlanned planned = (*agent)->executor->Plan(command);
     std::cout << Json(planned) << std::flush;

@@ -180,11 +180,3 @@ class WindowsHost:
             return done.returncode, json.loads(done.stdout)
         except ValueError:
             return done.returncode, {'stderr': done.stderr[-400:]}
-
-    def rss(self):
-        """Resident memory of the agent's service process, in MB, as this system counts it."""
-        sizes = []
-        for pid in self.wine.pids('mailquench-agent'):
-            with open('/proc/%d/status' % pid, encoding='utf-8') as file:
-                sizes += [int(line.split()[1]) / 1024 for line in file if line.startswith('VmRSS')]
-        return max(sizes, default=0)

@@ -91,6 +91,14 @@ class Wine:
                 found.append(int(entry))
         return [pid for pid in found if pid != os.getpid()]
 
+    def resident(self, program):
+        """Resident memory of the largest process of `program`, in MB, as this system counts it."""
+        sizes = []
+        for pid in self.pids(program):
+            with open('/proc/%d/status' % pid, encoding='utf-8') as file:
+                sizes += [int(line.split()[1]) / 1024 for line in file if line.startswith('VmRSS')]
+        return max(sizes, default=0)
+
     # ---- paths
 
     def drive(self, *parts):
