@@ -44,8 +44,8 @@ class Stage:
 
     # ---- setting up
 
-    def start_lab(self, hosts):
-        self.lab = world.up(self.folder, hosts, True)
+    def start_lab(self, hosts, windows=0):
+        self.lab = world.up(self.folder, hosts, True, windows)
         self.env = dict(os.environ, MAILQUENCH_CONFIG=os.path.join(self.folder, 'contexts.yaml'))
 
     def run_on(self, node, *command):

@@ -1,6 +1,7 @@
 """One attacking or honest mail client: attack.py, a JSON plan on stdin, a JSON result on stdout.
 
-A plan is a list of sessions: {host, ip, port, bind, account, password, kind, messages, pause}.
+A plan is a list of sessions: {host, ip, port, bind, account, password, kind, messages, pause, sender};
+without a sender it is who the account is, or a made-up one.
 Each session speaks SMTP over a plain socket and pipelines: the end of one message and the envelope
 of the next travel together, so a message costs one round trip.
 """
@@ -57,6 +58,7 @@ def make_message(plan, serial):
     """Returns (envelope commands, text with its final dot)."""
     if plan['kind'] == 'valid':
         sender = '%s@lab.test' % (plan['account'].split('@')[0] if plan.get('account') else 'carol')
+        sender = plan.get('sender') or sender
         recipient, subject = 'orders@partner.test', 'Invoice %s' % serial
     else:
         sender = 'alice@lab.test' if plan.get('account') else 'promo%d@evil.test' % (

@@ -49,11 +49,25 @@ def plan_attack(lab, spam, valid):
     return plans
 
 
+def plan_relay(lab, host, spam, valid, senders):
+    """The same through one open relay without accounts, from outside; the valid mail is that of `senders`."""
+    binds = lab['names'].outside_ips
+    plan = [{'host': host['name'], 'ip': host['ip'], 'port': 25, 'bind': binds[n % len(binds)], 'kind': 'spam',
+             'messages': messages} for n, messages in enumerate(split(spam, SPAM_SESSIONS)) if messages]
+    plan += [{'host': host['name'], 'ip': host['ip'], 'port': 25, 'bind': binds[-1], 'kind': 'valid', 'messages': messages,
+              'sender': sender, 'pause': 0.02} for sender, messages in zip(senders, split(valid, len(senders))) if messages]
+    return {'outside': plan}
+
+
 def run_attack(lab, spam, valid):
+    return run_plan(lab, plan_attack(lab, spam, valid), spam, valid)
+
+
+def run_plan(lab, plan, spam, valid):
     """Runs the plan; returns the summed result. Raises when a single message was not taken."""
     start = time.monotonic()
     running = []
-    for node, sessions in plan_attack(lab, spam, valid).items():
+    for node, sessions in plan.items():
         process = subprocess.Popen(
             ['ip', 'netns', 'exec', lab['names'].netns(node), sys.executable,
              os.path.join(HERE, 'attack.py')],

@@ -56,6 +56,10 @@ class Controller:
     def address(self):
         return '127.0.0.1:%d' % self.port
 
+    @property
+    def enrolment_address(self):
+        return '127.0.0.1:%d' % self.enrolment_port
+
     def _quietly(self, *command):
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
 
@@ -151,10 +155,11 @@ class WindowsHost:
             file.write(text)
 
     def enrol(self, controller, *labels):
+        """`controller`, here and below: a Controller, or what has its folder, cli(), address and enrolment_address."""
         token = os.path.join(controller.folder, 'token-' + self.name)
         with open(token, 'w', encoding='utf-8') as file:
             file.write(controller.cli('token', 'create', *[part for label in labels for part in ('--label', label)]))
-        self.wine.must(self.agent, 'enrol', '--controller', '127.0.0.1:%d' % controller.enrolment_port, '--token-file',
+        self.wine.must(self.agent, 'enrol', '--controller', controller.enrolment_address, '--token-file',
                        self.wine.path(token), '--name', self.name)
         os.unlink(token)
 

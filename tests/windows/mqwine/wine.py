@@ -24,15 +24,17 @@ class Wine:
 
     def __init__(self, folder, enter=()):
         self.prefix = os.path.join(os.path.abspath(folder), 'wine')
+        self.temp = self.prefix + '-tmp'  # Its server leaves a folder behind wherever TMPDIR is.
         self.enter = list(enter)
         # Nothing of the desktop, no offer to install what is not packaged, no chatter.
         self.env = {name: value for name, value in os.environ.items() if name not in ('DISPLAY', 'WINEARCH')}
-        self.env.update(WINEPREFIX=self.prefix, WINEDEBUG='-all',
+        self.env.update(WINEPREFIX=self.prefix, WINEDEBUG='-all', TMPDIR=self.temp,
                         WINEDLLOVERRIDES='winemenubuilder.exe=d;mscoree=;mshtml=')
 
     def make(self, environment=None):
         """`environment`: variables of all programs and services of the prefix."""
-        os.makedirs(self.prefix, exist_ok=True)
+        for folder in (self.prefix, self.temp):
+            os.makedirs(folder, exist_ok=True)
         done = self.run('wineboot', '-i', timeout=300)
         if not os.path.isdir(self.drive('windows')):
             raise WineError('wineboot made no prefix: %s' % (done.stdout + done.stderr)[-300:])
@@ -72,7 +74,8 @@ class Wine:
                 except ProcessLookupError:
                     pass
             time.sleep(0.1)
-        shutil.rmtree(self.prefix, ignore_errors=True)
+        for folder in (self.prefix, self.temp):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def pids(self, program=None):
         """Ids, as this system counts them, of the processes of this prefix; of `program` alone where it is named."""
