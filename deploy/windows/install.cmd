@@ -88,8 +88,6 @@ if exist "%AGENT%" set "FRESH="
 del /f /q "%AGENT%" >nul 2>nul
 if exist "%AGENT%" call :say "'%AGENT%' runs, though not as the service, and cannot be replaced; end it and run this again; nothing was changed" & goto undone
 move /y "%AGENT%.copying" "%AGENT%" >nul
-rem Of an upgrade whose service is gone: the next one would go on with it.
-del /f /q "%STATE%\upgrade" >nul 2>nul
 if not exist "%AGENT%" call :say "'%AGENT%.copying' cannot be renamed; run this again; nothing else was changed" & exit /b 1
 if defined FRESH set "COPIED=1"
 
@@ -101,6 +99,8 @@ if not "%errorlevel%"=="0" goto undone
 :service
 "%AGENT%" service install --name "%SERVICE%" --state-dir "%STATE%" --controller "%ADDRESS%"
 if not "%errorlevel%"=="0" call :say "the service was not made, see the line above; program and identity stay; run this again" & exit /b 1
+rem Of an upgrade whose service was taken away: the next one would go on with it. Here the agent has seen that the folder is ours.
+del /f /q "%STATE%\upgrade" >nul 2>nul
 goto start
 
 rem --- The service is there: nothing of it is replaced.
