@@ -178,7 +178,7 @@ rem Administrators and SYSTEM write there, Users run what is there; by number, s
 "%SYSTEM%\icacls.exe" "%FOLDER%" /inheritance:r /grant:r "*S-1-5-32-544:(OI)(CI)F" "*S-1-5-18:(OI)(CI)F" "*S-1-5-32-545:(OI)(CI)RX" /q >nul
 if not "%errorlevel%"=="0" call :say "the rights of '%FOLDER%' cannot be set, see the line above; nothing was installed" & exit /b 1
 "%SYSTEM%\icacls.exe" "%FOLDER%" /setowner "*S-1-5-32-544" /q >nul
-if not "%errorlevel%"=="0" call :say "'%FOLDER%' cannot be given to Administrators, see the line above; nothing was installed" & exit /b 1
+if not "%errorlevel%"=="0" call :say "'%FOLDER%' cannot be given to Administrators, see the line above: it stays with whoever made it; this goes on"
 exit /b 0
 
 rem What this run has put there and nothing else.
@@ -190,7 +190,11 @@ if defined MADE rd "%FOLDER%" >nul 2>nul
 exit /b 1
 
 :number
-if "%~1"=="" exit /b 1
+rem At most five digits, and no leading zero, which "set /a" takes for octal.
+set "BAD=%~1"
+if not defined BAD exit /b 1
+if "%BAD:~0,1%"=="0" exit /b 1
+if not "%BAD:~5%"=="" exit /b 1
 set "BAD="
 for /f "delims=0123456789" %%c in ("%~1") do set "BAD=1"
 if defined BAD exit /b 1

@@ -43,7 +43,11 @@ exit /b 1
 exit /b 0
 
 :number
-if "%~1"=="" exit /b 1
+rem At most five digits, and no leading zero, which "set /a" takes for octal.
+set "BAD=%~1"
+if not defined BAD exit /b 1
+if "%BAD:~0,1%"=="0" exit /b 1
+if not "%BAD:~5%"=="" exit /b 1
 set "BAD="
 for /f "delims=0123456789" %%c in ("%~1") do set "BAD=1"
 if defined BAD exit /b 1

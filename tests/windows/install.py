@@ -65,8 +65,8 @@ class Play:
         shutil.copy(scene.find(self.windows, 'smtpsvc_sim.exe'), self.wine.drive('sim'))
         write(self.wine.drive('sim', 'simulation.json'), b'{}')
         sim = 'C:\\sim\\smtpsvc_sim.exe'
-        self.wine.must(sim, 'prepare', 'C:\\sim', 'C:\\mailroot\\vsi 1', '127.0.0.1', str(scene.free_port()), 'win1.lab.test', 'local.test', '1',
-                       'shut')
+        self.wine.must(sim, 'prepare', 'C:\\sim', 'C:\\mailroot\\vsi 1', '127.0.0.1', str(scene.free_port()), 'win1.lab.test',
+                       'local.test', '1', 'shut')
         self.wine.must(sim, 'install', 'C:\\sim')
         self.wine.must('net', 'start', 'SMTPSVC')
 
@@ -131,6 +131,7 @@ def first_days(play):
     @day('usage on /? and on wrong words; nothing is changed')
     def _():
         for name, words in (('install', ()), ('install', ('/nonsense',)), ('install', ('a', 'b', 'c', 'd')), ('install', ('a', '/port:x')),
+                            ('install', ('a', '/within:08')), ('install', ('a', '/within:100000')),
                             ('upgrade', ('a', 'b')), ('upgrade', ('/within:1x',)), ('uninstall', ('/everything',))):
             expect(play.script(name, *words), 1, name + '.cmd ')
         for name in ('install', 'upgrade', 'uninstall'):
