@@ -203,10 +203,12 @@ def upgrades(play):
     @day('an upgrade while the controller cannot be reached: the old program is back and runs')
     def _():
         play.controller.end()
-        expect(play.script('upgrade', '/within:5'), 2, 'one before is back')
-        require(content(play.installed) == newer, 'the old program is not back')
-        require(play.state_of_service() == 'RUNNING', 'the service is %s' % play.state_of_service())
-        play.controller.start()
+        try:
+            expect(play.script('upgrade', '/within:5'), 2, 'one before is back')
+            require(content(play.installed) == newer, 'the old program is not back')
+            require(play.state_of_service() == 'RUNNING', 'the service is %s' % play.state_of_service())
+        finally:
+            play.controller.start()
         play.wait_online()
 
 
