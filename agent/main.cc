@@ -98,6 +98,16 @@ void AddDo(CLI::App* root, Flags* flags, Action* action) {
   });
 }
 
+void AddOutstanding(CLI::App* root, Flags* flags, Action* action) {
+  CLI::App* app = command::AddCommand(
+      root, "outstanding",
+      "What was begun here and not finished, or changed and not put back; exit code 2 where there "
+      "is something",
+      {"mailquench-agent outstanding"});
+  AddStateDir(app, flags);
+  app->callback([=] { *action = [=] { return OutstandingCommand(flags->state_dir); }; });
+}
+
 void AddFaultPoints(CLI::App* root, Action* action) {
   CLI::App* app = root->add_subcommand("fault-points", "List the fault points of a test build");
   app->group("");
@@ -117,7 +127,9 @@ command::ManText Man() {
        "Of enrol: 0 done, 1 not done, 4 not permitted. Of run: 0 ended by a signal, 1 not begun, 2 "
        "ended by a signal while an alarm stands. Of do, as of mailquench: 0 succeeded or "
        "unchanged, 1 "
-       "usage, refused or internal, 2 failed, 4 not permitted here, 124 timed out.",
+       "usage, refused or internal, 2 failed, 4 not permitted here, 124 timed out. Of outstanding: "
+       "0 "
+       "nothing, 2 something, 1 cannot be told.",
        {}},
       {"FILES",
        "Below the folder of --state-dir:",
@@ -143,6 +155,7 @@ std::unique_ptr<CLI::App> BuildTree(Flags* flags, Action* action) {
   AddEnrol(root.get(), flags, action);
   AddRun(root.get(), flags, action);
   AddDo(root.get(), flags, action);
+  AddOutstanding(root.get(), flags, action);
   AddPlatformCommands(root.get(), action);
   AddFaultPoints(root.get(), action);
   command::AddManCommand(

@@ -64,6 +64,10 @@ int DoCommand(const std::string& state_dir,
               bool dry_run,
               const std::string& command_id,
               absl::Duration timeout);
+// mailquench-agent outstanding: prints what the journal has begun and not finished, and changed and
+// not put back, a line each. Returns 0 where there is nothing, 2 where there is something, 1 where
+// that cannot be told. Makes no journal where there is none.
+int OutstandingCommand(const std::string& state_dir);
 // mailquench-agent run: the service. Ends when `ending` says so.
 int RunCommand(const std::string& state_dir, const std::string& controller, Ending& ending);
 int EnrolCommand(const std::string& state_dir,

@@ -20,9 +20,10 @@ struct ServiceSetup {
   std::vector<std::string> command;  // The program's full path, then its arguments.
 };
 
-// Makes a service that starts with the host (delayed), as LocalSystem with a SID of its own, and is
-// started again 5, 30 and 60 s after it has ended by itself. Returns what could not be set, one
-// sentence each; the service is there all the same. Errors: kAlreadyExists/ALREADY_INSTALLED,
+// Makes a service that starts with the host (delayed), as LocalSystem with a SID of its own and of
+// its privileges SeChangeNotify and SeRestore alone, and that is started again 5, 30 and 60 s after
+// it has ended by itself. Returns what could not be set, one sentence each; the service is there
+// all the same. Errors: kAlreadyExists/ALREADY_INSTALLED,
 // kPermissionDenied, kInternal; then nothing was made.
 absl::StatusOr<std::vector<std::string>> InstallService(const ServiceSetup& setup);
 

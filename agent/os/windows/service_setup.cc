@@ -74,6 +74,13 @@ absl::StatusOr<std::vector<std::string>> InstallService(const ServiceSetup& setu
   extras.Set(SERVICE_CONFIG_FAILURE_ACTIONS, &failure, "its restart after a failure");
   SERVICE_FAILURE_ACTIONS_FLAG also{TRUE};  // Not only after a crash: also after an exit code.
   extras.Set(SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also, "its restart after an error");
+  // All that LocalSystem keeps of its privileges: to pass through folders, and to give a new file
+  // the owner of the one that it replaces (agent/os/windows/security.cc). Nothing else that
+  // it does needs one: it opens what SYSTEM may open
+  // (learn.microsoft.com/windows/win32/api/winsvc/ns-winsvc-service_required_privileges_infow).
+  wchar_t kept[] = L"SeChangeNotifyPrivilege\0SeRestorePrivilege\0";
+  SERVICE_REQUIRED_PRIVILEGES_INFOW privileges{kept};
+  extras.Set(SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO, &privileges, "its short list of privileges");
   SERVICE_SID_INFO sid{SERVICE_SID_TYPE_UNRESTRICTED};
   extras.Set(SERVICE_CONFIG_SERVICE_SID_INFO, &sid, "its own SID");
   return notes;
