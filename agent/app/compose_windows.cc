@@ -16,6 +16,7 @@
 #include "agent/mail/smtpsvc/smtpsvc_mail_system.h"
 #include "agent/os/counters.h"
 #include "agent/os/service_manager.h"
+#include "common/os/system_library.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
 
@@ -92,9 +93,12 @@ bool IsPlainPath(const std::string& path) {
 }
 
 std::string DefaultStateDir() {
+  const os::SystemLibrary shell(L"shell32.dll");
+  auto* const find =
+      shell.Get<HRESULT WINAPI(REFKNOWNFOLDERID, DWORD, HANDLE, PWSTR*)>("SHGetKnownFolderPath");
   wchar_t* folder = nullptr;
-  const HRESULT found = ::SHGetKnownFolderPath(FOLDERID_ProgramData, 0, nullptr, &folder);
-  const std::string data = SUCCEEDED(found) ? os::ToUtf8(folder) : "C:\\ProgramData";
+  const bool found = find != nullptr && SUCCEEDED(find(FOLDERID_ProgramData, 0, nullptr, &folder));
+  const std::string data = found ? os::ToUtf8(folder) : "C:\\ProgramData";
   ::CoTaskMemFree(folder);
   return absl::StrCat(data, "\\mailquench-agent");
 }

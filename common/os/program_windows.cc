@@ -1,10 +1,9 @@
 #include <windows.h>
-// After windows.h.
-#include <shellapi.h>
 
 #include <cstdlib>
 
 #include "common/os/program.h"
+#include "common/os/system_library.h"
 #include "common/os/wide.h"
 
 namespace mailquench::os {
@@ -15,12 +14,8 @@ constexpr UINT kKilled = 137;
 }  // namespace
 
 std::vector<std::string> Arguments(int, char**) {
-  std::vector<std::string> out;
-  int count = 0;
-  wchar_t** const words = ::CommandLineToArgvW(::GetCommandLineW(), &count);
-  if (words == nullptr) return out;
-  for (int i = 1; i < count; ++i) out.push_back(ToUtf8(words[i]));
-  ::LocalFree(words);
+  std::vector<std::string> out = SplitCommandLine(::GetCommandLineW());
+  if (!out.empty()) out.erase(out.begin());
   return out;
 }
 

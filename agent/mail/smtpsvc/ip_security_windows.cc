@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/os/system_library.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
 
@@ -27,7 +28,11 @@ absl::Status BadList(const std::string& key, const std::string& name, HRESULT re
 
 absl::Status Open(const std::string& key, ComPtr<IADs>& out) {
   const std::string path = absl::StrCat("IIS://localhost/SmtpSvc", key.empty() ? "" : "/", key);
-  const HRESULT result = ::ADsGetObject(os::ToWide(path).c_str(), kIidIads, out.Receive());
+  // For good: what it gave out lives in it.
+  static const os::SystemLibrary* const directory = new os::SystemLibrary(L"activeds.dll");
+  auto* const get = directory->Get<HRESULT WINAPI(const wchar_t*, REFIID, void**)>("ADsGetObject");
+  const HRESULT result =
+      get == nullptr ? E_NOINTERFACE : get(os::ToWide(path).c_str(), kIidIads, out.Receive());
   return FAILED(result) ? ComError(result, absl::StrCat("ADsGetObject ", path)) : absl::OkStatus();
 }
 

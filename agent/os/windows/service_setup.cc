@@ -7,6 +7,7 @@
 #include "agent/os/windows/command_line.h"
 #include "agent/os/windows/handle.h"
 #include "agent/os/windows/scm.h"
+#include "common/os/system_library.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
 
@@ -98,13 +99,10 @@ absl::StatusOr<std::vector<std::string>> CommandOfService(const std::string& nam
   MQ_ASSIGN_OR_RETURN(const ScHandle service,
                       OpenServiceOf(manager.get(), name, SERVICE_QUERY_CONFIG));
   MQ_ASSIGN_OR_RETURN(const ServiceConfig config, ServiceConfig::Of(service.get(), name));
-  int count = 0;
-  wchar_t** const words = ::CommandLineToArgvW(config.get().lpBinaryPathName, &count);
-  if (words == nullptr)
-    return os::WindowsError(::GetLastError(), absl::StrCat("read the command of ", name));
-  std::vector<std::string> command;
-  for (int i = 0; i < count; ++i) command.push_back(os::ToUtf8(words[i]));
-  ::LocalFree(words);
+  std::vector<std::string> command = os::SplitCommandLine(config.get().lpBinaryPathName);
+  if (command.empty())
+    return Error(absl::StatusCode::kInternal, "BAD_COMMAND",
+                 absl::StrCat("the command of the service ", name, " cannot be read"));
   return command;
 }
 
