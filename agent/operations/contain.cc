@@ -86,6 +86,15 @@ absl::Status Executor::DoContain(const v1::Command& command,
       return absl::DataLossError("the journal's step was_running cannot be read");
   } else {
     MQ_ASSIGN_OR_RETURN(before, mail_.Status(chosen));
+    // What is stopped under a lease is to run again, and this contain ends the lease: a release
+    // that made way may have stopped it.
+    MQ_ASSIGN_OR_RETURN(const std::vector<v1::Lease> leases, journal_.Leases());
+    for (auto& instance : *before.mutable_instances()) {
+      for (const v1::Lease& lease : leases) {
+        if (std::count(lease.instances().begin(), lease.instances().end(), instance.name()) > 0)
+          instance.set_running(true);
+      }
+    }
     MQ_RETURN_IF_ERROR(journal_.RecordStep(id, "was_running", before.SerializeAsString()));
   }
   InstanceNames was_running;
@@ -176,7 +185,7 @@ absl::Status Executor::DoContain(const v1::Command& command,
   const absl::Status verified = mail_.VerifyLocked(lock);
   if (!verified.ok()) {
     // A repeat may find that it had been started.
-    if (starting.has_value()) mail_.Stop(chosen, context).status().IgnoreError();
+    if (starting.has_value()) mail_.Stop(chosen, ToRepair(context)).status().IgnoreError();
     return stays_stopped(verified, "the lock could not be verified");
   }
 
@@ -225,7 +234,9 @@ absl::Status Executor::StartAndVerify(const v1::Command& command,
                                       const v1::Contain& request,
                                       const InstanceNames& was_running,
                                       v1::ContainResult& result,
-                                      const CallContext& context) {
+                                      const CallContext& given) {
+  // Swept and locked: it is ended, also where the time for it is over.
+  const CallContext context = ToRepair(given);
   context.progress("starting");
   const absl::Time step = clock_.Now();
   const auto started = mail_.Start(was_running, context);

@@ -177,7 +177,10 @@ class Executor {
   absl::Status StopFor(const InstanceNames& was_running,
                        const char* what,
                        const char* untouched,
-                       const CallContext& context);
+                       const CallContext& context,
+                       bool* runs_again = nullptr);
+  // For what repairs: a command that has made way, or whose time is over, still ends what it began.
+  CallContext ToRepair(const CallContext& context);
   absl::Status StartAfter(const InstanceNames& was_running,
                           const char* what,
                           const CallContext& context);

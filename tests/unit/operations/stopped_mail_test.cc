@@ -53,6 +53,53 @@ TEST(Release, AStartThatFailsAlarmsAndKeepsTheLease) {
   EXPECT_THAT(rig.journal->Leases()->front().instances(), ElementsAre("-"));
 }
 
+TEST(Release, ThatMadeWayStartsWhatItStopped) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  rig.mail->on_release = [&] { rig.executor->Expect(rig.Make("c", "contain")); };
+  const auto report = rig.Do("r", "quarantine.release", kOne);
+  EXPECT_EQ(ReasonOf(FromProto(report.error())), "MADE_WAY") << report.DebugString();
+  EXPECT_EQ(rig.mail->Get("running"), "1");
+  EXPECT_TRUE(rig.journal->Leases()->empty());
+}
+
+TEST(Release, WhoseTimeIsOverStartsWhatItStopped) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  rig.mail->on_release = [&] { rig.clock.Sleep(absl::Hours(2)); };
+  const auto report = rig.Do("r", "quarantine.release", kOne);
+  EXPECT_EQ(report.outcome(), v1::OUTCOME_SUCCEEDED) << report.DebugString();
+  EXPECT_EQ(rig.mail->Get("running"), "1");
+}
+
+TEST(Release, AContainStartsAgainWhatAReleaseThatMadeWayLeftStopped) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  rig.mail->start_fails = true;
+  rig.mail->on_release = [&] { rig.executor->Expect(rig.Make("c", "contain")); };
+  EXPECT_NE(rig.Do("r", "quarantine.release", kOne).outcome(), v1::OUTCOME_SUCCEEDED);
+  ASSERT_EQ(rig.mail->Get("running"), "0");
+  rig.mail->start_fails = false;
+  const auto contain = rig.Do("c", "contain");
+  ASSERT_EQ(contain.outcome(), v1::OUTCOME_SUCCEEDED) << contain.DebugString();
+  EXPECT_EQ(rig.mail->Get("running"), "1");
+  EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
+  EXPECT_TRUE(rig.journal->Leases()->empty());
+}
+
+TEST(Release, AStopThatFailsKeepsItsLeaseUnlessAllRunsAgain) {
+  for (const bool start_fails : {false, true}) {
+    Rig rig;
+    rig.mail->releases_stopped = true;
+    rig.mail->stop_fails = true;
+    rig.mail->start_fails = start_fails;
+    const auto report = rig.Do("r", "quarantine.release", kOne);
+    EXPECT_THAT(report.error().message(), HasSubstr("the stop failed"));
+    EXPECT_EQ(rig.mail->Get("running"), start_fails ? "0" : "1");
+    EXPECT_EQ(rig.journal->Leases()->size(), start_fails ? 1U : 0U);
+  }
+}
+
 TEST(Release, ADryRunSaysThatItStops) {
   Rig rig;
   rig.mail->releases_stopped = true;

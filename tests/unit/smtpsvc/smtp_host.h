@@ -84,7 +84,13 @@ class FakeServiceManager final : public ServiceManager {
     }
     return absl::OkStatus();
   }
-  absl::Status Start(const std::string& name, absl::Time, const ServiceProgress&) override {
+  absl::Status Start(const std::string& name,
+                     absl::Time deadline,
+                     const ServiceProgress& progress) override {
+    const absl::Status go_on = progress(ServiceInfo(), absl::ZeroDuration());
+    if (!go_on.ok()) return go_on;
+    if (absl::Now() >= deadline)
+      return Error(absl::StatusCode::kDeadlineExceeded, "SERVICE_START_TIMED_OUT", "too late");
     if (disabled)
       return Error(absl::StatusCode::kFailedPrecondition, "SERVICE_DISABLED", "it is disabled");
     if (services[name] == ServiceState::kRunning) return absl::OkStatus();
