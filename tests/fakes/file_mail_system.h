@@ -25,7 +25,7 @@ class FileMailSystem final : public MailSystem {
   // Levers of a test.
   bool dialogue_fails = false;  // Every Probe answers OPEN.
   bool verify_fails = false;
-  bool silence_fails = false;
+  bool silence_fails = false;  // Once it is stopped.
   bool releases_stopped = false;
   bool start_fails = false;
   bool stop_fails = false;  // After it has stopped.
@@ -187,7 +187,7 @@ class FileMailSystem final : public MailSystem {
   }
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence&) override {
     if (silences_by_watch) return absl::UnimplementedError("there is no such setting");
-    if (silence_fails) return absl::InternalError("no room");
+    if (silence_fails && Get("running") == "0") return absl::InternalError("no room");
     return PlanFile("ndr", "silent\n", false);
   }
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override {

@@ -97,6 +97,8 @@ absl::StatusOr<v1::ServiceStartResult> SmtpsvcMailSystem::Start(const InstanceNa
                                                                 const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> chosen, Find(instances));
   MQ_ASSIGN_OR_RETURN(const std::vector<bool> running, service_.Running(chosen));
+  MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, Find({}));
+  MQ_RETURN_IF_ERROR(RefillSwaps(all, chosen, options_.swap, options_.disk, context));
   MQ_RETURN_IF_ERROR(service_.Start(chosen, context));
   v1::ServiceStartResult result;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
@@ -151,7 +153,12 @@ absl::StatusOr<v1::QueueQuarantineResult> SmtpsvcMailSystem::Quarantine(
     MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> chosen, Find(Names(request.instances())));
     MQ_RETURN_IF_ERROR(NoneRuns({Group{chosen, {}, ""}}));
     MQ_ASSIGN_OR_RETURN(*result.mutable_notice(),
-                        FinishSwaps(all, chosen, options_.swap, options_.disk, context));
+                        FinishSwaps(
+                            all, chosen,
+                            [this](const std::vector<VirtualServer>& owners) {
+                              return NoneRuns({Group{owners, {}, ""}});
+                            },
+                            options_.swap, options_.disk, context));
   }
   MQ_ASSIGN_OR_RETURN(const std::vector<Group> groups, Groups(request.instances()));
   if (!request.has_filter()) MQ_RETURN_IF_ERROR(NoneRuns(groups));

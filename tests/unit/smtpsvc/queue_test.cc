@@ -311,7 +311,7 @@ TEST(Swap, AFolderThatIsLetGoInTimeIsRenamed) {
   EXPECT_EQ(result->notice(), "");
 }
 
-TEST(Swap, WhatStaysOpenIsLeftAndTheRestTakenOneByOne) {
+TEST(Swap, WhatStaysOpenIsAnErrorAndTheRestIsTakenOneByOne) {
   SmtpHost host;
   Fill(host);
   fs::create_symlink("/etc/passwd", host.Folder(1, "Queue") + "/link");
@@ -323,14 +323,116 @@ TEST(Swap, WhatStaysOpenIsLeftAndTheRestTakenOneByOne) {
   };
   host.Open();
   const auto result = host.mail->Quarantine({}, host.Context("c"));
-  ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_THAT(result->notice(), HasSubstr("1 files of " + queue + " are open"));
+  EXPECT_EQ(ReasonOf(result.status()), "QUEUE_BUSY");
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("1 files of " + queue));
   EXPECT_THAT(SmtpHost::Names(queue), ElementsAre("NTFS_3.EML"));
-  const std::string place = result->quarantines(0).directory() + "/Queue";
-  EXPECT_EQ(SmtpHost::Names(place).size(), 6U);
-  EXPECT_TRUE(fs::is_symlink(place + "/link")) << "moved as what it is";
-  EXPECT_THAT(SmtpHost::Names(result->quarantines(0).directory()),
-              ElementsAre("Badmail", "Queue", "manifest.json"));
+  const std::string home = host.mail->ListQuarantines()->quarantines(0).directory();
+  EXPECT_FALSE(ReadManifest(home)->complete);
+  EXPECT_EQ(SmtpHost::Names(home + "/Queue").size(), 6U);
+  EXPECT_TRUE(fs::is_symlink(home + "/Queue/link")) << "moved as what it is";
+  // Let go, another command completes it too, and then has an empty queue of its own.
+  host.options.disk.move = MoveEntry;
+  host.Open();
+  const auto other = host.mail->Quarantine({}, host.Context("c2"));
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_TRUE(ReadManifest(home)->complete);
+  EXPECT_EQ(SmtpHost::Names(home + "/Queue").size(), 7U);
+  EXPECT_THAT(SmtpHost::Names(other->quarantines(0).directory() + "/Queue"), IsEmpty());
+  EXPECT_THAT(SmtpHost::Names(home), ElementsAre("Badmail", "Queue", "manifest.json"));
+}
+
+TEST(Swap, OfTheFilesOneByOneThoseThatAreLetGoInTimeAreTaken) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  const std::string queue = host.Folder(1, "Queue");
+  int tries = 0;
+  host.options.disk.move = [&](const std::string& from, const std::string& to) -> absl::Status {
+    if (from == queue) return Busy();
+    return from == queue + "/NTFS_3.EML" && ++tries < 3 ? Busy() : MoveEntry(from, to);
+  };
+  host.Open();
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(SmtpHost::Names(queue), IsEmpty());
+}
+
+TEST(Swap, ANameThatCannotBeOpenedIsLeftAndSaid) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  const std::string queue = host.Folder(1, "Queue");
+  host.options.disk.move = [&](const std::string& from, const std::string& to) {
+    return from == queue ? Busy() : MoveEntry(from, to);
+  };
+  host.options.disk.for_each = [&](const std::string& path, const EntryVisitor& visit) {
+    MQ_RETURN_IF_ERROR(ForEachEntry(path, visit));
+    if (path == queue)
+      return visit({"half\xEF\xBF\xBD", FolderEntry::Kind::kFile, 1, absl::UnixEpoch()}).status();
+    return absl::OkStatus();
+  };
+  host.Open();
+  EXPECT_EQ(ReasonOf(host.mail->Quarantine({}, host.Context("c")).status()), "QUEUE_BUSY");
+}
+
+TEST(Swap, TheEmptyFolderWaitsForWhoHasItOpen) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  const std::string queue = host.Folder(1, "Queue");
+  int tries = 0;
+  host.options.disk.move = [&](const std::string& from, const std::string& to) {
+    return to == queue && ++tries < 3 ? Busy() : MoveEntry(from, to);
+  };
+  host.Open();
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(tries, 3);
+}
+
+// A host whose sweep left it without its queue folder.
+class Half : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Fill(host);
+    host.StopAll();
+    const std::string queue = host.Folder(1, "Queue");
+    host.options.disk.move = [queue](const std::string& from, const std::string& to) {
+      return to == queue ? Busy() : MoveEntry(from, to);
+    };
+    host.Open();
+    ASSERT_FALSE(host.mail->Quarantine({}, host.Context("c1")).ok());
+    ASSERT_FALSE(fs::exists(queue));
+    host.options.disk.move = MoveEntry;
+    host.Open();
+  }
+  SmtpHost host;
+};
+
+TEST_F(Half, AnotherCommandCompletesIt) {
+  const auto result = host.mail->Quarantine({}, host.Context("c2"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  const auto list = host.mail->ListQuarantines();
+  ASSERT_EQ(list->quarantines_size(), 2);
+  EXPECT_TRUE(ReadManifest(list->quarantines(0).directory())->complete);
+  EXPECT_EQ(SmtpHost::Names(list->quarantines(0).directory() + "/Queue").size(), 6U);
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), IsEmpty());
+}
+
+TEST_F(Half, AStartPutsTheEmptyFolderThere) {
+  const auto started = host.mail->Start({}, host.Context("s"));
+  ASSERT_TRUE(started.ok()) << started.status();
+  EXPECT_TRUE(fs::is_directory(host.Folder(1, "Queue")));
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Badmail")).size(), 4U) << "no sweep of a running one";
+}
+
+TEST_F(Half, OneThatSomebodyPutRightByHandKeepsNobodyFromASweep) {
+  fs::create_directory(host.Folder(1, "Queue"));
+  const std::string home = host.mail->ListQuarantines()->quarantines(0).directory();
+  fs::rename(home + "/Queue", host.dir + "/old");
+  const auto result = host.mail->Quarantine({}, host.Context("c2"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->notice(), HasSubstr("is not complete and stays so"));
 }
 
 TEST(Swap, AQueueThatSomebodyReplacedMeanwhileIsLeft) {
