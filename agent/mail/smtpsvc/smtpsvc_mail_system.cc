@@ -145,6 +145,21 @@ absl::Status SmtpsvcMailSystem::NoneRuns(const std::vector<Group>& groups) {
   return absl::OkStatus();
 }
 
+absl::Status SmtpsvcMailSystem::CheckSweep(const InstanceNames& instances) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, Find({}));
+  MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> chosen, Find(instances));
+  // Its folders are not where they should be, and the sweep puts that right first.
+  if (IsHalfSwept(all, chosen)) return absl::OkStatus();
+  MQ_ASSIGN_OR_RETURN(std::vector<Group> groups, FindGroups(all, chosen, options_.disk));
+  for (Group& group : groups) {
+    std::erase_if(group.servers, [&](const VirtualServer& one) {
+      return std::any_of(chosen.begin(), chosen.end(),
+                         [&](const VirtualServer& other) { return other.name == one.name; });
+    });
+  }
+  return NoneRuns(groups);
+}
+
 absl::StatusOr<v1::QueueQuarantineResult> SmtpsvcMailSystem::Quarantine(
     const v1::QueueQuarantine& request, const CallContext& context) {
   v1::QueueQuarantineResult result;

@@ -6,6 +6,7 @@
 
 #include "agent/mail/smtpsvc/message_file.h"
 #include "agent/mail/smtpsvc/quarantine_home.h"
+#include "agent/quarantine/filter.h"
 #include "common/fault/fault_point.h"
 #include "tests/unit/smtpsvc/smtp_host.h"
 
@@ -93,6 +94,33 @@ TEST(MessageFile, DeliveryReportsHaveTheNullSender) {
   EXPECT_EQ(message->facts.sender, "");
   EXPECT_THAT(message->facts.recipients, ElementsAre("victim@example.net"));
   EXPECT_EQ(ParseMessage("x-sender: <>\nx-receiver: a@example.net\n\n", {})->facts.sender, "");
+}
+
+TEST(MessageFile, ASenderThatIsUnknownIsNotTheNullSender) {
+  v1::MessageFilter null_sender;
+  null_sender.add_senders("<>");
+  const Filter filter = *Filter::Make(null_sender);
+  const auto matches = [&](const std::string& text) {
+    return filter.Matches(ParseMessage(text, {})->facts, absl::Now());
+  };
+  EXPECT_TRUE(matches("x-sender: <>\nFrom: a@example.org\n\n"));
+  EXPECT_TRUE(matches("Return-Path: <>\nFrom: a@example.org\n\n"));
+  EXPECT_TRUE(matches("Content-Type: multipart/report; report-type=delivery-status\n\n"));
+  EXPECT_FALSE(matches("Subject: no sender at all\n\n"));
+  EXPECT_FALSE(matches("From: Undisclosed\n\n"));
+  EXPECT_FALSE(
+      matches("x-sender: a@example.org\nContent-Type: multipart/report; "
+              "report-type=delivery-status\n\n"))
+      << "what somebody sends on";
+}
+
+TEST(MessageFile, AClientCannotNameAnotherInItsHelo) {
+  const auto message = ParseMessage(
+      "Received: from x ([192.0.2.1]) by y (authenticated user boss) ([203.0.113.9]) by mx with "
+      "Microsoft SMTPSVC(10); date\nFrom: a@example.org\n\n",
+      {});
+  EXPECT_EQ(message->facts.client, "203.0.113.9");
+  EXPECT_EQ(message->facts.account, "");
 }
 
 TEST(MessageFile, WhatIsNoMessage) {
@@ -257,6 +285,24 @@ TEST(Swap, ServersThatShareAFolderAreOne) {
   // The other's Badmail is beside its own parent.
   EXPECT_TRUE(fs::is_directory(
       HomeOf(host.Folder(2, "Badmail"), result->quarantines(0).quarantine_id()) + "/Badmail-2"));
+}
+
+TEST(Swap, OneThatSharesAFolderAndWouldRunOnIsToldBeforeTheStop) {
+  SmtpHost host(2);
+  host.Set("2", "QueueDirectory", host.Text("1", "QueueDirectory"));
+  EXPECT_EQ(ReasonOf(host.mail->CheckSweep({"1"})), "SERVICE_RUNNING");
+  EXPECT_TRUE(host.mail->CheckSweep({}).ok()) << "it is stopped with it";
+}
+
+TEST(Swap, FoldersBelowOneAnotherAreRefused) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  host.Set("1", "PickupDirectory", ToText(MakeString(host.Folder(1, "Queue") + "/a/Pickup")));
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  EXPECT_EQ(ReasonOf(result.status()), "BAD_DIRECTORY");
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("would be set aside with it"));
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Queue")).size(), 6U);
 }
 
 TEST(Swap, ALinkInPlaceOfTheQueueIsNeverFollowed) {
