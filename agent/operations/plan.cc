@@ -98,8 +98,13 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
       analyse.set_samples(10);
       const CallContext context = ContextOfPlan();
       MQ_ASSIGN_OR_RETURN(*preview.mutable_quarantine_analyse(), mail_.Analyse(analyse, context));
-      if (release && mail_.ReleasesStopped())
+      if (release && mail_.ReleasesStopped()) {
         plan.add_steps("stop the mail service, and start what runs now when it is done");
+        plan.add_warnings(
+            "should the service not start again, the lease of this stop tries once more at its "
+            "end, "
+            "and closes the relay before it does");
+      }
       plan.add_steps(absl::StrCat(release ? "release " : "delete for good ",
                                   preview.quarantine_analyse().matching(), " messages"));
       break;

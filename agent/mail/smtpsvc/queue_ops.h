@@ -107,13 +107,13 @@ absl::StatusOr<v1::QuarantineAnalyseResult> AnalyseQuarantine(const std::vector<
 // Puts matching messages back into the folders that they came from, as the servers have them now;
 // Badmail into Badmail. The caller guarantees that the service is stopped. Nothing is overwritten:
 // what meets a file of its name stays, and the call ends with kAborted/RELEASE_INCOMPLETE. Files
-// that are no message stay.
+// that cannot be read go with an empty filter alone; transcripts stay.
 absl::StatusOr<v1::QuarantineReleaseResult> ReleaseQuarantine(const std::vector<VirtualServer>& all,
                                                               const v1::QuarantineRelease& request,
                                                               const Disk& disk,
                                                               const CallContext& context);
 
-// Deletes matching messages for good. Files that are no message stay.
+// Deletes matching messages for good. Files that cannot be read go with an empty filter alone.
 absl::StatusOr<v1::QuarantineDiscardResult> DiscardQuarantine(const std::vector<VirtualServer>& all,
                                                               const v1::QuarantineDiscard& request,
                                                               const Disk& disk,

@@ -105,6 +105,7 @@ TEST(Release, ADryRunSaysThatItStops) {
   rig.mail->releases_stopped = true;
   const auto planned = rig.executor->Plan(rig.Make("p", "quarantine.release", kOne));
   EXPECT_THAT(planned.plan().steps(0), HasSubstr("stop the mail service"));
+  EXPECT_THAT(planned.plan().warnings(0), HasSubstr("closes the relay before it does"));
   EXPECT_EQ(rig.mail->Get("acts.log"), "");
 }
 

@@ -567,7 +567,23 @@ TEST_F(TakenQueue, ReleaseNeverOverwrites) {
   const auto result = host.mail->Release(Release(), host.Context("r"));
   EXPECT_EQ(ReasonOf(result.status()), "RELEASE_INCOMPLETE");
   EXPECT_THAT(SmtpHost::Get(host.Folder(1, "Queue") + "/NTFS_1.EML"), HasSubstr("new@example.org"));
-  EXPECT_THAT(SmtpHost::Names(home + "/Queue"), ElementsAre("NTFS_1.EML", "NTFS_E.EML"));
+  EXPECT_THAT(SmtpHost::Names(home + "/Queue"), ElementsAre("NTFS_1.EML"));
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), ::testing::Contains("NTFS_E.EML"))
+      << "without a filter all goes back";
+}
+
+TEST_F(TakenQueue, WithoutAFilterWhatCannotBeReadIsDeletedToo) {
+  SmtpHost::Put(home + "/Queue/NTFS_E.EML", "");
+  v1::QuarantineAnalyse analyse;
+  analyse.set_quarantine_id(id);
+  EXPECT_EQ(host.mail->Analyse(analyse, host.Context("a"))->matching(), 9);
+  v1::QuarantineDiscard request;
+  request.set_quarantine_id(id);
+  const auto result = host.mail->Discard(request, host.Context("d"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->discarded(), 9);
+  EXPECT_EQ(result->left(), 0);
+  EXPECT_THAT(SmtpHost::Names(home + "/Queue"), IsEmpty());
 }
 
 TEST_F(TakenQueue, ReleaseEndsWhenItIsNotWantedAndGoesOn) {
