@@ -1,6 +1,7 @@
 #include "agent/mail/smtpsvc/auto_start.h"
 
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"

@@ -313,7 +313,7 @@ absl::Status SmtpsvcMailSystem::Apply(const SettingsChange& change, const CallCo
   for (std::size_t i = 0; i < servers.size(); ++i) {
     if (running[i]) live.push_back(servers[i]);
   }
-  ListenerCheck check(metabase_, change.verify_closed, context);
+  ListenerCheck check(metabase_, change.verify_closed, options_.listener_wait, context);
   MQ_RETURN_IF_ERROR(check.Before(live));
   return ApplySettings(metabase_, change, [&] { return check.After(live); });
 }

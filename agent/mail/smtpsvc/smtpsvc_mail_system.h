@@ -22,6 +22,7 @@ struct SmtpsvcOptions {
   std::string version;  // Of Windows or IIS, for the inventory.
   ServiceOptions service;
   SwapOptions swap;
+  absl::Duration listener_wait = absl::Seconds(30);  // For one that answered before a change.
   Disk disk;
 };
 
