@@ -139,6 +139,12 @@ class MailSystem {
   virtual bool ReleasesStopped() const { return false; }
   virtual absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard& request,
                                                               const CallContext& context) = 0;
+  // What can be told of a whole sweep while they still run: what Quarantine would refuse once they
+  // are stopped. Nothing is touched.
+  virtual absl::Status CheckSweep(const InstanceNames& /*instances*/) { return absl::OkStatus(); }
+  // Whether who reads through a queue or a quarantine may keep a sweep waiting: such reading makes
+  // way then.
+  virtual bool ScansDelaySweeps() const { return false; }
   // The dry run: what Move would copy, and the room that is there for it. Refuses what Move
   // refuses.
   virtual absl::StatusOr<v1::QuarantineMoveResult> PreviewMove(

@@ -97,6 +97,13 @@ absl::StatusOr<v1::ChangeResult> Executor::DoChange(
   return change.result;
 }
 
+absl::Status Executor::NoteChange(const v1::Command& command, const std::string& step) {
+  const v1::Snapshot snapshot = MakeSnapshot(command, step, clock_);
+  MQ_ASSIGN_OR_RETURN(const auto known, journal_.FindChange(snapshot.snapshot_id()));
+  if (!known.has_value()) MQ_RETURN_IF_ERROR(journal_.IntendChange(snapshot, v1::RecordedChange()));
+  return journal_.ChangeApplied(snapshot.snapshot_id());
+}
+
 absl::StatusOr<std::vector<std::string>> Executor::Drift() {
   MQ_ASSIGN_OR_RETURN(const auto outstanding, journal_.Outstanding());
   std::vector<v1::Setting> recorded;
@@ -116,7 +123,8 @@ absl::StatusOr<std::vector<std::string>> Executor::Drift() {
 absl::Status Executor::RollBack(const std::string& snapshot_id, const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const auto known, journal_.FindChange(snapshot_id));
   if (!known.has_value()) return absl::OkStatus();
-  MQ_RETURN_IF_ERROR(mail_.Apply(FromRecord(known->change, /*backwards=*/true), context));
+  if (known->change.files_size() > 0)
+    MQ_RETURN_IF_ERROR(mail_.Apply(FromRecord(known->change, /*backwards=*/true), context));
   return journal_.ForgetChange(snapshot_id);
 }
 

@@ -70,6 +70,19 @@ v1::RelayLock LockOf(const v1::Contain& request) {
 }
 }  // namespace
 
+absl::Status Executor::CheckContain(const v1::Contain& request) {
+  const auto check = [&]() -> absl::Status {
+    MQ_RETURN_IF_ERROR(mail_.PlanRelayLock(LockOf(request)).status());
+    if (!request.keep_notifications() && !mail_.SilencesByWatch()) {
+      v1::NdrSilence silence;
+      *silence.mutable_instances() = request.instances();
+      MQ_RETURN_IF_ERROR(mail_.PlanNdrSilence(silence).status());
+    }
+    return mail_.CheckSweep({request.instances().begin(), request.instances().end()});
+  };
+  return Prepend(check(), "nothing was stopped, swept or locked");
+}
+
 absl::Status Executor::DoContain(const v1::Command& command,
                                  const CallContext& context,
                                  v1::ContainResult& result) {
@@ -85,7 +98,17 @@ absl::Status Executor::DoContain(const v1::Command& command,
     if (!before.ParseFromString(*recorded))
       return absl::DataLossError("the journal's step was_running cannot be read");
   } else {
+    MQ_RETURN_IF_ERROR(CheckContain(request));
     MQ_ASSIGN_OR_RETURN(before, mail_.Status(chosen));
+    // What is stopped under a lease is to run again, and this contain ends the lease: a release
+    // that made way may have stopped it.
+    MQ_ASSIGN_OR_RETURN(const std::vector<v1::Lease> leases, journal_.Leases());
+    for (auto& instance : *before.mutable_instances()) {
+      for (const v1::Lease& lease : leases) {
+        if (std::count(lease.instances().begin(), lease.instances().end(), instance.name()) > 0)
+          instance.set_running(true);
+      }
+    }
     MQ_RETURN_IF_ERROR(journal_.RecordStep(id, "was_running", before.SerializeAsString()));
   }
   InstanceNames was_running;
@@ -158,8 +181,12 @@ absl::Status Executor::DoContain(const v1::Command& command,
   *result.mutable_lock() = *locked;
   MQ_FAULT_POINT(kLocked);
   if (!request.keep_notifications() && mail_.SilencesByWatch()) {
-    const absl::Status noted = journal_.RecordStep(id, kSilencedByWatch, "");
+    v1::NdrSilence silence;
+    *silence.mutable_instances() = request.instances();
+    absl::Status noted = journal_.RecordStep(id, kSilencedByWatch, silence.SerializeAsString());
+    if (noted.ok()) noted = NoteChange(command, "silence");
     if (!noted.ok()) return stays_stopped(noted, "the silence could not be journaled");
+    result.mutable_silence()->set_snapshot_id(absl::StrCat(id, ".silence"));
     result.mutable_silence()->set_notice(kSilencedByWatchNotice);
     context.progress(kSilencedByWatchNotice);
   } else if (!request.keep_notifications()) {
@@ -176,7 +203,7 @@ absl::Status Executor::DoContain(const v1::Command& command,
   const absl::Status verified = mail_.VerifyLocked(lock);
   if (!verified.ok()) {
     // A repeat may find that it had been started.
-    if (starting.has_value()) mail_.Stop(chosen, context).status().IgnoreError();
+    if (starting.has_value()) mail_.Stop(chosen, ToRepair(context)).status().IgnoreError();
     return stays_stopped(verified, "the lock could not be verified");
   }
 
@@ -225,7 +252,9 @@ absl::Status Executor::StartAndVerify(const v1::Command& command,
                                       const v1::Contain& request,
                                       const InstanceNames& was_running,
                                       v1::ContainResult& result,
-                                      const CallContext& context) {
+                                      const CallContext& given) {
+  // Swept and locked: it is ended, also where the time for it is over.
+  const CallContext context = ToRepair(given);
   context.progress("starting");
   const absl::Time step = clock_.Now();
   const auto started = mail_.Start(was_running, context);

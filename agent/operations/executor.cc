@@ -106,10 +106,18 @@ absl::Status Executor::StillWanted(const v1::Command& command) {
                    "cancelled while it went on; ask again for the rest");
     urgent_waits = !urgent_.empty();
   }
-  if (MakesWay(command.operation()) && (urgent_waits || turn_.Wanted()))
+  const bool scans =
+      command.operation().has_queue_survey() || command.operation().has_quarantine_analyse();
+  if ((MakesWay(command.operation()) || (scans && mail_.ScansDelaySweeps())) &&
+      (urgent_waits || turn_.Wanted()))
     return Error(absl::StatusCode::kAborted, "MADE_WAY",
                  "it made way for a change that ends an attack; ask again for the rest");
   return absl::OkStatus();
+}
+
+bool Executor::UrgentWaits() {
+  const std::lock_guard<std::mutex> lock(mu_);
+  return !urgent_.empty() || turn_.Wanted();
 }
 
 // A change that is not urgent keeps no urgent one waiting by standing in line before it.
@@ -414,7 +422,10 @@ void Executor::CloseObservers() {
     const auto local = journal_.IsLocal(command.command_id());
     v1::OperationReport report = NewReport(command, local.ok() && *local);
     Finish(Error(absl::StatusCode::kAborted, "INTERRUPTED",
-                 "the agent ended while it observed; nothing was touched, ask again"),
+                 command.operation().has_queue_watch()
+                     ? "the agent ended while it watched; ask again, and see `quarantine list` for "
+                       "notifications that it may have set aside"
+                     : "the agent ended while it observed; nothing was touched, ask again"),
            true, false, report);
     const absl::Status written = journal_.Finish(report);
     if (!written.ok()) spdlog::warn("{}: {}", command.command_id(), written.ToString());

@@ -27,11 +27,12 @@ namespace mailquench::agent {
 google::protobuf::Duration LeaseLength(const v1::ServiceStop& stop);
 
 // The step of a contain after which each watch sets notifications aside (MailSystem::
-// SilencesByWatch), and what is said of it.
+// SilencesByWatch), with the NdrSilence that it stands for; and what is said of it.
 inline constexpr char kSilencedByWatch[] = "silenced_by_watch";
 inline constexpr char kSilencedByWatchNotice[] =
-    "This mail system cannot keep notifications from being made; until the relay lock is put back, "
-    "each queue.watch sets those that are queued aside.";
+    "This mail system cannot keep notifications from being made; until the silence is put back, "
+    "each queue.watch sets those that are queued aside: all mail of the null sender, also bounces "
+    "and automatic replies to this host's own users.";
 
 struct ExecutorOptions {
   std::string host_id;                       // Commands that name another host are refused.
@@ -139,6 +140,8 @@ class Executor {
   absl::Status DoContain(const v1::Command& command,
                          const CallContext& context,
                          v1::ContainResult& result);
+  // What would end it after the stop and can be told before. Nothing is touched.
+  absl::Status CheckContain(const v1::Contain& request);
   // A dialogue with every listener of these instances: kFailedPrecondition/STILL_OPEN,
   // /NO_LISTENER_ANSWERS.
   absl::Status AskListeners(const InstanceNames& instances,
@@ -153,6 +156,8 @@ class Executor {
                               v1::ContainResult& result,
                               const CallContext& context);
   // changes.cc
+  // A change without a setting, which stays outstanding until it is put back.
+  absl::Status NoteChange(const v1::Command& command, const std::string& step);
   absl::StatusOr<v1::ChangeResult> DoChange(
       const v1::Command& command,
       const std::string& step,
@@ -177,7 +182,10 @@ class Executor {
   absl::Status StopFor(const InstanceNames& was_running,
                        const char* what,
                        const char* untouched,
-                       const CallContext& context);
+                       const CallContext& context,
+                       bool* runs_again = nullptr);
+  // For what repairs: a command that has made way, or whose time is over, still ends what it began.
+  CallContext ToRepair(const CallContext& context);
   absl::Status StartAfter(const InstanceNames& was_running,
                           const char* what,
                           const CallContext& context);
@@ -197,7 +205,12 @@ class Executor {
   absl::Status Wait(absl::Duration length, const CallContext& context);
   absl::StatusOr<v1::QueueWatchResult> DoWatch(const v1::QueueWatch& request,
                                                const CallContext& context);
-  bool SilencesNow();
+  absl::StatusOr<InstanceNames> SilencedOf(const InstanceNames& chosen);
+  // Adds what it set aside to the sample and to the result.
+  void Silence(const InstanceNames& instances,
+               int sample,
+               const CallContext& context,
+               v1::QueueWatchResult& result);
   absl::StatusOr<v1::QueueQuarantineResult> SilenceQueued(const InstanceNames& chosen,
                                                           int sample,
                                                           const CallContext& context);
@@ -213,6 +226,8 @@ class Executor {
                                                     const CallContext& context);
   // plan.cc
   absl::StatusOr<v1::OperationPlan> MakePlan(const v1::Operation& operation);
+  CallContext ContextOfPlan();
+  bool UrgentWaits();
 
   // For all instances of the host where none is named.
   void RaiseAlarm(InstanceNames instances, const std::string& text);

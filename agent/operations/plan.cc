@@ -7,6 +7,8 @@
 
 namespace mailquench::agent {
 namespace {
+constexpr absl::Duration kLongestPlan = absl::Minutes(5);
+
 void Describe(const SettingsChange& change, absl::string_view what, v1::OperationPlan& plan) {
   if (change.files.empty()) {
     plan.add_steps(absl::StrCat(what, ": already so, nothing would change"));
@@ -22,6 +24,21 @@ void Describe(const SettingsChange& change, absl::string_view what, v1::Operatio
   if (!change.result.notice().empty()) plan.add_warnings(change.result.notice());
 }
 }  // namespace
+
+// Nobody can cancel it, and it must not keep an urgent command waiting.
+CallContext Executor::ContextOfPlan() {
+  CallContext context;
+  context.command_id = "plan";
+  context.deadline = clock_.Now() + kLongestPlan;
+  if (mail_.ScansDelaySweeps()) {
+    context.still_wanted = [this]() -> absl::Status {
+      if (!UrgentWaits()) return absl::OkStatus();
+      return Error(absl::StatusCode::kAborted, "MADE_WAY",
+                   "the dry run made way for a change that ends an attack; ask again");
+    };
+  }
+  return context;
+}
 
 absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operation) {
   v1::OperationPlan plan;
@@ -62,8 +79,7 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
         MQ_RETURN_IF_ERROR(queued(request));
         break;
       }
-      CallContext context;
-      context.command_id = "plan";
+      const CallContext context = ContextOfPlan();
       MQ_ASSIGN_OR_RETURN(*preview.mutable_quarantine_analyse(),
                           mail_.PreviewQuarantine(request, context));
       plan.add_steps(absl::StrCat("set aside ", preview.quarantine_analyse().matching(),
@@ -80,11 +96,15 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
       *analyse.mutable_filter() = release ? operation.quarantine_release().filter()
                                           : operation.quarantine_discard().filter();
       analyse.set_samples(10);
-      CallContext context;
-      context.command_id = "plan";
+      const CallContext context = ContextOfPlan();
       MQ_ASSIGN_OR_RETURN(*preview.mutable_quarantine_analyse(), mail_.Analyse(analyse, context));
-      if (release && mail_.ReleasesStopped())
+      if (release && mail_.ReleasesStopped()) {
         plan.add_steps("stop the mail service, and start what runs now when it is done");
+        plan.add_warnings(
+            "should the service not start again, the lease of this stop tries once more at its "
+            "end, "
+            "and closes the relay before it does");
+      }
       plan.add_steps(absl::StrCat(release ? "release " : "delete for good ",
                                   preview.quarantine_analyse().matching(), " messages"));
       break;
@@ -132,6 +152,8 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
     }
     case v1::Operation::kContain: {
       const v1::Contain& request = operation.contain();
+      MQ_RETURN_IF_ERROR(
+          mail_.CheckSweep({request.instances().begin(), request.instances().end()}));
       plan.add_steps("stop the mail service");
       MQ_RETURN_IF_ERROR(queued(request));
       v1::RelayLock lock;

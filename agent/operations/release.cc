@@ -54,9 +54,12 @@ absl::StatusOr<v1::QuarantineReleaseResult> Executor::DoRelease(const v1::Comman
   MQ_ASSIGN_OR_RETURN(const InstanceNames was_running, WasRunning(command.command_id(), {}));
   if (!was_running.empty()) MQ_RETURN_IF_ERROR(LeaseFor(command, was_running, context));
   MQ_FAULT_POINT(kLeased);
-  const absl::Status stopped = StopFor(was_running, "release", "no message was released", context);
+  bool runs_again = false;
+  const absl::Status stopped =
+      StopFor(was_running, "release", "no message was released", context, &runs_again);
   if (!stopped.ok()) {
-    MQ_RETURN_IF_ERROR(journal_.DropLease(command.command_id()));
+    // What is stopped now and does not start keeps its lease, as below.
+    if (runs_again) MQ_RETURN_IF_ERROR(journal_.DropLease(command.command_id()));
     return stopped;
   }
   MQ_FAULT_POINT(kStopped);

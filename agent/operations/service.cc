@@ -17,6 +17,7 @@ namespace mailquench::agent {
 namespace {
 using google::protobuf::util::TimeUtil;
 constexpr absl::Duration kLeaseRetry = absl::Seconds(30);
+constexpr absl::Duration kToRepair = absl::Minutes(5);
 constexpr absl::Duration kClockSlack = absl::Minutes(1);
 constexpr char kLeaseEnds[] = "(the end of a lease)";  // No command has such an id.
 MQ_DEFINE_FAULT_POINT(kLeased, "service.stop.leased");
@@ -112,7 +113,8 @@ absl::Status Executor::StopAgain(const v1::Command& command,
   for (const auto& instance : before.instances()) {
     if (!instance.running()) ours.push_back(instance.name());
   }
-  const absl::Status stopped = ours.empty() ? absl::OkStatus() : mail_.Stop(ours, context).status();
+  const absl::Status stopped =
+      ours.empty() ? absl::OkStatus() : mail_.Stop(ours, ToRepair(context)).status();
   absl::Status out =
       Prepend(why, absl::StrCat("the start is not fit to stay; what did not run before ",
                                 stopped.ok() ? "is stopped again" : "could NOT be stopped",
@@ -139,15 +141,24 @@ absl::StatusOr<InstanceNames> Executor::WasRunning(const std::string& command_id
   return was_running;
 }
 
+CallContext Executor::ToRepair(const CallContext& context) {
+  CallContext repair = context;
+  repair.still_wanted = [] { return absl::OkStatus(); };
+  repair.deadline = std::max(context.deadline, clock_.Now() + kToRepair);
+  return repair;
+}
+
 // For a command that wants them stopped. Where one does not stop, those that did end go on.
 absl::Status Executor::StopFor(const InstanceNames& was_running,
                                const char* what,
                                const char* untouched,
-                               const CallContext& context) {
+                               const CallContext& context,
+                               bool* runs_again) {
   if (was_running.empty()) return absl::OkStatus();
   const absl::Status stopped = mail_.Stop(was_running, context).status();
   if (stopped.ok()) return stopped;
-  const absl::Status again = mail_.Start(was_running, context).status();
+  const absl::Status again = mail_.Start(was_running, ToRepair(context)).status();
+  if (runs_again != nullptr) *runs_again = again.ok();
   if (!again.ok())
     RaiseAlarm(was_running, absl::StrCat("a ", what,
                                          " could not stop all, and what had ended did not start "
@@ -160,7 +171,7 @@ absl::Status Executor::StartAfter(const InstanceNames& was_running,
                                   const char* what,
                                   const CallContext& context) {
   if (was_running.empty()) return absl::OkStatus();
-  const absl::Status started = mail_.Start(was_running, context).status();
+  const absl::Status started = mail_.Start(was_running, ToRepair(context)).status();
   if (!started.ok())
     RaiseAlarm(was_running, absl::StrCat("after a ", what, " the service did not start: ",
                                          std::string(started.message())));

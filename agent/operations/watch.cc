@@ -2,6 +2,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "agent/operations/executor.h"
@@ -14,12 +15,13 @@ using google::protobuf::util::TimeUtil;
 // Least squares over (seconds, messages), per minute.
 double SlopePerMinute(const v1::QueueWatchResult& result) {
   const int n = result.samples_size();
-  double sx = 0, sy = 0, sxx = 0, sxy = 0;
+  double sx = 0, sy = 0, sxx = 0, sxy = 0, aside = 0;
   const std::int64_t first = TimeUtil::TimestampToMicroseconds(result.samples(0).time());
   for (const v1::WatchSample& sample : result.samples()) {
     const double x =
         static_cast<double>(TimeUtil::TimestampToMicroseconds(sample.time()) - first) / 1e6;
-    const double y = static_cast<double>(sample.messages());
+    aside += static_cast<double>(sample.silenced());  // They came in as well.
+    const double y = static_cast<double>(sample.messages()) + aside;
     sx += x;
     sy += y;
     sxx += x * x;
@@ -27,6 +29,20 @@ double SlopePerMinute(const v1::QueueWatchResult& result) {
   }
   const double denominator = n * sxx - sx * sx;
   return denominator <= 0 ? 0 : 60.0 * (n * sxy - sx * sy) / denominator;
+}
+
+// What was set aside is reported beside the error, and no sentence says that nothing was touched.
+absl::Status CutShort(const absl::Status& why,
+                      const v1::QueueWatchResult& result,
+                      const CallContext& context) {
+  if (result.silenced() == 0) return why;
+  v1::OperationResult so_far;
+  *so_far.mutable_queue_watch() = result;
+  context.done_so_far(so_far);
+  return Error(
+      why.code(), ReasonOf(why),
+      absl::StrCat("the watch ended before its time, without a verdict; ", result.silenced(),
+                   " notifications are set aside, the rest was left queued; ask again"));
 }
 }  // namespace
 
@@ -43,15 +59,34 @@ absl::Status Executor::Wait(absl::Duration length, const CallContext& context) {
   return absl::OkStatus();
 }
 
-// While the lock of a contain that asked for silence is outstanding.
-bool Executor::SilencesNow() {
-  if (!mail_.SilencesByWatch()) return false;
-  const auto outstanding = journal_.Outstanding();
-  if (!outstanding.ok()) return false;
-  return std::any_of(outstanding->begin(), outstanding->end(), [&](const Journal::Change& change) {
-    const auto step = journal_.Step(change.snapshot.command_id(), kSilencedByWatch);
-    return step.ok() && step->has_value();
-  });
+// Of `chosen` those whose notifications an outstanding contain has silenced; none where this host's
+// own list does not let queues be set aside.
+absl::StatusOr<InstanceNames> Executor::SilencedOf(const InstanceNames& chosen) {
+  InstanceNames out;
+  if (!mail_.SilencesByWatch()) return out;
+  if (!options_.allowed_operations.empty() &&
+      options_.allowed_operations.count("queue.quarantine") == 0)
+    return out;
+  MQ_ASSIGN_OR_RETURN(const auto outstanding, journal_.Outstanding());
+  bool all = false;
+  std::set<std::string> silenced;
+  for (const Journal::Change& change : outstanding) {
+    const std::string& id = change.snapshot.command_id();
+    if (change.snapshot.snapshot_id() != absl::StrCat(id, ".silence")) continue;
+    MQ_ASSIGN_OR_RETURN(const auto step, journal_.Step(id, kSilencedByWatch));
+    if (!step.has_value()) continue;
+    v1::NdrSilence silence;
+    if (!silence.ParseFromString(*step))
+      return absl::DataLossError("the journal's step silenced_by_watch cannot be read");
+    all |= silence.instances().empty();
+    silenced.insert(silence.instances().begin(), silence.instances().end());
+  }
+  if (!all && silenced.empty()) return out;
+  MQ_ASSIGN_OR_RETURN(const v1::ServiceStatusResult status, mail_.Status(chosen));
+  for (const auto& instance : status.instances()) {
+    if (all || silenced.count(instance.name()) != 0) out.push_back(instance.name());
+  }
+  return out;
 }
 
 // Queued messages of the null sender, into a quarantine of this sample; nothing where there are
@@ -73,6 +108,31 @@ absl::StatusOr<v1::QueueQuarantineResult> Executor::SilenceQueued(const Instance
   return mail_.Quarantine(request, own);
 }
 
+// Each instance by itself: one without notifications gets no empty quarantine.
+void Executor::Silence(const InstanceNames& instances,
+                       int sample,
+                       const CallContext& context,
+                       v1::QueueWatchResult& result) {
+  v1::WatchSample& into = *result.mutable_samples(sample);
+  for (const std::string& instance : instances) {
+    const auto taken = SilenceQueued({instance}, sample, context);
+    // The watch goes on: it is to say how the queue grows, above all.
+    if (!taken.ok()) {
+      context.progress(absl::StrCat("notifications could not be set aside this time: ",
+                                    taken.status().message()));
+      continue;
+    }
+    for (const v1::QuarantineInfo& one : taken->quarantines()) {
+      if (one.messages() <= 0) continue;  // They were delivered meanwhile.
+      into.set_silenced(into.silenced() + one.messages());
+      result.add_silenced_quarantines(one.quarantine_id());
+    }
+  }
+  if (into.silenced() == 0) return;
+  result.set_silenced(result.silenced() + into.silenced());
+  context.progress(absl::StrCat(into.silenced(), " notifications set aside"));
+}
+
 absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& request,
                                                        const CallContext& context) {
   const int samples = request.samples() == 0 ? 5 : request.samples();
@@ -91,31 +151,23 @@ absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& req
                      "fewer, or give it more time"));
   const double limit = request.refill_per_minute() > 0 ? request.refill_per_minute() : 60;
   const InstanceNames chosen(request.instances().begin(), request.instances().end());
-  const bool silences = SilencesNow();
+  const auto known = SilencedOf(chosen);
+  if (!known.ok())
+    context.progress(absl::StrCat("notifications stay queued: ", known.status().message()));
+  const InstanceNames silenced = known.value_or(InstanceNames());
   v1::QueueWatchResult result;
   for (int i = 0; i < samples; ++i) {
-    if (i > 0) MQ_RETURN_IF_ERROR(Wait(interval, context));
-    v1::WatchSample* sample = result.add_samples();
-    if (silences) {
-      const auto taken = SilenceQueued(chosen, i, context);
-      // The watch goes on: it is to say how the queue grows, above all.
-      if (!taken.ok()) {
-        context.progress(absl::StrCat("notifications could not be set aside this time: ",
-                                      taken.status().message()));
-      } else {
-        for (const v1::QuarantineInfo& one : taken->quarantines()) {
-          sample->set_silenced(sample->silenced() + one.messages());
-          result.add_silenced_quarantines(one.quarantine_id());
-        }
-        result.set_silenced(result.silenced() + sample->silenced());
-        if (sample->silenced() > 0)
-          context.progress(absl::StrCat(sample->silenced(), " notifications set aside"));
-      }
+    if (i > 0) {
+      const absl::Status waited = Wait(interval, context);
+      if (!waited.ok()) return CutShort(waited, result, context);
     }
-    MQ_ASSIGN_OR_RETURN(const std::int64_t messages, mail_.CountQueued(chosen));
+    v1::WatchSample* sample = result.add_samples();
+    if (!silenced.empty()) Silence(silenced, i, context, result);
+    const auto messages = mail_.CountQueued(chosen);
+    if (!messages.ok()) return CutShort(messages.status(), result, context);
     *sample->mutable_time() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now()));
-    sample->set_messages(messages);
-    context.progress(std::to_string(messages) + " messages queued");
+    sample->set_messages(*messages);
+    context.progress(std::to_string(*messages) + " messages queued");
   }
   result.set_slope_per_minute(SlopePerMinute(result));
   // One burst at the end is a refill too, though the line through all samples is still flat.
@@ -125,8 +177,10 @@ absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& req
                                              TimeUtil::TimestampToMicroseconds(previous.time())) /
                          1e6;
   const double burst =
-      seconds <= 0 ? 0
-                   : 60.0 * static_cast<double>(last.messages() - previous.messages()) / seconds;
+      seconds <= 0
+          ? 0
+          : 60.0 * static_cast<double>(last.messages() + last.silenced() - previous.messages()) /
+                seconds;
   const bool refilling = result.slope_per_minute() >= limit || burst >= 2 * limit;
   result.set_verdict(refilling ? v1::WATCH_VERDICT_REFILLING : v1::WATCH_VERDICT_QUIET);
   if (refilling) {

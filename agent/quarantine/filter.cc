@@ -141,7 +141,10 @@ bool Filter::MatchesConditions(const MessageFacts& message, absl::Time now) cons
   if (message.bytes < min_bytes_) return false;
   if (min_age_ > absl::ZeroDuration() && now - message.arrival < min_age_) return false;
   const std::string sender = senders_.empty() ? "" : absl::AsciiStrToLower(message.sender);
-  if (!NoneOrAny(senders_, [&](const auto& p) { return SenderMatches(sender, p); })) return false;
+  if (!NoneOrAny(senders_, [&](const auto& p) {
+        return SenderMatches(sender, p) && !message.sender_unknown;
+      }))
+    return false;
   if (!NoneOrAny(accounts_, [&](const auto& p) { return p == message.account; })) return false;
   if (!NoneOrAny(clients_, [&](const auto& p) { return p.Contains(message.client); })) return false;
   if (!NoneOrAny(domains_, [&](const auto& p) {

@@ -12,7 +12,8 @@ namespace mailquench::agent {
 
 // Texts are bytes as they stood in the message; a hostile sender chose them.
 struct MessageFacts {
-  std::string sender;   // Envelope sender; empty is the null sender.
+  std::string sender;           // Envelope sender; empty is the null sender, unless it is unknown.
+  bool sender_unknown = false;  // It may be anybody.
   std::string client;   // Address of the SMTP client; empty where the message came in locally.
   std::string account;  // SASL login name; empty without a login.
   std::vector<std::string> recipients;         // The first few.

@@ -5,6 +5,7 @@
 #define MAILQUENCH_TESTS_FAKES_FILE_MAIL_SYSTEM_H_
 
 #include <fstream>
+#include <functional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -24,12 +25,15 @@ class FileMailSystem final : public MailSystem {
   // Levers of a test.
   bool dialogue_fails = false;  // Every Probe answers OPEN.
   bool verify_fails = false;
-  bool silence_fails = false;
+  bool silence_fails = false;  // Once it is stopped.
   bool releases_stopped = false;
   bool start_fails = false;
-  bool silences_by_watch = false;  // "ndrs" holds how many notifications are queued.
-  std::string notice;              // Of too little room.
-  int files_to_move = 0;           // A move takes them one by one, 10 ms each.
+  bool stop_fails = false;  // After it has stopped.
+  std::function<void()> on_release = [] {};
+  std::function<absl::Time()> clock = absl::Now;  // Of deadlines.
+  bool silences_by_watch = false;                 // "ndrs" holds how many notifications are queued.
+  std::string notice;                             // Of too little room.
+  int files_to_move = 0;                          // A move takes them one by one, 10 ms each.
 
   void Put(const std::string& name, const std::string& text) {
     std::ofstream(dir_ + "/" + name) << text;
@@ -65,10 +69,15 @@ class FileMailSystem final : public MailSystem {
       out.add_already_stopped("-");
     }
     Put("running", "0");
+    if (stop_fails) return absl::InternalError("it does not stop");
     return out;
   }
-  absl::StatusOr<v1::ServiceStartResult> Start(const InstanceNames&, const CallContext&) override {
+  absl::StatusOr<v1::ServiceStartResult> Start(const InstanceNames&,
+                                               const CallContext& context) override {
     v1::ServiceStartResult out;
+    MQ_RETURN_IF_ERROR(context.still_wanted());
+    if (clock() >= context.deadline)
+      return Error(absl::StatusCode::kDeadlineExceeded, "SERVICE_START_TIMED_OUT", "too late");
     if (start_fails) return absl::InternalError("it does not start");
     if (Get("running") != "1") {
       Log("start");
@@ -141,10 +150,12 @@ class FileMailSystem final : public MailSystem {
     return v1::QuarantineAnalyseResult();
   }
   absl::StatusOr<v1::QuarantineReleaseResult> Release(const v1::QuarantineRelease&,
-                                                      const CallContext&) override {
+                                                      const CallContext& context) override {
     if (releases_stopped && Get("running") == "1")
       return Error(absl::StatusCode::kFailedPrecondition, "SERVICE_RUNNING", "it runs");
     Log("release");
+    on_release();
+    MQ_RETURN_IF_ERROR(context.still_wanted());
     v1::QuarantineReleaseResult out;
     out.set_released(1);
     return out;
@@ -176,7 +187,7 @@ class FileMailSystem final : public MailSystem {
   }
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence&) override {
     if (silences_by_watch) return absl::UnimplementedError("there is no such setting");
-    if (silence_fails) return absl::InternalError("no room");
+    if (silence_fails && Get("running") == "0") return absl::InternalError("no room");
     return PlanFile("ndr", "silent\n", false);
   }
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override {

@@ -57,16 +57,20 @@ absl::StatusOr<ChosenFiles> ChooseOnce(const std::string& list,
   if (!absl::IsNotFound(there.status())) return there.status();
   ChosenFiles out;
   std::string text;
+  // "All" is all: what cannot be read would else stay for ever.
+  const Unreadable unreadable = filter.MatchesEverything() ? Unreadable::kTake : Unreadable::kLeave;
   for (std::size_t i = 0; i < folders.size(); ++i) {
     MQ_ASSIGN_OR_RETURN(const ScanTotals totals,
-                        ScanMessages(folders[i].path, folders[i].badmail, filter, disk, context,
-                                     [&](const std::string& name, const MessageFacts& facts) {
-                                       // One whose name cannot be written down stays where it is.
-                                       if (!IsPlainName(name)) return absl::OkStatus();
-                                       absl::StrAppend(&text, i, " ", facts.bytes, " ", name, "\n");
-                                       out.files.push_back({i, name, facts.bytes});
-                                       return absl::OkStatus();
-                                     }));
+                        ScanMessages(
+                            folders[i].path, folders[i].badmail, filter, disk, context,
+                            [&](const std::string& name, const MessageFacts& facts) {
+                              // One whose name cannot be written down stays where it is.
+                              if (!IsPlainName(name)) return absl::OkStatus();
+                              absl::StrAppend(&text, i, " ", facts.bytes, " ", name, "\n");
+                              out.files.push_back({i, name, facts.bytes});
+                              return absl::OkStatus();
+                            },
+                            unreadable));
     out.totals.Add(totals);
   }
   const ScanTotals& t = out.totals;

@@ -52,6 +52,32 @@ absl::Status Gather(const VirtualServer& server, const Disk& disk, std::vector<O
   return absl::OkStatus();
 }
 
+// A folder below one that is set aside would go with it.
+absl::Status NoneBelow(const std::vector<Group>& groups, const std::vector<VirtualServer>& all) {
+  const auto refuse = [&](const std::string& path) -> absl::Status {
+    for (std::string above = ParentOf(Trimmed(path)); !above.empty(); above = ParentOf(above)) {
+      const absl::StatusOr<FileIdentity> identity = IdentityOf(above);
+      if (!identity.ok()) continue;  // Not there, so nothing that is set aside.
+      for (const Group& group : groups) {
+        for (const MailFolder& folder : group.folders) {
+          if (folder.identity == *identity)
+            return Error(absl::StatusCode::kFailedPrecondition, "BAD_DIRECTORY",
+                         absl::StrCat(path, " is below ", folder.path,
+                                      ", and would be set aside with it; nothing was moved; give "
+                                      "each its own folder in IIS' console"));
+        }
+      }
+    }
+    return absl::OkStatus();
+  };
+  for (const VirtualServer& server : all) {
+    for (const std::string* path : {&server.queue, &server.badmail, &server.pickup, &server.drop}) {
+      if (IsAbsolutePath(*path)) MQ_RETURN_IF_ERROR(refuse(*path));
+    }
+  }
+  return absl::OkStatus();
+}
+
 bool Has(const std::vector<VirtualServer>& servers, const VirtualServer& server) {
   return std::any_of(servers.begin(), servers.end(),
                      [&](const VirtualServer& one) { return one.name == server.name; });
@@ -110,6 +136,7 @@ absl::StatusOr<std::vector<Group>> FindGroups(const std::vector<VirtualServer>& 
                                   ": they are one, and their mail was taken together.");
     groups.push_back(std::move(group));
   }
+  MQ_RETURN_IF_ERROR(NoneBelow(groups, all));
   return groups;
 }
 

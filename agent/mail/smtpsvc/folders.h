@@ -39,7 +39,8 @@ struct Group {
 
 // Groups of all virtual servers that share a folder with one of `chosen`, those alone that share
 // none included. A Badmail folder that is missing is left out. Errors:
-// kFailedPrecondition/BAD_DIRECTORY (also where a queue folder is missing), /NOT_A_DIRECTORY (a
+// kFailedPrecondition/BAD_DIRECTORY (also where a queue folder is missing, or where a
+// folder of mail is below one of these), /NOT_A_DIRECTORY (a
 // link, a junction: never followed), those of the disk.
 absl::StatusOr<std::vector<Group>> FindGroups(const std::vector<VirtualServer>& all,
                                               const std::vector<VirtualServer>& chosen,

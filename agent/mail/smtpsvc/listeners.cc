@@ -92,13 +92,27 @@ absl::Status ListenerCheck::Before(const std::vector<VirtualServer>& servers) {
   return absl::OkStatus();
 }
 
+// A server that takes new settings, or is under the load of an attack, may miss one dialogue.
+absl::StatusOr<std::vector<DialogueResult>> ListenerCheck::AskAgain(
+    const std::vector<std::string>& targets) const {
+  const absl::Time until = std::min(context_.deadline, absl::Now() + dead_wait_);
+  for (;;) {
+    MQ_ASSIGN_OR_RETURN(std::vector<DialogueResult> said, AskAll(targets, context_));
+    bool dead = false;
+    for (std::size_t i = 0; i < targets.size(); ++i)
+      dead |= !said[i].answered && answered_.count(targets[i]) != 0;
+    if (!dead || absl::Now() >= until) return said;
+    absl::SleepFor(std::min<absl::Duration>(absl::Seconds(1), dead_wait_ / 10));
+  }
+}
+
 absl::Status ListenerCheck::After(const std::vector<VirtualServer>& servers) const {
   for (const VirtualServer& server : servers) {
     MQ_ASSIGN_OR_RETURN(const auto list,
                         metabase_.ReadIpSecurity(server.name, Property::kRelayIpList));
     const bool may_be_listed = !GrantsNobody(list);
     const std::vector<std::string> targets = AddressesOf(server, OwnAddresses());
-    MQ_ASSIGN_OR_RETURN(const std::vector<DialogueResult> said, AskAll(targets, context_));
+    MQ_ASSIGN_OR_RETURN(const std::vector<DialogueResult> said, AskAgain(targets));
     for (std::size_t i = 0; i < targets.size(); ++i) {
       if (!said[i].answered && answered_.count(targets[i]) != 0)
         return Error(absl::StatusCode::kFailedPrecondition, "LISTENER_DEAD",

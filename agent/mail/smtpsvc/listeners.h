@@ -8,7 +8,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "agent/mail/mail_system.h"
+#include "agent/mail/smtp/smtp_dialogue.h"
 #include "agent/mail/smtpsvc/metabase.h"
 #include "agent/mail/smtpsvc/virtual_servers.h"
 
@@ -26,8 +28,15 @@ class ListenerCheck {
  public:
   // Both outlive it. `verify_closed`: none may relay for a stranger afterwards, as far as this host
   // can tell: where addresses are granted it may be one of them, and proves nothing.
-  ListenerCheck(Metabase& metabase, bool verify_closed, const CallContext& context)
-      : metabase_(metabase), verify_closed_(verify_closed), context_(context) {}
+  // `dead_wait`: so long one that does not answer is asked again.
+  ListenerCheck(Metabase& metabase,
+                bool verify_closed,
+                absl::Duration dead_wait,
+                const CallContext& context)
+      : metabase_(metabase),
+        verify_closed_(verify_closed),
+        dead_wait_(dead_wait),
+        context_(context) {}
 
   // Remembers who answers before the change.
   absl::Status Before(const std::vector<VirtualServer>& servers);
@@ -35,8 +44,12 @@ class ListenerCheck {
   absl::Status After(const std::vector<VirtualServer>& servers) const;
 
  private:
+  absl::StatusOr<std::vector<DialogueResult>> AskAgain(
+      const std::vector<std::string>& targets) const;
+
   Metabase& metabase_;
   const bool verify_closed_;
+  const absl::Duration dead_wait_;
   const CallContext& context_;
   std::set<std::string> answered_;
 };

@@ -87,7 +87,11 @@ std::string FirstAddress(const std::string& value) {
 void TakeClient(const std::vector<Header>& headers, MessageFacts& facts) {
   const std::string* received = Find(headers, "received");
   if (received == nullptr || !absl::StrContains(*received, "Microsoft SMTPSVC")) return;
-  const std::size_t by = received->find(" by ");
+  // HELO is the client's, and may hold a "by" and whatever else: only what comes after the last one
+  // before this server's own words is its own.
+  const std::size_t own = received->find(" with Microsoft SMTPSVC");
+  const std::size_t by = received->rfind(" by ", own);
+  if (own == std::string::npos || by == std::string::npos) return;
   const std::string from = received->substr(0, by);
   const std::size_t open = from.rfind('[');
   const std::size_t close = open == std::string::npos ? open : from.find(']', open);
@@ -101,15 +105,16 @@ void TakeClient(const std::vector<Header>& headers, MessageFacts& facts) {
         });
     if (shaped) facts.client = address;
   }
-  const std::string lower = absl::AsciiStrToLower(*received);
+  const std::string rest = received->substr(own);
+  const std::string lower = absl::AsciiStrToLower(rest);
   for (const std::string word :
        {"authenticated sender:", "authenticated user", "authenticated as"}) {
     const std::size_t found = lower.find(word);
     if (found == std::string::npos) continue;
-    std::size_t begin = received->find_first_not_of(" :=", found + word.size());
+    std::size_t begin = rest.find_first_not_of(" :=", found + word.size());
     if (begin == std::string::npos) return;
-    const std::size_t end = received->find_first_of(" );,", begin);
-    facts.account = received->substr(begin, end == std::string::npos ? end : end - begin);
+    const std::size_t end = rest.find_first_of(" );,", begin);
+    facts.account = rest.substr(begin, end == std::string::npos ? end : end - begin);
     return;
   }
 }
@@ -157,16 +162,18 @@ absl::StatusOr<ReadMessage> ParseMessage(const std::string& head,
   MessageFacts& facts = out.facts;
   // What the message says of itself.
   std::string claimed;
-  bool null_sender = IsDeliveryReport(headers);
+  bool null_sender = false;
   const std::string* x_sender = Find(headers, "x-sender");
   const std::string* path = Find(headers, "return-path");
   const std::string* from = Find(headers, "from");
   if (x_sender != nullptr) {
     claimed = FirstAddress(*x_sender);
-    null_sender = null_sender || claimed.empty();
+    null_sender = claimed.empty();
   } else if (path != nullptr) {
     claimed = FirstAddress(*path);
-    null_sender = null_sender || claimed.empty();
+    null_sender = claimed.empty();
+  } else if (IsDeliveryReport(headers)) {
+    null_sender = true;
   } else if (from != nullptr) {
     claimed = FirstAddress(*from);
   }
@@ -197,6 +204,7 @@ absl::StatusOr<ReadMessage> ParseMessage(const std::string& head,
       if (names) Collect(header.value, recipients);
     }
   }
+  facts.sender_unknown = !null_sender && facts.sender.empty();
   SetRecipients(recipients, facts);
   if (const std::string* subject = Find(headers, "subject")) facts.subject = DecodeHeader(*subject);
   TakeClient(headers, facts);

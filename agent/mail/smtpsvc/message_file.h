@@ -25,10 +25,10 @@ struct ReadMessage {
   EnvelopeSource source = EnvelopeSource::kHeaders;
 };
 
-// `head`: the first bytes of the file. A report of delivery status has the null sender, whatever
-// its headers say (RFC 3464, 2). The client and its account come from the first Received header,
-// which this server itself has written; none where that is another's.
-// Error: kDataLoss/BAD_QUEUE_FILE: no message.
+// `head`: the first bytes of the file. A report of delivery status has the null sender (RFC 3464,
+// 2), unless x-sender or Return-Path names another. The client and its account come from the first
+// Received header, which this server itself has written; none where that is another's. Error:
+// kDataLoss/BAD_QUEUE_FILE: no message.
 absl::StatusOr<ReadMessage> ParseMessage(const std::string& head,
                                          const std::vector<NamedStream>& streams);
 

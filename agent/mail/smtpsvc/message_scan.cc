@@ -29,7 +29,8 @@ absl::StatusOr<ScanTotals> ScanMessages(const std::string& path,
                                         const Filter& filter,
                                         const Disk& disk,
                                         const CallContext& context,
-                                        const MessageVisitor& visit) {
+                                        const MessageVisitor& visit,
+                                        Unreadable unreadable) {
   ScanTotals totals;
   const absl::Time now = absl::Now();
   std::int64_t seen = 0;
@@ -47,9 +48,13 @@ absl::StatusOr<ScanTotals> ScanMessages(const std::string& path,
           return true;
         }
         ++totals.messages;
-        if (!message.ok()) {
+        if (!message.ok() && unreadable == Unreadable::kLeave) {
           ++totals.unreadable;
           return true;
+        }
+        if (!message.ok()) {
+          message = ReadMessage();
+          message->facts.sender_unknown = true;
         }
         if (message->source == EnvelopeSource::kStreams) ++totals.guessed;
         message->facts.bytes = entry.bytes;

@@ -30,6 +30,10 @@ struct ScanTotals {
 using MessageVisitor =
     std::function<absl::Status(const std::string& name, const MessageFacts& facts)>;
 
+// Files that are no message, or cannot be read: left and counted, or taken like messages whose
+// sender nobody knows.
+enum class Unreadable { kLeave, kTake };
+
 // Reads the start of every message and shows those that match. A folder that is missing is empty.
 // Errors: those of the disk, of `visit`, and of CheckTime().
 absl::StatusOr<ScanTotals> ScanMessages(const std::string& path,
@@ -37,7 +41,8 @@ absl::StatusOr<ScanTotals> ScanMessages(const std::string& path,
                                         const Filter& filter,
                                         const Disk& disk,
                                         const CallContext& context,
-                                        const MessageVisitor& visit);
+                                        const MessageVisitor& visit,
+                                        Unreadable unreadable = Unreadable::kLeave);
 
 // kDeadlineExceeded/DEADLINE, those of still_wanted.
 absl::Status CheckTime(const CallContext& context);

@@ -30,6 +30,9 @@ enum class Property : std::uint32_t {
   kDefaultDomain = 36898,
   kFullyQualifiedDomainName = 36899,
   kBadMailDirectory = 36909,
+  // DWORD of a domain's key: 1 drop, 2 smart host, 16 alias, 32 deliver, 64 default, 4096 everybody
+  // may relay to it (Metabase Property Reference, RouteAction; smtpinet.h).
+  kRouteAction = 36946,
   kRelayIpList = 36970,  // BINARY: who may relay without a login
   kRelayForAuth = 36973,
 };

@@ -31,6 +31,7 @@ constexpr std::pair<Property, const char*> kNames[] = {
     {Property::kFullyQualifiedDomainName, "FullyQualifiedDomainName"},
     {Property::kBadMailDirectory, "BadMailDirectory"},
     {Property::kRelayIpList, "RelayIpList"},
+    {Property::kRouteAction, "RouteAction"},
     {Property::kRelayForAuth, "RelayForAuth"},
 };
 constexpr std::pair<Type, const char*> kTypes[] = {{Type::kDword, "dword"},

@@ -95,6 +95,12 @@ absl::StatusOr<OpenQuarantine> OpenById(const std::vector<VirtualServer>& all,
   return Unknown(quarantine_id);
 }
 
+bool HasFolderOf(const OpenQuarantine& open, const VirtualServer& server) {
+  return std::any_of(open.items.begin(), open.items.end(), [&](const Item& item) {
+    return item.path == Trimmed(server.queue) || item.path == Trimmed(server.badmail);
+  });
+}
+
 absl::StatusOr<std::vector<v1::QuarantineInfo>> ListHomes(const std::vector<VirtualServer>& all) {
   std::vector<v1::QuarantineInfo> out;
   for (const std::string& root : Roots(all)) {

@@ -46,6 +46,9 @@ absl::Status MakePlace(const std::string& folder, const Disk& disk);
 absl::StatusOr<OpenQuarantine> OpenById(const std::vector<VirtualServer>& all,
                                         const std::string& quarantine_id);
 
+// Whether it took, or was to take, the queue or the Badmail folder of the server, by its path.
+bool HasFolderOf(const OpenQuarantine& open, const VirtualServer& server);
+
 // Oldest first. One whose manifest cannot be read is listed by its name alone.
 absl::StatusOr<std::vector<v1::QuarantineInfo>> ListHomes(const std::vector<VirtualServer>& all);
 

@@ -5,6 +5,7 @@
 #define MAILQUENCH_AGENT_MAIL_SMTPSVC_QUEUE_OPS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -47,24 +48,41 @@ struct Taken {
 
 // Sets the queue and Badmail folders of a group aside by renaming, each with an empty one in its
 // place: in a time that does not depend on what they hold. The caller guarantees that the servers
-// are stopped. A folder that stays open in another program is emptied message by message instead;
-// what is open itself stays in place, and the notice says how many. Errors:
-// kFailedPrecondition/OTHER_FILE_SYSTEM, /QUEUE_CHANGED (somebody replaced a folder meanwhile),
-// kAborted/CANNOT_PREPARE (no room, no right; nothing was moved).
+// are stopped. A folder that stays open in another program is emptied message by message instead.
+// Errors: kAborted/QUEUE_BUSY (files that are open, or cannot be, are left; the quarantine is not
+// complete, and nobody may start the service), kFailedPrecondition/OTHER_FILE_SYSTEM,
+// /QUEUE_CHANGED (somebody replaced a folder meanwhile), kAborted/CANNOT_PREPARE (no room, no
+// right; nothing was moved).
 absl::StatusOr<Taken> SwapGroup(const Group& group,
                                 const v1::QueueQuarantine& request,
                                 const SwapOptions& options,
                                 const Disk& disk,
                                 const CallContext& context);
 
-// Completes whole quarantines of this command that a crash has cut short, one of which may have
-// left a server without its queue folder; without this no group of it could be found. The caller
-// guarantees what SwapGroup() wants. Returns notices, as Taken has them.
+// An error where one of them runs.
+using AtRest = std::function<absl::Status(const std::vector<VirtualServer>&)>;
+
+// Completes every whole quarantine of folders of `chosen` that was cut short, whatever command made
+// it: one may have left a server without its queue folder, and without this no group of it could be
+// found. `at_rest` is asked of all servers whose folders it takes. Returns notices, as Taken has
+// them. Errors: those of SwapGroup(); QUEUE_CHANGED only of this command's own.
 absl::StatusOr<std::string> FinishSwaps(const std::vector<VirtualServer>& all,
                                         const std::vector<VirtualServer>& chosen,
+                                        const AtRest& at_rest,
                                         const SwapOptions& options,
                                         const Disk& disk,
                                         const CallContext& context);
+
+// Whether FinishSwaps() has something to do.
+bool IsHalfSwept(const std::vector<VirtualServer>& all, const std::vector<VirtualServer>& chosen);
+
+// Before a start: where such a quarantine has taken a folder and put none in its place, it is put
+// there. The rest of it is for FinishSwaps().
+absl::Status RefillSwaps(const std::vector<VirtualServer>& all,
+                         const std::vector<VirtualServer>& chosen,
+                         const SwapOptions& options,
+                         const Disk& disk,
+                         const CallContext& context);
 
 // Sets aside what matches `request.filter` in the queue folders, message by message; all else, and
 // Badmail, stays. The servers may run: what they have open, or deliver meanwhile, is not taken.
@@ -89,13 +107,13 @@ absl::StatusOr<v1::QuarantineAnalyseResult> AnalyseQuarantine(const std::vector<
 // Puts matching messages back into the folders that they came from, as the servers have them now;
 // Badmail into Badmail. The caller guarantees that the service is stopped. Nothing is overwritten:
 // what meets a file of its name stays, and the call ends with kAborted/RELEASE_INCOMPLETE. Files
-// that are no message stay.
+// that cannot be read go with an empty filter alone; transcripts stay.
 absl::StatusOr<v1::QuarantineReleaseResult> ReleaseQuarantine(const std::vector<VirtualServer>& all,
                                                               const v1::QuarantineRelease& request,
                                                               const Disk& disk,
                                                               const CallContext& context);
 
-// Deletes matching messages for good. Files that are no message stay.
+// Deletes matching messages for good. Files that cannot be read go with an empty filter alone.
 absl::StatusOr<v1::QuarantineDiscardResult> DiscardQuarantine(const std::vector<VirtualServer>& all,
                                                               const v1::QuarantineDiscard& request,
                                                               const Disk& disk,

@@ -45,7 +45,8 @@ absl::StatusOr<ScanTotals> Describe(const std::vector<ScannedFolder>& places,
                                      }));
     totals.Add(one);
   }
-  result.set_matching(totals.matching);
+  // With an empty filter an operation takes what cannot be read, too.
+  result.set_matching(totals.matching + (filter.MatchesEverything() ? totals.unreadable : 0));
   result.set_matching_bytes(totals.matching_bytes);
   result.set_unreadable(totals.unreadable);
   result.set_notice(NoticeOf(totals));

@@ -51,7 +51,7 @@ class Swap {
     return MakeFolderLike(Fresh(item), folder.path);
   }
 
-  absl::Status Take(const DirectoryIdentity& recorded, const Item& item) {
+  absl::Status Take(const DirectoryIdentity& recorded, const Item& item) const {
     const FileIdentity original{recorded.device, recorded.inode};
     MQ_ASSIGN_OR_RETURN(const Where at_path, WhatIs(item.path, original));
     MQ_ASSIGN_OR_RETURN(const Where aside, WhatIs(item.place, original));
@@ -76,7 +76,14 @@ class Swap {
     return RemoveFolder(Fresh(item));
   }
 
-  std::string notice;
+  // Of what is set aside already: an empty folder in its place.
+  absl::Status RefillTaken(const DirectoryIdentity& recorded, const Item& item) const {
+    const FileIdentity original{recorded.device, recorded.inode};
+    MQ_ASSIGN_OR_RETURN(const Where at_path, WhatIs(item.path, original));
+    MQ_ASSIGN_OR_RETURN(const Where aside, WhatIs(item.place, original));
+    return aside == Where::kOriginal && at_path == Where::kMissing ? Refill(item)
+                                                                   : absl::OkStatus();
+  }
 
  private:
   static bool IsBusy(const absl::Status& status) {
@@ -84,26 +91,30 @@ class Swap {
     return ReasonOf(status) == "SHARING_VIOLATION" || absl::IsPermissionDenied(status);
   }
 
-  // False: another program has the folder, or a file in it, open and does not let go.
-  absl::StatusOr<bool> Rename(const Item& item) const {
+  // Again and again while another program has it open, for busy_wait.
+  absl::Status MoveWaiting(const std::string& from, const std::string& to) const {
     const absl::Time until = std::min(context_.deadline, absl::Now() + options_.busy_wait);
     for (;;) {
-      const absl::Status moved = disk_.move(item.path, item.place);
-      if (moved.ok()) return true;
-      if (!IsBusy(moved)) return moved;
-      if (absl::Now() >= until) {
-        context_.progress(absl::StrCat("another program has ", item.path,
-                                       " open; its files are taken one by one"));
-        return false;
-      }
+      absl::Status moved = disk_.move(from, to);
+      if (moved.ok() || !IsBusy(moved) || absl::Now() >= until) return moved;
       absl::SleepFor(options_.between_tries);
     }
+  }
+
+  // False: another program has the folder, or a file in it, open and does not let go.
+  absl::StatusOr<bool> Rename(const Item& item) const {
+    const absl::Status moved = MoveWaiting(item.path, item.place);
+    if (moved.ok()) return true;
+    if (!IsBusy(moved)) return moved;
+    context_.progress(
+        absl::StrCat("another program has ", item.path, " open; its files are taken one by one"));
+    return false;
   }
 
   absl::Status Refill(const Item& item) const {
     absl::Status made = MakeFolderLike(Fresh(item), item.place);
     if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
-    MQ_RETURN_IF_ERROR(Prepend(disk_.move(Fresh(item), item.path),
+    MQ_RETURN_IF_ERROR(Prepend(MoveWaiting(Fresh(item), item.path),
                                absl::StrCat(item.path,
                                             " is set aside, and no empty folder could "
                                             "be put in its place yet; repeat")));
@@ -111,33 +122,56 @@ class Swap {
     return absl::OkStatus();
   }
 
-  absl::Status OneByOne(const Item& item) {
-    std::int64_t moved = 0, busy = 0, seen = 0;
-    absl::Status last;
+  struct Pass {
+    std::int64_t moved = 0, left = 0;
+    absl::Status last;  // Why one was left.
+  };
+
+  absl::StatusOr<Pass> MoveEach(const Item& item) const {
+    Pass pass;
+    std::int64_t seen = 0;
     MQ_RETURN_IF_ERROR(
         disk_.for_each(item.path, [&](const FolderEntry& entry) -> absl::StatusOr<bool> {
           if (++seen % 256 == 0) MQ_RETURN_IF_ERROR(CheckTime(context_));
           const absl::Status one =
               disk_.move(JoinPath(item.path, entry.name), JoinPath(item.place, entry.name));
-          if (absl::IsNotFound(one)) return true;
           if (one.ok()) {
-            ++moved;
+            ++pass.moved;
             MQ_FAULT_POINT(kOneByOne);
-          } else if (IsBusy(one) || absl::IsAlreadyExists(one)) {
-            ++busy;
-            last = one;
+          } else if (IsBusy(one) || absl::IsAlreadyExists(one) || absl::IsNotFound(one)) {
+            // "Not found": gone meanwhile, or of a name that cannot be opened; the next look tells.
+            ++pass.left;
+            pass.last = one;
           } else {
             return one;
           }
           return true;
         }));
-    if (busy == 0) return absl::OkStatus();
-    if (moved == 0 && absl::IsPermissionDenied(last))
-      return Prepend(last, absl::StrCat("nothing of ", item.path, " could be moved"));
-    absl::StrAppend(&notice, notice.empty() ? "" : " ", busy, " files of ", item.path,
-                    " are open in another program and were left in place; the service would take "
-                    "them up again: end that program, then set the queue aside once more.");
-    return absl::OkStatus();
+    return pass;
+  }
+
+  // Nobody may start the service while it would find spam there again.
+  absl::Status OneByOne(const Item& item) const {
+    absl::Time until = absl::InfiniteFuture();
+    std::int64_t moved = 0;
+    for (;;) {
+      MQ_ASSIGN_OR_RETURN(const Pass pass, MoveEach(item));
+      moved += pass.moved;
+      if (pass.left == 0) return absl::OkStatus();
+      const bool again = until != absl::InfiniteFuture();
+      if (!again) until = std::min(context_.deadline, absl::Now() + options_.busy_wait);
+      if (again && absl::Now() >= until)
+        return Error(absl::StatusCode::kAborted, "QUEUE_BUSY",
+                     absl::StrCat(pass.left, " files of ", item.path,
+                                  " could not be moved and were left in place, ", moved,
+                                  " were set aside in ", item.place,
+                                  "; another program has them "
+                                  "open, or their names cannot be used (",
+                                  pass.last.message(),
+                                  "); the service would take them up again: end that program, or "
+                                  "move them by hand, then repeat"));
+      absl::SleepFor(options_.between_tries);
+    }
   }
 
   const SwapOptions& options_;
@@ -171,7 +205,7 @@ absl::StatusOr<Manifest> Begin(const Group& group,
 
 absl::Status Finish(const std::string& home,
                     const std::vector<Item>& items,
-                    Swap& swap,
+                    const Swap& swap,
                     Manifest& manifest) {
   MQ_FAULT_POINT(kManifest);
   for (std::size_t i = 0; i < items.size(); ++i)
@@ -182,21 +216,75 @@ absl::Status Finish(const std::string& home,
 }
 }  // namespace
 
+namespace {
+// Whole quarantines that are not complete and took, or were to take, a folder of one of these.
+std::vector<OpenQuarantine> Incomplete(const std::vector<VirtualServer>& all,
+                                       const std::vector<VirtualServer>& chosen) {
+  std::vector<OpenQuarantine> out;
+  // Where they cannot be listed none of them can be told; the sweep itself says what is wrong.
+  const absl::StatusOr<std::vector<v1::QuarantineInfo>> list = ListHomes(all);
+  if (!list.ok()) return out;
+  for (const v1::QuarantineInfo& info : *list) {
+    absl::StatusOr<OpenQuarantine> open = OpenById(all, info.quarantine_id());
+    // A damaged one is listed, and keeps nobody from the others.
+    if (!open.ok() || open->manifest.complete || open->manifest.selective) continue;
+    const bool theirs = std::any_of(chosen.begin(), chosen.end(), [&](const VirtualServer& server) {
+      return server.name == open->manifest.instance || HasFolderOf(*open, server);
+    });
+    if (theirs) out.push_back(*std::move(open));
+  }
+  return out;
+}
+
+std::vector<VirtualServer> OwnersOf(const OpenQuarantine& open,
+                                    const std::vector<VirtualServer>& all) {
+  std::vector<VirtualServer> owners;
+  for (const VirtualServer& server : all) {
+    if (server.name == open.manifest.instance || HasFolderOf(open, server))
+      owners.push_back(server);
+  }
+  return owners;
+}
+}  // namespace
+
 absl::StatusOr<std::string> FinishSwaps(const std::vector<VirtualServer>& all,
                                         const std::vector<VirtualServer>& chosen,
+                                        const AtRest& at_rest,
                                         const SwapOptions& options,
                                         const Disk& disk,
                                         const CallContext& context) {
-  Swap swap(options, disk, context);
-  for (const VirtualServer& server : chosen) {
-    absl::StatusOr<OpenQuarantine> open =
-        OpenById(all, QuarantineId(context.command_id, server.name));
-    if (absl::IsNotFound(open.status())) continue;
-    MQ_RETURN_IF_ERROR(open.status());
-    if (!open->manifest.complete && !open->manifest.selective)
-      MQ_RETURN_IF_ERROR(Finish(open->home, open->items, swap, open->manifest));
+  const Swap swap(options, disk, context);
+  std::string notice;
+  std::vector<OpenQuarantine> incomplete = Incomplete(all, chosen);
+  for (OpenQuarantine& open : incomplete) {
+    MQ_RETURN_IF_ERROR(at_rest(OwnersOf(open, all)));
+    const absl::Status finished = Finish(open.home, open.items, swap, open.manifest);
+    if (finished.ok()) continue;
+    // What somebody has put right by hand since an older command is no matter of this one.
+    if (ReasonOf(finished) != "QUEUE_CHANGED" || open.manifest.command_id == context.command_id)
+      return finished;
+    absl::StrAppend(&notice, notice.empty() ? "" : " ", "Quarantine ", open.manifest.quarantine_id,
+                    " is not complete and stays so: ", finished.message(), ".");
   }
-  return swap.notice;
+  return notice;
+}
+
+bool IsHalfSwept(const std::vector<VirtualServer>& all, const std::vector<VirtualServer>& chosen) {
+  return !Incomplete(all, chosen).empty();
+}
+
+absl::Status RefillSwaps(const std::vector<VirtualServer>& all,
+                         const std::vector<VirtualServer>& chosen,
+                         const SwapOptions& options,
+                         const Disk& disk,
+                         const CallContext& context) {
+  const Swap swap(options, disk, context);
+  const std::vector<OpenQuarantine> incomplete = Incomplete(all, chosen);
+  for (const OpenQuarantine& open : incomplete) {
+    for (std::size_t i = 0; i < open.items.size(); ++i)
+      MQ_RETURN_IF_ERROR(swap.RefillTaken(open.manifest.originals[i], open.items[i]));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Taken> SwapGroup(const Group& group,
@@ -207,7 +295,7 @@ absl::StatusOr<Taken> SwapGroup(const Group& group,
   if (context.command_id.empty()) return absl::InvalidArgumentError("a command id is wanted");
   const std::string id = QuarantineId(context.command_id, group.servers.front().name);
   const std::string home = HomeOf(group.folders.front().path, id);
-  Swap swap(options, disk, context);
+  const Swap swap(options, disk, context);
   Taken taken;
   absl::StatusOr<Manifest> manifest = ReadManifest(home);
   if (absl::IsNotFound(manifest.status())) {
@@ -228,9 +316,7 @@ absl::StatusOr<Taken> SwapGroup(const Group& group,
     taken.swap_time = absl::Now() - begin;
   }
   taken.info = InfoOf(*manifest, home);
-  taken.notice = swap.notice;
-  if (!group.notice.empty())
-    absl::StrAppend(&taken.notice, taken.notice.empty() ? "" : " ", group.notice);
+  taken.notice = group.notice;
   return taken;
 }
 

@@ -108,8 +108,8 @@ void AddRefused(const VirtualServer& server,
 std::string Notice(const v1::RelayLock& request) {
   switch (request.mode()) {
     case v1::RELAY_MODE_CLOSED:
-      return "Sending to other domains is closed for everybody, with or without a password; mail "
-             "for our own domains still arrives.";
+      return "Sending to other domains is closed, with or without a password; mail for our own "
+             "domains still arrives.";
     case v1::RELAY_MODE_AUTHENTICATED_ONLY:
       return "Sending to other domains needs a login; devices and programs that were trusted by "
              "their address are refused.";
@@ -118,6 +118,28 @@ std::string Notice(const v1::RelayLock& request) {
                           absl::StrJoin(request.clients(), ", "),
                           "; everybody else, with or without a password, is refused.");
   }
+}
+
+// Exceptions of single domains are not the lock's to take away: they are the way of a backup server
+// for its domains. They are named, so that nobody takes the relay for closed who has such.
+absl::Status NameExceptions(Metabase& metabase, const VirtualServer& server, std::string& notice) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<DomainKey> keys, DomainKeysOf(metabase, server));
+  std::vector<std::string> open, unknown;
+  for (const DomainKey& key : keys) {
+    if (key.relays) open.push_back(key.name);
+    if (key.kind == DomainKey::Kind::kUnknown) unknown.push_back(key.name);
+  }
+  if (!open.empty())
+    absl::StrAppend(&notice, " But EVERYBODY may still relay through virtual server ", server.name,
+                    " to ", absl::StrJoin(open, ", "),
+                    ": their RouteAction lets them, which no lock changes; take 'Allow incoming "
+                    "mail to be relayed to this domain' away in IIS' console unless this host is "
+                    "their backup.");
+  if (!unknown.empty())
+    absl::StrAppend(&notice, " Of the domains ", absl::StrJoin(unknown, ", "),
+                    " of virtual server ", server.name,
+                    " it cannot be told whether they are its own: if not, they may relay.");
+  return absl::OkStatus();
 }
 
 absl::Status LockServer(Metabase& metabase,
@@ -136,6 +158,7 @@ absl::Status LockServer(Metabase& metabase,
     absl::StrAppend(&notice, " The relay list of virtual server ", server.name,
                     " could not be read by IIS itself (Windows Server 2022 comes with such a one); "
                     "it is replaced, and the old bytes are kept.");
+  MQ_RETURN_IF_ERROR(NameExceptions(metabase, server, notice));
   if (!lock.no_logins) return absl::OkStatus();
   MQ_RETURN_IF_ERROR(draft.SetDword(server.name, Property::kRelayForAuth, 0));
   MQ_ASSIGN_OR_RETURN(const auto flags, Number(metabase, server, Property::kAuthFlags));

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "agent/mail/smtpsvc/auto_start.h"
 #include "agent/mail/smtpsvc/metabase_value.h"
 #include "agent/os/files.h"
 #include "agent/os/folder.h"
@@ -289,22 +290,50 @@ absl::Status SmtpService::Start(const std::vector<VirtualServer>& servers,
                                 "started; complete the quarantine that took it, or make it"));
   }
   MQ_ASSIGN_OR_RETURN(const bool ran, ServiceRuns());
-  MQ_RETURN_IF_ERROR(
-      services_.Start(kService, context.deadline, Talk(context, "starting", servers)));
-  absl::Status first;
+  // Those that are not to run must not run for a moment: they may hold spam and an open relay.
+  const AutoStart auto_start(metabase_, options_.state_directory);
+  absl::Status first = auto_start.PutBack();
+  if (first.ok() && !ran) {
+    MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> others, OthersThan(servers));
+    first = auto_start.Hold(others);
+  }
+  if (!first.ok()) {
+    auto_start.PutBack().IgnoreError();  // What fails here is in the file, for the next start.
+    return Prepend(first, absl::StrCat("nothing was started: ServerAutoStart could not be set"));
+  }
+  first = services_.Start(kService, context.deadline, Talk(context, "starting", servers));
+  if (!first.ok()) {
+    auto_start.PutBack().IgnoreError();
+    return first;
+  }
   for (const VirtualServer& server : servers) first.Update(StartServer(server, context));
   if (!ran) {
-    // The service starts whatever has ServerAutoStart, not only what is to run.
-    MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, FindVirtualServers(metabase_, {}));
-    for (const VirtualServer& other : all) {
-      const bool wanted =
-          std::any_of(servers.begin(), servers.end(),
-                      [&](const VirtualServer& one) { return one.name == other.name; });
-      if (!wanted && other.state != VirtualServerState::kStopped)
-        MQ_RETURN_IF_ERROR(StopServer(other, context));
-    }
+    first.Update(StopOthers(servers, context));
+    absl::SleepFor(options_.settle);  // One may have begun to start before it was told.
+    first.Update(StopOthers(servers, context));
   }
-  MQ_RETURN_IF_ERROR(StartDependents(context));
+  first.Update(auto_start.PutBack());
+  first.Update(StartDependents(context));
+  return first;
+}
+
+absl::StatusOr<std::vector<VirtualServer>> SmtpService::OthersThan(
+    const std::vector<VirtualServer>& servers) {
+  MQ_ASSIGN_OR_RETURN(std::vector<VirtualServer> all, FindVirtualServers(metabase_, {}));
+  std::erase_if(all, [&](const VirtualServer& other) {
+    return std::any_of(servers.begin(), servers.end(),
+                       [&](const VirtualServer& one) { return one.name == other.name; });
+  });
+  return all;
+}
+
+absl::Status SmtpService::StopOthers(const std::vector<VirtualServer>& servers,
+                                     const CallContext& context) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> others, OthersThan(servers));
+  absl::Status first;
+  for (const VirtualServer& other : others) {
+    if (other.state != VirtualServerState::kStopped) first.Update(StopServer(other, context));
+  }
   return first;
 }
 

@@ -19,8 +19,9 @@
 namespace mailquench::agent::smtpsvc {
 
 struct ServiceOptions {
-  // Holds "smtpsvc-dependents": the services that were stopped with SMTPSVC and go on with it.
-  // Empty: not written down; then a crash in between leaves them stopped.
+  // Holds "smtpsvc-dependents": the services that were stopped with SMTPSVC and go on with it;
+  // and "smtpsvc-autostart", see auto_start.h. Empty: not written down; then a crash in between
+  // leaves them stopped.
   std::string state_directory;
   absl::Duration settle = absl::Seconds(2);  // So long it must stay stopped to count as stopped.
   absl::Duration between_looks = absl::Milliseconds(250);
@@ -47,10 +48,11 @@ class SmtpService {
                     bool all,
                     const CallContext& context);
 
-  // Starts the service and of its virtual servers those that are named; others that it starts by
-  // itself are stopped again. Errors: kFailedPrecondition/BAD_DIRECTORY (the service would not
-  // start a server whose queue folder is missing; nothing was started), /SERVICE_DISABLED,
-  // kAborted/SERVICE_ENDED, /SERVER_NOT_STARTED, kDeadlineExceeded/SERVICE_START_TIMED_OUT.
+  // Starts the service and of its virtual servers those that are named; others are kept from being
+  // started with it (ServerAutoStart, put back after), and stopped where one starts all the same.
+  // Errors: kFailedPrecondition/BAD_DIRECTORY (the service would not start a server whose queue
+  // folder is missing; nothing was started), /SERVICE_DISABLED, kAborted/SERVICE_ENDED,
+  // /SERVER_NOT_STARTED, kDeadlineExceeded/SERVICE_START_TIMED_OUT.
   absl::Status Start(const std::vector<VirtualServer>& servers, const CallContext& context);
 
  private:
@@ -59,6 +61,8 @@ class SmtpService {
   absl::Status StopDependents(const CallContext& context);
   absl::Status StartDependents(const CallContext& context);
   absl::StatusOr<bool> StaysStopped();
+  absl::StatusOr<std::vector<VirtualServer>> OthersThan(const std::vector<VirtualServer>& servers);
+  absl::Status StopOthers(const std::vector<VirtualServer>& servers, const CallContext& context);
   absl::Status StopServer(const VirtualServer& server, const CallContext& context);
   absl::Status StartServer(const VirtualServer& server, const CallContext& context);
   absl::Status Command(const VirtualServer& server, std::uint32_t command);

@@ -97,6 +97,8 @@ absl::StatusOr<v1::ServiceStartResult> SmtpsvcMailSystem::Start(const InstanceNa
                                                                 const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> chosen, Find(instances));
   MQ_ASSIGN_OR_RETURN(const std::vector<bool> running, service_.Running(chosen));
+  MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, Find({}));
+  MQ_RETURN_IF_ERROR(RefillSwaps(all, chosen, options_.swap, options_.disk, context));
   MQ_RETURN_IF_ERROR(service_.Start(chosen, context));
   v1::ServiceStartResult result;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
@@ -143,6 +145,21 @@ absl::Status SmtpsvcMailSystem::NoneRuns(const std::vector<Group>& groups) {
   return absl::OkStatus();
 }
 
+absl::Status SmtpsvcMailSystem::CheckSweep(const InstanceNames& instances) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, Find({}));
+  MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> chosen, Find(instances));
+  // Its folders are not where they should be, and the sweep puts that right first.
+  if (IsHalfSwept(all, chosen)) return absl::OkStatus();
+  MQ_ASSIGN_OR_RETURN(std::vector<Group> groups, FindGroups(all, chosen, options_.disk));
+  for (Group& group : groups) {
+    std::erase_if(group.servers, [&](const VirtualServer& one) {
+      return std::any_of(chosen.begin(), chosen.end(),
+                         [&](const VirtualServer& other) { return other.name == one.name; });
+    });
+  }
+  return NoneRuns(groups);
+}
+
 absl::StatusOr<v1::QueueQuarantineResult> SmtpsvcMailSystem::Quarantine(
     const v1::QueueQuarantine& request, const CallContext& context) {
   v1::QueueQuarantineResult result;
@@ -151,7 +168,12 @@ absl::StatusOr<v1::QueueQuarantineResult> SmtpsvcMailSystem::Quarantine(
     MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> chosen, Find(Names(request.instances())));
     MQ_RETURN_IF_ERROR(NoneRuns({Group{chosen, {}, ""}}));
     MQ_ASSIGN_OR_RETURN(*result.mutable_notice(),
-                        FinishSwaps(all, chosen, options_.swap, options_.disk, context));
+                        FinishSwaps(
+                            all, chosen,
+                            [this](const std::vector<VirtualServer>& owners) {
+                              return NoneRuns({Group{owners, {}, ""}});
+                            },
+                            options_.swap, options_.disk, context));
   }
   MQ_ASSIGN_OR_RETURN(const std::vector<Group> groups, Groups(request.instances()));
   if (!request.has_filter()) MQ_RETURN_IF_ERROR(NoneRuns(groups));
@@ -291,7 +313,7 @@ absl::Status SmtpsvcMailSystem::Apply(const SettingsChange& change, const CallCo
   for (std::size_t i = 0; i < servers.size(); ++i) {
     if (running[i]) live.push_back(servers[i]);
   }
-  ListenerCheck check(metabase_, change.verify_closed, context);
+  ListenerCheck check(metabase_, change.verify_closed, options_.listener_wait, context);
   MQ_RETURN_IF_ERROR(check.Before(live));
   return ApplySettings(metabase_, change, [&] { return check.After(live); });
 }

@@ -22,6 +22,7 @@ struct SmtpsvcOptions {
   std::string version;  // Of Windows or IIS, for the inventory.
   ServiceOptions service;
   SwapOptions swap;
+  absl::Duration listener_wait = absl::Seconds(30);  // For one that answered before a change.
   Disk disk;
 };
 
@@ -50,6 +51,12 @@ class SmtpsvcMailSystem final : public MailSystem {
   absl::StatusOr<v1::QueueSurveyResult> Survey(const InstanceNames& instances,
                                                const CallContext& context) override;
   absl::StatusOr<std::int64_t> CountQueued(const InstanceNames& instances) override;
+  // kFailedPrecondition/BAD_DIRECTORY, /NOT_A_DIRECTORY, /SERVICE_RUNNING (one that shares a
+  // folder, and would run on).
+  absl::Status CheckSweep(const InstanceNames& instances) override;
+  bool ScansDelaySweeps() const override {
+    return true;
+  }  // Windows renames no folder of open files.
   // Of a whole queue: kFailedPrecondition/SERVICE_RUNNING, then nothing is touched;
   // kAborted/SERVICE_CAME_BACK, where somebody started it while it was swept.
   absl::StatusOr<v1::QueueQuarantineResult> Quarantine(const v1::QueueQuarantine& request,

@@ -1,6 +1,7 @@
 #include "agent/mail/smtpsvc/virtual_servers.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -101,6 +102,30 @@ absl::StatusOr<std::string> DirectoryOf(const VirtualServer& server,
   return directory;
 }
 
+absl::StatusOr<std::vector<DomainKey>> DomainKeysOf(Metabase& metabase,
+                                                    const VirtualServer& server) {
+  constexpr std::uint32_t kLocalBits = 1 | 16 | 32 | 64, kRelayBit = 4096;
+  const std::string root = absl::StrCat(server.name, "/Domain");
+  const absl::StatusOr<std::vector<std::string>> below = metabase.Children(root);
+  std::vector<DomainKey> out;
+  if (absl::IsNotFound(below.status())) return out;
+  MQ_RETURN_IF_ERROR(below.status());
+  for (const std::string& name : *below) {
+    DomainKey key;
+    key.name = name;
+    MQ_ASSIGN_OR_RETURN(const auto value,
+                        metabase.Read(absl::StrCat(root, "/", name), Property::kRouteAction,
+                                      /*inherited=*/false));
+    const std::optional<std::uint32_t> action = value.has_value() ? AsDword(*value) : std::nullopt;
+    if (action.has_value()) {
+      key.kind = (*action & kLocalBits) != 0 ? DomainKey::Kind::kLocal : DomainKey::Kind::kRemote;
+      key.relays = (*action & kRelayBit) != 0;
+    }
+    out.push_back(std::move(key));
+  }
+  return out;
+}
+
 absl::StatusOr<std::vector<std::string>> DomainsOf(Metabase& metabase,
                                                    const VirtualServer& server) {
   std::vector<std::string> domains;
@@ -111,12 +136,9 @@ absl::StatusOr<std::vector<std::string>> DomainsOf(Metabase& metabase,
       domains.push_back(domain);
   };
   add(server.default_domain);
-  absl::StatusOr<std::vector<std::string>> below =
-      metabase.Children(absl::StrCat(server.name, "/Domain"));
-  if (absl::IsNotFound(below.status())) return domains;
-  MQ_RETURN_IF_ERROR(below.status());
-  for (const std::string& domain : *below) {
-    if (domains.size() < kMostDomains) add(domain);
+  MQ_ASSIGN_OR_RETURN(const std::vector<DomainKey> below, DomainKeysOf(metabase, server));
+  for (const DomainKey& domain : below) {
+    if (domain.kind != DomainKey::Kind::kRemote && domains.size() < kMostDomains) add(domain.name);
   }
   return domains;
 }

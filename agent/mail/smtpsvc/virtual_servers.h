@@ -48,7 +48,18 @@ absl::StatusOr<std::string> DirectoryOf(const VirtualServer& server,
                                         const std::string& directory,
                                         const char* setting);
 
-// Domains that the server takes mail for: its own and those below its key "Domain".
+// What the domains below a server's key "Domain" are to it.
+struct DomainKey {
+  std::string name;  // "*.example.net" is one too.
+  // By RouteAction; an unknown one has none, and may be either.
+  enum class Kind { kUnknown, kLocal, kRemote } kind = Kind::kUnknown;
+  bool relays = false;  // Everybody may relay to it, whatever the relay list says.
+};
+absl::StatusOr<std::vector<DomainKey>> DomainKeysOf(Metabase& metabase,
+                                                    const VirtualServer& server);
+
+// Domains that the server takes mail for: its own and those below its key "Domain", but for remote
+// ones.
 absl::StatusOr<std::vector<std::string>> DomainsOf(Metabase& metabase, const VirtualServer& server);
 
 }  // namespace mailquench::agent::smtpsvc

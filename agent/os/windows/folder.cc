@@ -2,9 +2,10 @@
 
 #include <windows.h>
 
-#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "agent/os/windows/file_calls.h"
 #include "agent/os/windows/handle.h"
@@ -24,10 +25,17 @@ struct FullId {
 };
 constexpr auto kFullId = static_cast<FILE_INFO_BY_HANDLE_CLASS>(18);
 
-FolderEntry EntryOf(const WIN32_FIND_DATAW& found) {
+absl::Time EntryTime(const LARGE_INTEGER& time) {
+  FILETIME file_time;
+  file_time.dwLowDateTime = time.LowPart;
+  file_time.dwHighDateTime = static_cast<DWORD>(time.HighPart);
+  return TimeOf(file_time);
+}
+
+FolderEntry EntryOf(const FILE_ID_BOTH_DIR_INFO& found) {
   FolderEntry entry;
-  entry.name = os::ToUtf8(found.cFileName);
-  const DWORD attributes = found.dwFileAttributes;
+  entry.name = os::ToUtf8(std::wstring(found.FileName, found.FileNameLength / sizeof(wchar_t)));
+  const DWORD attributes = found.FileAttributes;
   if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
     entry.kind = FolderEntry::Kind::kLink;
   } else if ((attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
@@ -36,27 +44,10 @@ FolderEntry EntryOf(const WIN32_FIND_DATAW& found) {
     entry.kind = FolderEntry::Kind::kOther;
   } else {
     entry.kind = FolderEntry::Kind::kFile;
-    entry.bytes = static_cast<std::int64_t>(found.nFileSizeHigh) << 32 | found.nFileSizeLow;
+    entry.bytes = found.EndOfFile.QuadPart;
   }
-  entry.modified = TimeOf(found.ftLastWriteTime);
+  entry.modified = EntryTime(found.LastWriteTime);
   return entry;
-}
-
-// FindFirstFileExW() goes through a link in the last component; the handle that is held meanwhile
-// keeps the folder what it was when it was looked at: whoever wants to put a junction in its place
-// has to rename or delete it first, which needs FILE_SHARE_DELETE of us.
-absl::StatusOr<Handle> HoldFolder(const std::string& path) {
-  MQ_RETURN_IF_ERROR(OpenFolder(path, FILE_LIST_DIRECTORY).status());
-  Handle held(::CreateFileW(os::LongPath(path).c_str(), FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES,
-                            FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING,
-                            FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
-  if (!held.valid()) return os::WindowsError(::GetLastError(), absl::StrCat("open ", path));
-  BY_HANDLE_FILE_INFORMATION info{};
-  if (!::GetFileInformationByHandle(held.get(), &info) ||
-      (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 || IsLink(path))
-    return Error(absl::StatusCode::kFailedPrecondition, "NOT_A_DIRECTORY",
-                 absl::StrCat(path, " became a link; it was not opened"));
-  return held;
 }
 
 absl::Status MoveFailed(DWORD error, const std::string& from, const std::string& to) {
@@ -82,32 +73,32 @@ absl::Status MoveFailed(DWORD error, const std::string& from, const std::string&
 }
 }  // namespace
 
+// By the handle and not by the path: it is this very folder, wherever it is renamed to meanwhile
+// and whatever is put in its place. The handle shares all, so that whoever looks keeps nobody from
+// renaming the folder.
 absl::Status ForEachEntry(const std::string& path, const EntryVisitor& visit) {
-  MQ_ASSIGN_OR_RETURN(const Handle held, HoldFolder(path));
-  std::wstring pattern = os::LongPath(path);
-  if (pattern.back() != L'\\') pattern += L'\\';
-  pattern += L'*';
-  WIN32_FIND_DATAW found;
-  // Neither short names nor one call an entry.
-  HANDLE const search =
-      ::FindFirstFileExW(pattern.c_str(), FindExInfoBasic, &found, FindExSearchNameMatch, nullptr,
-                         FIND_FIRST_EX_LARGE_FETCH);
-  if (search == INVALID_HANDLE_VALUE) {
-    const DWORD error = ::GetLastError();
-    // The root of an empty drive has not even "." and "..".
-    if (error == ERROR_FILE_NOT_FOUND) return absl::OkStatus();
-    return os::WindowsError(error, absl::StrCat("read ", path));
+  MQ_ASSIGN_OR_RETURN(const Handle folder, OpenFolder(path, FILE_LIST_DIRECTORY));
+  std::vector<std::uint64_t> block(8192);  // Aligned as the entries want it.
+  auto what = FileIdBothDirectoryRestartInfo;
+  while (::GetFileInformationByHandleEx(folder.get(), what, block.data(),
+                                        static_cast<DWORD>(block.size() * sizeof block[0]))) {
+    what = FileIdBothDirectoryInfo;
+    const char* at = reinterpret_cast<const char*>(block.data());
+    for (;;) {
+      const auto& found = *reinterpret_cast<const FILE_ID_BOTH_DIR_INFO*>(at);
+      const FolderEntry entry = EntryOf(found);
+      if (entry.name != "." && entry.name != "..") {
+        MQ_ASSIGN_OR_RETURN(const bool more, visit(entry));
+        if (!more) return absl::OkStatus();
+      }
+      if (found.NextEntryOffset == 0) break;
+      at += found.NextEntryOffset;
+    }
   }
-  const absl::Cleanup closer = [search] { ::FindClose(search); };
-  do {
-    const FolderEntry entry = EntryOf(found);
-    if (entry.name == "." || entry.name == "..") continue;
-    MQ_ASSIGN_OR_RETURN(const bool more, visit(entry));
-    if (!more) return absl::OkStatus();
-  } while (::FindNextFileW(search, &found));
   const DWORD error = ::GetLastError();
-  return error == ERROR_NO_MORE_FILES ? absl::OkStatus()
-                                      : os::WindowsError(error, absl::StrCat("read ", path));
+  // The root of an empty drive has not even "." and "..".
+  if (error == ERROR_NO_MORE_FILES || error == ERROR_FILE_NOT_FOUND) return absl::OkStatus();
+  return os::WindowsError(error, absl::StrCat("read ", path));
 }
 
 absl::StatusOr<FileIdentity> IdentityOf(const std::string& path) {

@@ -38,6 +38,7 @@ class Rig {
     std::string name = "/tmp/mq-executor-XXXXXX";
     dir = mkdtemp(name.data());
     mail = std::make_unique<FileMailSystem>(dir);
+    mail->clock = [this] { return clock.Now(); };
     mail->Put("running", "1");
     mail->Put("queue", "20000");
     mail->Put("relay", "open\n");

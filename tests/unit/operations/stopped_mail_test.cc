@@ -53,11 +53,59 @@ TEST(Release, AStartThatFailsAlarmsAndKeepsTheLease) {
   EXPECT_THAT(rig.journal->Leases()->front().instances(), ElementsAre("-"));
 }
 
+TEST(Release, ThatMadeWayStartsWhatItStopped) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  rig.mail->on_release = [&] { rig.executor->Expect(rig.Make("c", "contain")); };
+  const auto report = rig.Do("r", "quarantine.release", kOne);
+  EXPECT_EQ(ReasonOf(FromProto(report.error())), "MADE_WAY") << report.DebugString();
+  EXPECT_EQ(rig.mail->Get("running"), "1");
+  EXPECT_TRUE(rig.journal->Leases()->empty());
+}
+
+TEST(Release, WhoseTimeIsOverStartsWhatItStopped) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  rig.mail->on_release = [&] { rig.clock.Sleep(absl::Hours(2)); };
+  const auto report = rig.Do("r", "quarantine.release", kOne);
+  EXPECT_EQ(report.outcome(), v1::OUTCOME_SUCCEEDED) << report.DebugString();
+  EXPECT_EQ(rig.mail->Get("running"), "1");
+}
+
+TEST(Release, AContainStartsAgainWhatAReleaseThatMadeWayLeftStopped) {
+  Rig rig;
+  rig.mail->releases_stopped = true;
+  rig.mail->start_fails = true;
+  rig.mail->on_release = [&] { rig.executor->Expect(rig.Make("c", "contain")); };
+  EXPECT_NE(rig.Do("r", "quarantine.release", kOne).outcome(), v1::OUTCOME_SUCCEEDED);
+  ASSERT_EQ(rig.mail->Get("running"), "0");
+  rig.mail->start_fails = false;
+  const auto contain = rig.Do("c", "contain");
+  ASSERT_EQ(contain.outcome(), v1::OUTCOME_SUCCEEDED) << contain.DebugString();
+  EXPECT_EQ(rig.mail->Get("running"), "1");
+  EXPECT_EQ(rig.mail->Get("relay"), "locked\n");
+  EXPECT_TRUE(rig.journal->Leases()->empty());
+}
+
+TEST(Release, AStopThatFailsKeepsItsLeaseUnlessAllRunsAgain) {
+  for (const bool start_fails : {false, true}) {
+    Rig rig;
+    rig.mail->releases_stopped = true;
+    rig.mail->stop_fails = true;
+    rig.mail->start_fails = start_fails;
+    const auto report = rig.Do("r", "quarantine.release", kOne);
+    EXPECT_THAT(report.error().message(), HasSubstr("the stop failed"));
+    EXPECT_EQ(rig.mail->Get("running"), start_fails ? "0" : "1");
+    EXPECT_EQ(rig.journal->Leases()->size(), start_fails ? 1U : 0U);
+  }
+}
+
 TEST(Release, ADryRunSaysThatItStops) {
   Rig rig;
   rig.mail->releases_stopped = true;
   const auto planned = rig.executor->Plan(rig.Make("p", "quarantine.release", kOne));
   EXPECT_THAT(planned.plan().steps(0), HasSubstr("stop the mail service"));
+  EXPECT_THAT(planned.plan().warnings(0), HasSubstr("closes the relay before it does"));
   EXPECT_EQ(rig.mail->Get("acts.log"), "");
 }
 
@@ -109,10 +157,54 @@ TEST(SilencedByWatch, AContainGoesOnAndEachWatchSetsNotificationsAside) {
   EXPECT_EQ(watch.result().queue_watch().samples(1).silenced(), 0);
   EXPECT_THAT(watch.result().queue_watch().silenced_quarantines(), ElementsAre("w.silence-0"));
   EXPECT_EQ(rig.mail->Acts("select"), 1) << "nothing is made where there are none";
+  // What came in and was set aside at once is a refill all the same.
+  int come = 0;
+  rig.clock.on_sleep = [&] { rig.mail->Put("ndrs", std::to_string(++come * 50)); };
+  EXPECT_EQ(rig.Do("w3", "queue.watch").result().queue_watch().verdict(),
+            v1::WATCH_VERDICT_REFILLING);
+  rig.clock.on_sleep = nullptr;
+  rig.mail->Put("ndrs", "0");
   // Put back, it ends.
   ASSERT_EQ(rig.Do("b", "restore").outcome(), v1::OUTCOME_SUCCEEDED);
   rig.mail->Put("ndrs", "5");
   EXPECT_EQ(rig.Do("w2", "queue.watch").result().queue_watch().silenced(), 0);
+}
+
+TEST(SilencedByWatch, IsARecordOfItsOwnAlsoWhereTheRelayWasClosedBefore) {
+  Rig rig;
+  rig.mail->silences_by_watch = true;
+  rig.mail->Put("relay", "locked\n");
+  const auto contain = rig.Do("c", "contain");
+  EXPECT_EQ(contain.result().contain().silence().snapshot_id(), "c.silence");
+  rig.mail->Put("ndrs", "3");
+  EXPECT_EQ(rig.Do("w", "queue.watch").result().queue_watch().silenced(), 3);
+  EXPECT_EQ(rig.Do("b", "restore").outcome(), v1::OUTCOME_UNCHANGED) << "no setting was changed";
+  EXPECT_TRUE(rig.journal->Outstanding()->empty());
+}
+
+TEST(SilencedByWatch, OnlyOfTheInstancesOfTheContainAndWhereThisHostAllowsIt) {
+  Rig rig;
+  rig.mail->silences_by_watch = true;
+  ASSERT_EQ(rig.Do("c", "contain", R"({"instances":["other"]})").outcome(), v1::OUTCOME_SUCCEEDED);
+  rig.mail->Put("ndrs", "3");
+  EXPECT_EQ(rig.Do("w", "queue.watch").result().queue_watch().silenced(), 0);
+  ASSERT_EQ(rig.Do("c2", "contain").outcome(), v1::OUTCOME_SUCCEEDED);
+  rig.Open({"queue.watch"});
+  EXPECT_EQ(rig.Do("w2", "queue.watch").result().queue_watch().silenced(), 0);
+  rig.Open();
+  EXPECT_EQ(rig.Do("w3", "queue.watch").result().queue_watch().silenced(), 3);
+}
+
+TEST(SilencedByWatch, AWatchThatIsCutShortSaysWhatItHasTouched) {
+  Rig rig;
+  rig.mail->silences_by_watch = true;
+  ASSERT_EQ(rig.Do("c", "contain").outcome(), v1::OUTCOME_SUCCEEDED);
+  rig.mail->Put("ndrs", "3");
+  rig.clock.on_sleep = [&] { rig.executor->Cancel("w"); };
+  const auto watch = rig.Do("w", "queue.watch");
+  EXPECT_EQ(watch.outcome(), v1::OUTCOME_CANCELLED);
+  EXPECT_EQ(watch.result().queue_watch().silenced(), 3);
+  EXPECT_THAT(watch.error().message(), HasSubstr("3 notifications are set aside"));
 }
 
 TEST(SilencedByWatch, NotWhereTheContainKeepsThem) {

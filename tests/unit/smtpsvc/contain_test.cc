@@ -100,13 +100,45 @@ TEST_F(Whole, OneThatIsStartedWhileItIsSweptIsNotCalledStopped) {
   EXPECT_THAT(executor->Alarm(), HasSubstr("the service RUNS"));
 }
 
-TEST_F(Whole, UnderExchangeAContainEndsStoppedAndSaysWhy) {
+TEST_F(Whole, UnderExchangeAContainTouchesNothingAndSaysWhy) {
   host.services.services["MSExchangeSA"] = ServiceState::kRunning;
   const auto contain = Do("c", "contain", "{}");
   EXPECT_EQ(contain.outcome(), v1::OUTCOME_FAILED);
   EXPECT_EQ(ReasonOf(FromProto(contain.error())), "DS2MB");
-  EXPECT_EQ(host.services.services["SMTPSVC"], ServiceState::kStopped);
-  EXPECT_THAT(executor->Alarm(), HasSubstr("stays stopped"));
+  EXPECT_THAT(contain.error().message(), HasSubstr("nothing was stopped"));
+  EXPECT_THAT(host.services.acts, IsEmpty());
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Queue")).size(), 3U);
+}
+
+TEST_F(Whole, AContainThatCannotBeCarriedOutTouchesNothing) {
+  EXPECT_EQ(ReasonOf(FromProto(
+                Do("c1", "contain", R"({"mode":"RELAY_MODE_LISTED","clients":["x"]})").error())),
+            "BAD_CLIENT");
+  host.Set("1", "BadMailDirectory", ToText(MakeString(host.Folder(1, "Queue") + "/Badmail")));
+  EXPECT_EQ(ReasonOf(FromProto(Do("c2", "contain", "{}").error())), "BAD_DIRECTORY");
+  host.Set("1", "BadMailDirectory", ToText(MakeString(host.Folder(1, "Badmail"))));
+  std::filesystem::rename(host.Folder(1, "Queue"), host.dir + "/elsewhere");
+  std::filesystem::create_directory_symlink(host.dir + "/elsewhere", host.Folder(1, "Queue"));
+  EXPECT_EQ(ReasonOf(FromProto(Do("c3", "contain", "{}").error())), "NOT_A_DIRECTORY");
+  EXPECT_THAT(host.services.acts, IsEmpty());
+  EXPECT_TRUE(host.mail->Status({})->instances(0).running());
+}
+
+TEST_F(Whole, AScanGivesWayToAContain) {
+  for (int i = 0; i < 200; ++i) host.Queue(1, absl::StrCat("X", i, ".EML"), "s@example.org");
+  v1::Command contain;
+  contain.set_command_id("c");
+  contain.set_host_id("h");
+  contain.mutable_operation()->mutable_contain();
+  executor->Expect(contain);
+  EXPECT_EQ(ReasonOf(FromProto(Do("s", "queue.survey", "{}").error())), "MADE_WAY");
+  v1::Command plan;
+  plan.set_command_id("p");
+  plan.set_host_id("h");
+  plan.mutable_operation()->mutable_queue_quarantine()->mutable_filter()->add_senders("x");
+  EXPECT_EQ(ReasonOf(FromProto(executor->Plan(plan).refused().error())), "MADE_WAY");
+  executor->ExpectNoMore("c");
+  EXPECT_EQ(Do("s2", "queue.survey", "{}").outcome(), v1::OUTCOME_SUCCEEDED);
 }
 
 }  // namespace

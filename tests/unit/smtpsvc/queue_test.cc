@@ -6,6 +6,7 @@
 
 #include "agent/mail/smtpsvc/message_file.h"
 #include "agent/mail/smtpsvc/quarantine_home.h"
+#include "agent/quarantine/filter.h"
 #include "common/fault/fault_point.h"
 #include "tests/unit/smtpsvc/smtp_host.h"
 
@@ -93,6 +94,33 @@ TEST(MessageFile, DeliveryReportsHaveTheNullSender) {
   EXPECT_EQ(message->facts.sender, "");
   EXPECT_THAT(message->facts.recipients, ElementsAre("victim@example.net"));
   EXPECT_EQ(ParseMessage("x-sender: <>\nx-receiver: a@example.net\n\n", {})->facts.sender, "");
+}
+
+TEST(MessageFile, ASenderThatIsUnknownIsNotTheNullSender) {
+  v1::MessageFilter null_sender;
+  null_sender.add_senders("<>");
+  const Filter filter = *Filter::Make(null_sender);
+  const auto matches = [&](const std::string& text) {
+    return filter.Matches(ParseMessage(text, {})->facts, absl::Now());
+  };
+  EXPECT_TRUE(matches("x-sender: <>\nFrom: a@example.org\n\n"));
+  EXPECT_TRUE(matches("Return-Path: <>\nFrom: a@example.org\n\n"));
+  EXPECT_TRUE(matches("Content-Type: multipart/report; report-type=delivery-status\n\n"));
+  EXPECT_FALSE(matches("Subject: no sender at all\n\n"));
+  EXPECT_FALSE(matches("From: Undisclosed\n\n"));
+  EXPECT_FALSE(
+      matches("x-sender: a@example.org\nContent-Type: multipart/report; "
+              "report-type=delivery-status\n\n"))
+      << "what somebody sends on";
+}
+
+TEST(MessageFile, AClientCannotNameAnotherInItsHelo) {
+  const auto message = ParseMessage(
+      "Received: from x ([192.0.2.1]) by y (authenticated user boss) ([203.0.113.9]) by mx with "
+      "Microsoft SMTPSVC(10); date\nFrom: a@example.org\n\n",
+      {});
+  EXPECT_EQ(message->facts.client, "203.0.113.9");
+  EXPECT_EQ(message->facts.account, "");
 }
 
 TEST(MessageFile, WhatIsNoMessage) {
@@ -259,6 +287,24 @@ TEST(Swap, ServersThatShareAFolderAreOne) {
       HomeOf(host.Folder(2, "Badmail"), result->quarantines(0).quarantine_id()) + "/Badmail-2"));
 }
 
+TEST(Swap, OneThatSharesAFolderAndWouldRunOnIsToldBeforeTheStop) {
+  SmtpHost host(2);
+  host.Set("2", "QueueDirectory", host.Text("1", "QueueDirectory"));
+  EXPECT_EQ(ReasonOf(host.mail->CheckSweep({"1"})), "SERVICE_RUNNING");
+  EXPECT_TRUE(host.mail->CheckSweep({}).ok()) << "it is stopped with it";
+}
+
+TEST(Swap, FoldersBelowOneAnotherAreRefused) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  host.Set("1", "PickupDirectory", ToText(MakeString(host.Folder(1, "Queue") + "/a/Pickup")));
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  EXPECT_EQ(ReasonOf(result.status()), "BAD_DIRECTORY");
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("would be set aside with it"));
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Queue")).size(), 6U);
+}
+
 TEST(Swap, ALinkInPlaceOfTheQueueIsNeverFollowed) {
   SmtpHost host;
   Fill(host);
@@ -311,7 +357,7 @@ TEST(Swap, AFolderThatIsLetGoInTimeIsRenamed) {
   EXPECT_EQ(result->notice(), "");
 }
 
-TEST(Swap, WhatStaysOpenIsLeftAndTheRestTakenOneByOne) {
+TEST(Swap, WhatStaysOpenIsAnErrorAndTheRestIsTakenOneByOne) {
   SmtpHost host;
   Fill(host);
   fs::create_symlink("/etc/passwd", host.Folder(1, "Queue") + "/link");
@@ -323,14 +369,116 @@ TEST(Swap, WhatStaysOpenIsLeftAndTheRestTakenOneByOne) {
   };
   host.Open();
   const auto result = host.mail->Quarantine({}, host.Context("c"));
-  ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_THAT(result->notice(), HasSubstr("1 files of " + queue + " are open"));
+  EXPECT_EQ(ReasonOf(result.status()), "QUEUE_BUSY");
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("1 files of " + queue));
   EXPECT_THAT(SmtpHost::Names(queue), ElementsAre("NTFS_3.EML"));
-  const std::string place = result->quarantines(0).directory() + "/Queue";
-  EXPECT_EQ(SmtpHost::Names(place).size(), 6U);
-  EXPECT_TRUE(fs::is_symlink(place + "/link")) << "moved as what it is";
-  EXPECT_THAT(SmtpHost::Names(result->quarantines(0).directory()),
-              ElementsAre("Badmail", "Queue", "manifest.json"));
+  const std::string home = host.mail->ListQuarantines()->quarantines(0).directory();
+  EXPECT_FALSE(ReadManifest(home)->complete);
+  EXPECT_EQ(SmtpHost::Names(home + "/Queue").size(), 6U);
+  EXPECT_TRUE(fs::is_symlink(home + "/Queue/link")) << "moved as what it is";
+  // Let go, another command completes it too, and then has an empty queue of its own.
+  host.options.disk.move = MoveEntry;
+  host.Open();
+  const auto other = host.mail->Quarantine({}, host.Context("c2"));
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_TRUE(ReadManifest(home)->complete);
+  EXPECT_EQ(SmtpHost::Names(home + "/Queue").size(), 7U);
+  EXPECT_THAT(SmtpHost::Names(other->quarantines(0).directory() + "/Queue"), IsEmpty());
+  EXPECT_THAT(SmtpHost::Names(home), ElementsAre("Badmail", "Queue", "manifest.json"));
+}
+
+TEST(Swap, OfTheFilesOneByOneThoseThatAreLetGoInTimeAreTaken) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  const std::string queue = host.Folder(1, "Queue");
+  int tries = 0;
+  host.options.disk.move = [&](const std::string& from, const std::string& to) -> absl::Status {
+    if (from == queue) return Busy();
+    return from == queue + "/NTFS_3.EML" && ++tries < 3 ? Busy() : MoveEntry(from, to);
+  };
+  host.Open();
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(SmtpHost::Names(queue), IsEmpty());
+}
+
+TEST(Swap, ANameThatCannotBeOpenedIsLeftAndSaid) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  const std::string queue = host.Folder(1, "Queue");
+  host.options.disk.move = [&](const std::string& from, const std::string& to) {
+    return from == queue ? Busy() : MoveEntry(from, to);
+  };
+  host.options.disk.for_each = [&](const std::string& path, const EntryVisitor& visit) {
+    MQ_RETURN_IF_ERROR(ForEachEntry(path, visit));
+    if (path == queue)
+      return visit({"half\xEF\xBF\xBD", FolderEntry::Kind::kFile, 1, absl::UnixEpoch()}).status();
+    return absl::OkStatus();
+  };
+  host.Open();
+  EXPECT_EQ(ReasonOf(host.mail->Quarantine({}, host.Context("c")).status()), "QUEUE_BUSY");
+}
+
+TEST(Swap, TheEmptyFolderWaitsForWhoHasItOpen) {
+  SmtpHost host;
+  Fill(host);
+  host.StopAll();
+  const std::string queue = host.Folder(1, "Queue");
+  int tries = 0;
+  host.options.disk.move = [&](const std::string& from, const std::string& to) {
+    return to == queue && ++tries < 3 ? Busy() : MoveEntry(from, to);
+  };
+  host.Open();
+  const auto result = host.mail->Quarantine({}, host.Context("c"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(tries, 3);
+}
+
+// A host whose sweep left it without its queue folder.
+class Half : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Fill(host);
+    host.StopAll();
+    const std::string queue = host.Folder(1, "Queue");
+    host.options.disk.move = [queue](const std::string& from, const std::string& to) {
+      return to == queue ? Busy() : MoveEntry(from, to);
+    };
+    host.Open();
+    ASSERT_FALSE(host.mail->Quarantine({}, host.Context("c1")).ok());
+    ASSERT_FALSE(fs::exists(queue));
+    host.options.disk.move = MoveEntry;
+    host.Open();
+  }
+  SmtpHost host;
+};
+
+TEST_F(Half, AnotherCommandCompletesIt) {
+  const auto result = host.mail->Quarantine({}, host.Context("c2"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  const auto list = host.mail->ListQuarantines();
+  ASSERT_EQ(list->quarantines_size(), 2);
+  EXPECT_TRUE(ReadManifest(list->quarantines(0).directory())->complete);
+  EXPECT_EQ(SmtpHost::Names(list->quarantines(0).directory() + "/Queue").size(), 6U);
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), IsEmpty());
+}
+
+TEST_F(Half, AStartPutsTheEmptyFolderThere) {
+  const auto started = host.mail->Start({}, host.Context("s"));
+  ASSERT_TRUE(started.ok()) << started.status();
+  EXPECT_TRUE(fs::is_directory(host.Folder(1, "Queue")));
+  EXPECT_EQ(SmtpHost::Names(host.Folder(1, "Badmail")).size(), 4U) << "no sweep of a running one";
+}
+
+TEST_F(Half, OneThatSomebodyPutRightByHandKeepsNobodyFromASweep) {
+  fs::create_directory(host.Folder(1, "Queue"));
+  const std::string home = host.mail->ListQuarantines()->quarantines(0).directory();
+  fs::rename(home + "/Queue", host.dir + "/old");
+  const auto result = host.mail->Quarantine({}, host.Context("c2"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->notice(), HasSubstr("is not complete and stays so"));
 }
 
 TEST(Swap, AQueueThatSomebodyReplacedMeanwhileIsLeft) {
@@ -419,7 +567,23 @@ TEST_F(TakenQueue, ReleaseNeverOverwrites) {
   const auto result = host.mail->Release(Release(), host.Context("r"));
   EXPECT_EQ(ReasonOf(result.status()), "RELEASE_INCOMPLETE");
   EXPECT_THAT(SmtpHost::Get(host.Folder(1, "Queue") + "/NTFS_1.EML"), HasSubstr("new@example.org"));
-  EXPECT_THAT(SmtpHost::Names(home + "/Queue"), ElementsAre("NTFS_1.EML", "NTFS_E.EML"));
+  EXPECT_THAT(SmtpHost::Names(home + "/Queue"), ElementsAre("NTFS_1.EML"));
+  EXPECT_THAT(SmtpHost::Names(host.Folder(1, "Queue")), ::testing::Contains("NTFS_E.EML"))
+      << "without a filter all goes back";
+}
+
+TEST_F(TakenQueue, WithoutAFilterWhatCannotBeReadIsDeletedToo) {
+  SmtpHost::Put(home + "/Queue/NTFS_E.EML", "");
+  v1::QuarantineAnalyse analyse;
+  analyse.set_quarantine_id(id);
+  EXPECT_EQ(host.mail->Analyse(analyse, host.Context("a"))->matching(), 9);
+  v1::QuarantineDiscard request;
+  request.set_quarantine_id(id);
+  const auto result = host.mail->Discard(request, host.Context("d"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->discarded(), 9);
+  EXPECT_EQ(result->left(), 0);
+  EXPECT_THAT(SmtpHost::Names(home + "/Queue"), IsEmpty());
 }
 
 TEST_F(TakenQueue, ReleaseEndsWhenItIsNotWantedAndGoesOn) {

@@ -42,6 +42,43 @@ TEST(ServiceTest, AServiceThatRunsStartsNoneThatIsNotToRun) {
   EXPECT_FALSE(status->instances(1).running());  // The service alone would have started it.
 }
 
+TEST(ServiceTest, WhatIsNotToRunDoesNotRunForAMoment) {
+  for (const char* before : {"", "dword attr=1 ut=1 1"}) {
+    SmtpHost host(2);
+    host.StopAll();
+    if (*before != '\0') host.Set("2", "ServerAutoStart", before);
+    ASSERT_TRUE(host.mail->Start({"1"}, host.Context("c")).ok());
+    EXPECT_THAT(host.metabase->commands, IsEmpty()) << "none had to be stopped";
+    EXPECT_EQ(host.Text("2", "ServerAutoStart"), *before == '\0' ? "(absent)" : before);
+    EXPECT_FALSE(std::filesystem::exists(host.dir + "/smtpsvc-autostart"));
+    EXPECT_FALSE(host.mail->Status({"2"})->instances(0).running());
+  }
+}
+
+TEST(ServiceTest, AHeldServerIsPutBackAfterACrashAndAfterAFailedStart) {
+  SmtpHost host(2);
+  host.StopAll();
+  host.services.disabled = true;
+  EXPECT_EQ(ReasonOf(host.mail->Start({"1"}, host.Context("c")).status()), "SERVICE_DISABLED");
+  EXPECT_EQ(host.Text("2", "ServerAutoStart"), "(absent)");
+  host.services.disabled = false;
+  host.Set("2", "ServerAutoStart", ToText(MakeDword(0, 0)));  // As a crash leaves it.
+  SmtpHost::Put(host.dir + "/smtpsvc-autostart", "2 \n");
+  ASSERT_TRUE(host.mail->Start({}, host.Context("c2")).ok());
+  EXPECT_EQ(host.Text("2", "ServerAutoStart"), "(absent)");
+}
+
+TEST(ServiceTest, DependentsStartEvenWhereAnotherServerDoesNotStop) {
+  SmtpHost host(2);
+  host.services.dependents = {"Upper"};
+  host.services.services["Upper"] = ServiceState::kRunning;
+  ASSERT_TRUE(host.mail->Stop({}, host.Context("c")).ok());
+  host.metabase->restarts = true;
+  host.services.on_change = [&](bool running) { host.SetStates(running ? 2 : 4); };
+  EXPECT_FALSE(host.mail->Start({"1"}, host.Context("s")).ok());
+  EXPECT_EQ(host.services.services["Upper"], ServiceState::kRunning);
+}
+
 TEST(ServiceTest, WhileTheServiceEndsNothingCountsAsStopped) {
   SmtpHost host;
   host.SetStates(4);

@@ -10,6 +10,27 @@
 
 namespace mailquench::agent::smtpsvc {
 namespace {
+TEST(RelayLock, NamesDomainsThatRelayWhateverTheListSays) {
+  SmtpHost host;
+  host.Load();
+  host.json["keys"]["1/Domain/partner.example"] = {{"RouteAction", "dword attr=0 ut=1 4096"}};
+  host.json["keys"]["1/Domain/smart.example"] = {{"RouteAction", "dword attr=0 ut=1 2"}};
+  host.json["keys"]["1/Domain/local.example"] = {{"RouteAction", "dword attr=0 ut=1 16"}};
+  host.Save();
+  v1::RelayLock closed;
+  closed.set_mode(v1::RELAY_MODE_CLOSED);
+  const auto plan = host.mail->PlanRelayLock(closed);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_THAT(plan->result.notice(),
+              ::testing::HasSubstr("EVERYBODY may still relay through virtual server 1 to "
+                                   "partner.example:"));
+  EXPECT_THAT(plan->result.notice(), ::testing::HasSubstr("Of the domains example.org of"));
+  EXPECT_THAT(plan->result.notice(), ::testing::Not(::testing::HasSubstr("for everybody")));
+  const auto server = FindVirtualServers(*host.metabase, {"1"});
+  EXPECT_THAT(*DomainsOf(*host.metabase, server->front()),
+              ::testing::UnorderedElementsAre("example.org", "local.example"));
+}
+
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;

@@ -84,7 +84,13 @@ class FakeServiceManager final : public ServiceManager {
     }
     return absl::OkStatus();
   }
-  absl::Status Start(const std::string& name, absl::Time, const ServiceProgress&) override {
+  absl::Status Start(const std::string& name,
+                     absl::Time deadline,
+                     const ServiceProgress& progress) override {
+    const absl::Status go_on = progress(ServiceInfo(), absl::ZeroDuration());
+    if (!go_on.ok()) return go_on;
+    if (absl::Now() >= deadline)
+      return Error(absl::StatusCode::kDeadlineExceeded, "SERVICE_START_TIMED_OUT", "too late");
     if (disabled)
       return Error(absl::StatusCode::kFailedPrecondition, "SERVICE_DISABLED", "it is disabled");
     if (services[name] == ServiceState::kRunning) return absl::OkStatus();
@@ -126,6 +132,7 @@ class ObeyingMetabase final : public Metabase {
                      const MetabaseValue& value) override {
     if (property != Property::kServerCommand) return file.Write(key, property, value);
     if (!obeys) return absl::OkStatus();
+    commands.push_back(absl::StrCat(AsDword(value) == 1U ? "start " : "stop ", key));
     const std::uint32_t state = AsDword(value) == 1U || restarts ? 2 : 4;
     if (restarts && AsDword(value) == 2U) stopped_for_a_moment = true;
     return file.Write(key, Property::kServerState, MakeDword(state, 0));
@@ -143,6 +150,7 @@ class ObeyingMetabase final : public Metabase {
     return file.WriteIpSecurity(key, property, value);
   }
   bool stopped_for_a_moment = false;
+  std::vector<std::string> commands;
 };
 
 class SmtpHost {
@@ -175,7 +183,12 @@ class SmtpHost {
   // What a start of the agent does.
   void Open() {
     metabase = std::make_unique<ObeyingMetabase>(metabase_path);
-    services.on_change = [this](bool running) { SetStates(running ? 2 : 4); };
+    services.on_change = [this](bool running) {
+      if (running)
+        StartAll();
+      else
+        SetStates(4);
+    };
     options.version = "test";
     options.service.state_directory = dir;
     options.service.settle = absl::Milliseconds(1);
@@ -200,6 +213,16 @@ class SmtpHost {
     Load();
     for (auto& [key, value] : json["keys"].items()) {
       if (value.contains("ServerState")) value["ServerState"] = ToText(MakeDword(state, 0));
+    }
+    Save();
+  }
+  // As the service does it: what has ServerAutoStart, which is the default.
+  void StartAll() {
+    Load();
+    for (auto& [key, value] : json["keys"].items()) {
+      if (value.contains("ServerState") &&
+          value.value("ServerAutoStart", "") != ToText(MakeDword(0, 0)))
+        value["ServerState"] = ToText(MakeDword(2, 0));
     }
     Save();
   }
