@@ -165,8 +165,14 @@ absl::Status MakePrivate(HANDLE folder, const std::string& path) {
   const DWORD error = ::SetSecurityInfo(
       folder, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
       nullptr, nullptr, dacl, nullptr);
-  if (error == ERROR_SUCCESS) return absl::OkStatus();
-  return os::WindowsError(error, absl::StrCat("set the permissions of ", path));
+  if (error != ERROR_SUCCESS)
+    return os::WindowsError(error, absl::StrCat("set the permissions of ", path));
+  // The same for the folder alone: Wine has added what the folder above hands down.
+  if (!::SetKernelObjectSecurity(folder,
+                                 DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                                 secret.attributes()->lpSecurityDescriptor))
+    return os::WindowsError(::GetLastError(), absl::StrCat("set the permissions of ", path));
+  return absl::OkStatus();
 }
 
 bool EnablePrivilege(const wchar_t* name) {

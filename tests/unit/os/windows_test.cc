@@ -45,10 +45,12 @@ void Allow(const std::string& path, WELL_KNOWN_SID_TYPE whom, DWORD rights) {
             static_cast<DWORD>(ERROR_SUCCESS));
 }
 
-// Who besides the administrators and this user may write there.
-std::string Writer(const std::string& path) {
+// Who besides the administrators and this user may read or write there.
+std::string Other(const std::string& path) {
   const auto file = OpenFolder(path, READ_CONTROL);
-  return file.ok() ? ForeignWriter(file->get(), path, FILE_WRITE_DATA).value_or("?") : "?";
+  return file.ok()
+             ? ForeignWriter(file->get(), path, FILE_READ_DATA | FILE_WRITE_DATA).value_or("?")
+             : "?";
 }
 
 TEST(CommandLine, ComesBackAsItWas) {
@@ -146,13 +148,13 @@ TEST(StateFolder, OneThatOthersMayWriteBecomesPrivate) {
   ASSERT_TRUE(WriteFileAtomically(folder + "/agent.yaml", "x").ok());
   ASSERT_TRUE(MakeDirectories(folder + "/below", 0755).ok());
   Allow(folder, WinWorldSid, FILE_ALL_ACCESS);
-  EXPECT_NE(Writer(folder), "") << "the test itself";
+  EXPECT_NE(Other(folder), "") << "the test itself";
   ASSERT_TRUE(MakeStateFolder(folder).ok()) << MakeStateFolder(folder);
-  EXPECT_EQ(Writer(folder), "");
+  EXPECT_EQ(Other(folder), "");
   EXPECT_EQ(ReadFile(folder + "/agent.yaml").value_or(""), "x");
   EXPECT_TRUE(MakeStateFolder(folder).ok());  // Again.
   EXPECT_TRUE(MakeStateFolder(scratch.Path("fresh")).ok());
-  EXPECT_EQ(Writer(scratch.Path("fresh")), "");
+  EXPECT_EQ(Other(scratch.Path("fresh")), "");
 }
 
 TEST(ProgramPlace, OneThatOthersMayReplaceIsRefused) {
