@@ -218,6 +218,23 @@ TEST_F(UpgradeTest, WhatSomebodyElsePutThereIsNotRolledBack) {
   ExpectSettled("GOOD 5", "GOOD 1");
 }
 
+TEST_F(UpgradeTest, ARenameThatFailsOnTheWayBackNamesTheProgramToRun) {
+  // What cannot be removed as a file.
+  ASSERT_TRUE(MakeDirectories(scratch_.Path("agent.exe.failed/x"), 0755).ok());
+  const auto failed = Run("MUTE 2");
+  ASSERT_FALSE(failed.ok());
+  EXPECT_THAT(std::string(failed.status().message()),
+              ::testing::HasSubstr(options_.program + ".previous is the one to run"));
+  EXPECT_EQ(Content("agent.exe"), "MUTE 2") << "rather that one than none";
+  EXPECT_EQ(Content("agent.exe.previous"), "GOOD 1");
+  ASSERT_TRUE(RemoveFolder(scratch_.Path("agent.exe.failed/x")).ok());
+  ASSERT_TRUE(RemoveFolder(scratch_.Path("agent.exe.failed")).ok());
+  const auto outcome = Run("MUTE 2");
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(*outcome, UpgradeOutcome::kReturned);
+  ExpectSettled("GOOD 1", "(none)");
+}
+
 TEST_F(UpgradeTest, TheSameProgramAgainChangesNothing) {
   const auto outcome = Run("GOOD 1");
   ASSERT_TRUE(outcome.ok()) << outcome.status();
