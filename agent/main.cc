@@ -164,6 +164,7 @@ std::unique_ptr<CLI::App> BuildTree(Flags* flags, Action* action) {
 }
 
 int Main(int argc, char** argv) {
+  os::LoadSystemLibrariesOnly();
   const os::Console console;
   rpc::ForbidTls12();  // Before the first call of gRPC.
   command::LogTo("agent");

@@ -104,7 +104,7 @@ absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& state_dir) {
 absl::StatusOr<std::unique_ptr<Agent>> OpenAgent(const std::string& state_dir) {
   auto agent = std::make_unique<Agent>();
   agent->state_dir = state_dir;
-  MQ_RETURN_IF_ERROR(MakeDirectories(state_dir, 0700));
+  MQ_RETURN_IF_ERROR(MakeStateFolder(state_dir));
   MQ_ASSIGN_OR_RETURN(agent->config, LoadAgentConfig(state_dir));
   agent->host_id = "local";
   const std::string identity = absl::StrCat(state_dir, "/identity.yaml");
@@ -158,7 +158,7 @@ v1::Hello MakeHello(Agent& agent) {
   } else {
     spdlog::error("the mail system cannot be inspected: {}", inventory.status().ToString());
   }
-  for (const std::string& address : OwnAddresses()) hello.add_addresses(address);
+  for (const std::string& address : AllAddresses()) hello.add_addresses(address);
   return hello;
 }
 

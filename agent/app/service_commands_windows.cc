@@ -1,6 +1,8 @@
 // `mailquench-agent service ...`
+#include <algorithm>
 #include <iostream>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/app/connected.h"
@@ -9,6 +11,7 @@
 #include "agent/app/service_windows.h"
 #include "agent/os/event_log.h"
 #include "agent/os/files.h"
+#include "agent/os/program_place.h"
 #include "agent/os/service_host.h"
 #include "agent/os/service_manager.h"
 #include "common/command/tree.h"
@@ -40,13 +43,19 @@ ServiceProgress Telling(const std::string& what) {
 }
 
 absl::Status Install(const ServiceFlags& flags) {
+  const std::string program = OwnProgram();
+  if (!IsPlainPath(program))
+    return Error(absl::StatusCode::kFailedPrecondition, "PROGRAM_NOT_SAFE",
+                 absl::StrCat(program,
+                              " is no full path of a drive; nothing was made. Put the "
+                              "program below C:\\Program Files and run it from there"));
   if (!IsPlainPath(flags.state_dir))
     return Error(absl::StatusCode::kInvalidArgument, "BAD_STATE_DIR",
                  absl::StrCat("--state-dir ", flags.state_dir,
                               " is no full path of a drive, and the service starts in another "
                               "folder than this; nothing was made"));
-  MQ_RETURN_IF_ERROR(MakeDirectories(flags.state_dir, 0700));
-  MQ_RETURN_IF_ERROR(AddEventSource(flags.name));
+  MQ_RETURN_IF_ERROR(CheckProgramPlace(program));
+  MQ_RETURN_IF_ERROR(MakeStateFolder(flags.state_dir));
   ServiceSetup setup;
   setup.name = flags.name;
   setup.display_name = flags.name == kServiceName
@@ -56,21 +65,24 @@ absl::Status Install(const ServiceFlags& flags) {
       "Carries out the operations of the Mailquench controller on this mail server, and undoes "
       "them "
       "by name.";
-  setup.command = {OwnProgram(),  "service",       "run",          "--name",        flags.name,
+  setup.command = {program,       "service",       "run",          "--name",        flags.name,
                    "--state-dir", flags.state_dir, "--controller", flags.controller};
-  const auto notes = InstallService(setup);
-  if (!notes.ok()) {
-    // One that was there keeps its source of events.
-    if (!absl::IsAlreadyExists(notes.status())) (void)RemoveEventSource(flags.name);
-    return notes.status();
-  }
-  for (const std::string& note : *notes)
+  MQ_ASSIGN_OR_RETURN(std::vector<std::string> notes, InstallService(setup));
+  const absl::Status source = AddEventSource(flags.name);
+  if (!source.ok()) notes.emplace_back(source.message());
+  for (const std::string& note : notes)
     command::Say(kProgram, absl::StrCat("the service is there, but ", note));
   std::cout << flags.name << std::endl;
   return absl::OkStatus();
 }
 
+absl::Status Start(const ServiceFlags& flags) {
+  MQ_RETURN_IF_ERROR(CheckOurs(flags.name).status());
+  return MakeServiceManager()->Start(flags.name, absl::Now() + kStartWithin, Telling("starting"));
+}
+
 absl::Status Stop(const ServiceFlags& flags) {
+  MQ_RETURN_IF_ERROR(CheckOurs(flags.name).status());
   return MakeServiceManager()->Stop(flags.name, absl::Now() + kStopWithin, Telling("stopping"));
 }
 
@@ -120,8 +132,22 @@ int Status(const ServiceFlags& flags) {
   return info->state == ServiceState::kRunning ? 0 : 2;
 }
 
+// Windows takes more, of which "/" and "\\" would name other keys of the registry. "" is yes.
+std::string IsServiceName(const std::string& name) {
+  const auto plain = [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-'; };
+  if (!name.empty() && name.size() <= 80 && std::all_of(name.begin(), name.end(), plain)) return "";
+  return "a service's name has 1 to 80 letters, digits, '-' and '_'";
+}
+
 void AddName(CLI::App* app, ServiceFlags* flags) {
-  app->add_option("--name", flags->name, "Name of the service")->capture_default_str();
+  app->add_option("--name", flags->name, "Name of the service")
+      ->check(IsServiceName)
+      ->capture_default_str();
+}
+
+std::string IsSha256(const std::string& text) {
+  if (text.size() == 64 && std::all_of(text.begin(), text.end(), absl::ascii_isxdigit)) return "";
+  return "a SHA-256 has 64 hexadecimal digits";
 }
 
 void AddPlace(CLI::App* app, ServiceFlags* flags) {
@@ -137,11 +163,13 @@ void AddPlatformCommands(CLI::App* root, Action* action) {
   const auto kept = std::make_shared<ServiceFlags>();
   kept->state_dir = DefaultStateDir();
   ServiceFlags* const flags = kept.get();
-  CLI::App* service = command::AddCommand(
-      root, "service", "The agent as a Windows service",
-      {"mailquench-agent service install --controller mail-control:7443",
-       "mailquench-agent service start",
-       "mailquench-agent service upgrade --from C:\\Temp\\mailquench-agent.exe"});
+  CLI::App* service =
+      command::AddCommand(root, "service", "The agent as a Windows service",
+                          {"mailquench-agent service install --controller mail-control:7443",
+                           "mailquench-agent service start",
+                           "mailquench-agent service upgrade --from \"C:\\Program "
+                           "Files\\Mailquench\\next.exe\" --sha256 "
+                           "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"});
   service->require_subcommand(1);
   service->callback([kept] {});  // Keeps the flags.
   const auto add = [&](const char* name, const char* summary, std::function<int()> run) {
@@ -155,10 +183,7 @@ void AddPlatformCommands(CLI::App* root, Action* action) {
            flags);
   add("uninstall", "Stop the service and take it away; the state folder stays",
       [flags] { return Ended(Uninstall(*flags)); });
-  add("start", "Start it and wait until it serves", [flags] {
-    return Ended(
-        MakeServiceManager()->Start(flags->name, absl::Now() + kStartWithin, Telling("starting")));
-  });
+  add("start", "Start it and wait until it serves", [flags] { return Ended(Start(*flags)); });
   add("stop", "Ask it to stop and wait until it has", [flags] { return Ended(Stop(*flags)); });
   add("status", "What it does; exit code 0 where it runs, 2 where not",
       [flags] { return Status(*flags); });
@@ -168,6 +193,10 @@ void AddPlatformCommands(CLI::App* root, Action* action) {
       "controller; repeat it where it was broken off",
       [flags] { return UpgradeServiceCommand(*flags); });
   upgrade->add_option("--from", flags->from, "The new mailquench-agent.exe")->required();
+  upgrade
+      ->add_option("--sha256", flags->sha256,
+                   "What it must have, as its SHA256SUMS says; checked before anything of it runs")
+      ->check(IsSha256);
   upgrade
       ->add_option("--within", flags->within,
                    "Seconds that the new one has to reach the controller")

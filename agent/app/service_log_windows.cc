@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <windows.h>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace mailquench::agent {
 namespace {
 constexpr LONGLONG kLargest = LONGLONG{10} * 1024 * 1024;
 constexpr int kKept = 5;
+constexpr std::chrono::seconds kBetweenTries(60);
 
 // A line at a time to the file, which others may read, rename and delete meanwhile.
 class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
@@ -53,16 +55,26 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
     file_ = INVALID_HANDLE_VALUE;
   }
   std::wstring Kept(int number) const { return os::LongPath(absl::StrCat(path_, ".", number)); }
+  // Our own file moves first: where somebody holds it, it grows on, and no older one is lost.
   void Rotate() {
+    if (std::chrono::steady_clock::now() < not_before_) return;
     Close();
-    for (int i = kKept - 1; i > 0; --i)
-      (void)::MoveFileExW(Kept(i).c_str(), Kept(i + 1).c_str(), MOVEFILE_REPLACE_EXISTING);
-    // Where somebody holds it, the file grows on.
-    (void)::MoveFileExW(os::LongPath(path_).c_str(), Kept(1).c_str(), MOVEFILE_REPLACE_EXISTING);
+    const std::wstring aside = os::LongPath(path_ + ".rotating");
+    const bool moved = ::MoveFileExW(os::LongPath(path_).c_str(), aside.c_str(), 0) != 0 ||
+                       ::GetLastError() == ERROR_ALREADY_EXISTS;  // Left by a rotation before.
+    bool free = moved;
+    for (int i = kKept - 1; free && i > 0; --i) {
+      free = ::MoveFileExW(Kept(i).c_str(), Kept(i + 1).c_str(), MOVEFILE_REPLACE_EXISTING) != 0 ||
+             ::GetLastError() == ERROR_FILE_NOT_FOUND;
+    }
+    if (free) free = ::MoveFileExW(aside.c_str(), Kept(1).c_str(), 0) != 0;
+    // Not for each line again.
+    if (!free) not_before_ = std::chrono::steady_clock::now() + kBetweenTries;
     Open();
   }
   const std::string path_;
   HANDLE file_ = INVALID_HANDLE_VALUE;
+  std::chrono::steady_clock::time_point not_before_;
 };
 
 class EventSink final : public spdlog::sinks::base_sink<std::mutex> {

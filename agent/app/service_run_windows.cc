@@ -34,7 +34,7 @@ class Managed final : public Ending {
 
 int Serve(const ServiceFlags& flags, ServiceControl& control) {
   EventLog events(flags.name);
-  absl::Status ready = MakeDirectories(flags.state_dir, 0700);
+  absl::Status ready = MakeStateFolder(flags.state_dir);
   if (ready.ok()) ready = LogAsService(flags.state_dir, flags.name);
   if (!ready.ok()) {
     events.Write(EventKind::kError, kEventTrouble,

@@ -3,6 +3,7 @@
 #define MAILQUENCH_AGENT_APP_SERVICE_WINDOWS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,12 +21,18 @@ struct ServiceFlags {
   std::string state_dir;
   std::string controller;
   std::string from;
+  std::string sha256;
   int within = 60;  // s
 };
 
 // From now on spdlog's lines go to STATE_DIR\agent.log, of which five of 10 MiB are kept, and those
 // that are critical (an alarm among them) to the event log too. No console is written to.
 absl::Status LogAsService(const std::string& state_dir, const std::string& service);
+
+// The command of a service that `mailquench-agent service install` has made under that name.
+// Errors: kFailedPrecondition/NOT_AN_AGENT (another one; nothing was done to it), those of
+// CommandOfService().
+absl::StatusOr<std::vector<std::string>> CheckOurs(const std::string& service);
 
 // Each returns the exit code, having said on stderr what went wrong.
 int RunServiceCommand(const ServiceFlags& flags);      // By the service manager alone.

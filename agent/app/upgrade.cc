@@ -1,13 +1,18 @@
 #include "agent/app/upgrade.h"
 
-#include "absl/strings/ascii.h"
+#include <optional>
+#include <vector>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "agent/app/connected.h"
 #include "agent/os/files.h"
 #include "agent/os/folder.h"
 #include "agent/os/lock.h"
 #include "common/fault/fault_point.h"
+#include "common/identity/secrets.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
@@ -25,6 +30,33 @@ MQ_DEFINE_FAULT_POINT(kOldBack, "upgrade.old_back");
 constexpr char kForward[] = "forward";
 constexpr char kBack[] = "back";
 constexpr std::size_t kLargest = std::size_t{256} * 1024 * 1024;
+// A virus scanner that has just seen a new program lets go of it in the end.
+constexpr absl::Duration kPatience = absl::Seconds(5);
+
+// Until it is done, fails for good, or the patience ends.
+template <typename Call>
+absl::Status Patiently(const Call& call) {
+  const absl::Time end = absl::Now() + kPatience;
+  while (true) {
+    const absl::Status status = call();
+    const bool held = ReasonOf(status) == "SHARING_VIOLATION" || absl::IsPermissionDenied(status);
+    if (!held || absl::Now() >= end) return status;
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+}
+
+absl::Status Move(const std::string& from, const std::string& to) {
+  return Patiently([&] { return MoveEntry(from, to); });
+}
+
+absl::Status Remove(const std::string& path) {
+  return Patiently([&] { return RemoveFile(path); });
+}
+
+// What is under way: in which direction, and the SHA-256 of the new program.
+struct Marker {
+  std::string phase, hash;
+};
 
 class Upgrading {
  public:
@@ -40,29 +72,34 @@ class Upgrading {
     MQ_ASSIGN_OR_RETURN(
         const auto lock,
         FileLock::Acquire(absl::StrCat(options_.state_dir, "/upgrade.lock"), absl::ZeroDuration()));
-    const auto marker = ReadFile(marker_, 64);
-    if (!marker.ok() && !absl::IsNotFound(marker.status())) return marker.status();
-    const std::string phase(marker.ok() ? absl::StripAsciiWhitespace(*marker) : "");
-    if (phase == kBack) {
-      options_.say("completes the return of an earlier upgrade");
-      return Return();
+    MQ_ASSIGN_OR_RETURN(const std::optional<Marker> marker, ReadMarker());
+    // What is read here is what is judged and copied: the file may be another one a moment later.
+    const absl::StatusOr<std::string> content = ReadFile(options_.from, kLargest);
+    const std::string wanted = content.ok() ? identity::Sha256Hex(*content) : "";
+    if (content.ok() && !options_.sha256.empty() &&
+        !absl::EqualsIgnoreCase(options_.sha256, wanted))
+      return Error(absl::StatusCode::kFailedPrecondition, "OTHER_PROGRAM",
+                   absl::StrCat(options_.from, " has the SHA-256 ", wanted, ", not ",
+                                options_.sha256, "; it was not run, and nothing was changed"));
+    if (marker.has_value()) {
+      const bool same = content.ok() && wanted == marker->hash;
+      const absl::StatusOr<UpgradeOutcome> earlier =
+          Complete(*marker, same ? *content : std::string());
+      if (same || !earlier.ok()) return earlier;
+      options_.say(absl::StrCat("the earlier upgrade was of another program, and is over: ",
+                                *earlier == UpgradeOutcome::kUpgraded
+                                    ? "it is in place"
+                                    : "the program before it is in place"));
     }
-    if (phase == kForward)
-      options_.say("completes an earlier upgrade, whose copy of the new program is there already");
-    else
-      MQ_RETURN_IF_ERROR(Prepare());
-    const absl::Status moved = Exchange();
-    if (!moved.ok()) {
-      options_.say(absl::StrCat("the programs could not be exchanged: ", moved.message()));
-      return Return();
-    }
-    const absl::Status connected = StartAndAwait();
-    if (connected.ok()) {
-      MQ_RETURN_IF_ERROR(RemoveFile(marker_));
+    MQ_RETURN_IF_ERROR(content.status());
+    MQ_ASSIGN_OR_RETURN(const bool there, Has(options_.program, wanted));
+    if (there) {
+      options_.say(absl::StrCat(options_.from, " is what ", options_.service,
+                                " has already; nothing was changed"));
       return UpgradeOutcome::kUpgraded;
     }
-    options_.say(absl::StrCat("the new program is not well: ", connected.message()));
-    return Return();
+    MQ_RETURN_IF_ERROR(Prepare(*content, wanted));
+    return Complete({kForward, wanted}, *content);
   }
 
  private:
@@ -72,73 +109,162 @@ class Upgrading {
     if (absl::IsNotFound(identity.status())) return false;
     return identity.status();
   }
+  // False too where there is none.
+  static absl::StatusOr<bool> Has(const std::string& path, const std::string& hash) {
+    bool has = false;
+    const absl::Status status = Patiently([&]() -> absl::Status {
+      const absl::StatusOr<std::string> content = ReadFile(path, kLargest);
+      has = content.ok() && identity::Sha256Hex(*content) == hash;
+      return content.status();
+    });
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+    return has;
+  }
+
+  absl::StatusOr<std::optional<Marker>> ReadMarker() const {
+    const auto text = ReadFile(marker_, 256);
+    if (absl::IsNotFound(text.status())) return std::nullopt;
+    MQ_RETURN_IF_ERROR(text.status());
+    const std::vector<std::string> words =
+        absl::StrSplit(*text, absl::ByAnyChar(" \n"), absl::SkipEmpty());
+    if (words.size() == 2 && (words[0] == kForward || words[0] == kBack) && words[1].size() == 64)
+      return Marker{words[0], words[1]};
+    return Error(absl::StatusCode::kFailedPrecondition, "BAD_MARKER",
+                 absl::StrCat(marker_,
+                              " says nothing of an upgrade that this version knows; "
+                              "nothing was changed. See to it that ",
+                              options_.program, " is the program that you want, remove ", marker_,
+                              " and repeat the command"));
+  }
+  absl::Status Mark(const Marker& marker) const {
+    return WriteFileAtomically(marker_, absl::StrCat(marker.phase, " ", marker.hash, "\n"), 0600);
+  }
+
+  // `content`: of the new program, where it is at hand.
+  absl::StatusOr<UpgradeOutcome> Complete(const Marker& marker, const std::string& content) {
+    if (marker.phase == kBack) {
+      options_.say("completes the return of an earlier upgrade");
+      return Return(marker.hash);
+    }
+    const absl::Status moved = Exchange(marker.hash, content);
+    if (!moved.ok()) {
+      options_.say(absl::StrCat("the programs could not be exchanged: ", moved.message()));
+      return Return(marker.hash);
+    }
+    const absl::Status connected = StartAndAwait();
+    if (connected.ok()) {
+      MQ_RETURN_IF_ERROR(Remove(new_));
+      MQ_RETURN_IF_ERROR(Remove(marker_));
+      return UpgradeOutcome::kUpgraded;
+    }
+    options_.say(absl::StrCat("the new program is not well: ", connected.message()));
+    return Return(marker.hash);
+  }
 
   // Nothing is changed yet for the service.
-  absl::Status Prepare() {
+  absl::Status Prepare(const std::string& content, const std::string& hash) {
     MQ_RETURN_IF_ERROR(services_.Query(options_.service).status());
-    MQ_ASSIGN_OR_RETURN(const std::string content, ReadFile(options_.from, kLargest));
     MQ_RETURN_IF_ERROR(WriteFileAtomically(new_, content, 0755));
     MQ_FAULT_POINT(kCopied);
     const absl::Status runs = options_.check(new_);
     if (!runs.ok()) {
-      MQ_RETURN_IF_ERROR(RemoveFile(new_));
+      MQ_RETURN_IF_ERROR(Remove(new_));
       return Error(absl::StatusCode::kFailedPrecondition, "NEW_PROGRAM_UNFIT",
                    absl::StrCat(options_.from, " does not run on this host (", runs.message(),
                                 "); nothing was changed"));
     }
-    MQ_RETURN_IF_ERROR(WriteFileAtomically(marker_, absl::StrCat(kForward, "\n"), 0600));
+    MQ_RETURN_IF_ERROR(Mark({kForward, hash}));
     MQ_FAULT_POINT(kBegun);
     return absl::OkStatus();
   }
 
-  // The copy that waits says how far it came: while it is there, the new program is not in place.
-  absl::Status Exchange() {
-    MQ_ASSIGN_OR_RETURN(const bool waits, IsThere(new_));
-    if (!waits) return absl::OkStatus();
+  // Whether the new program is in place its content alone says.
+  absl::Status Exchange(const std::string& hash, const std::string& content) {
+    MQ_ASSIGN_OR_RETURN(const bool done, Has(options_.program, hash));
+    if (done) return absl::OkStatus();
+    MQ_ASSIGN_OR_RETURN(const bool waits, Has(new_, hash));
+    if (!waits) {
+      if (content.empty())
+        return Error(absl::StatusCode::kFailedPrecondition, "COPY_GONE",
+                     absl::StrCat(new_, " is not the program that the upgrade began with"));
+      MQ_RETURN_IF_ERROR(WriteFileAtomically(new_, content, 0755));
+    }
     options_.say(absl::StrCat("stopping ", options_.service));
     MQ_RETURN_IF_ERROR(Stop());
     MQ_FAULT_POINT(kStopped);
+    // Two renames, since nothing can be put over a program that runs, as this one may do; between
+    // them there is nothing under its name. The second one's failure is undone at once.
     MQ_ASSIGN_OR_RETURN(const bool old_in_place, IsThere(options_.program));
     if (old_in_place) {
-      MQ_RETURN_IF_ERROR(RemoveFile(previous_));  // Of the upgrade before.
-      MQ_RETURN_IF_ERROR(MoveEntry(options_.program, previous_));
+      MQ_RETURN_IF_ERROR(Remove(previous_));  // Of the upgrade before.
+      MQ_RETURN_IF_ERROR(Move(options_.program, previous_));
     }
     MQ_FAULT_POINT(kAside);
-    MQ_RETURN_IF_ERROR(MoveEntry(new_, options_.program));
+    const absl::Status moved = Move(new_, options_.program);
+    if (!moved.ok()) {
+      const absl::Status back = Move(previous_, options_.program);
+      if (back.ok()) return moved;
+      return Prepend(moved, absl::StrCat(back.message(), "; the old program is ", previous_,
+                                         " now, and nothing is at ", options_.program));
+    }
     MQ_FAULT_POINT(kInPlace);
     return absl::OkStatus();
   }
 
-  absl::StatusOr<UpgradeOutcome> Return() {
-    MQ_RETURN_IF_ERROR(WriteFileAtomically(marker_, absl::StrCat(kBack, "\n"), 0600));
+  // The old program, with which the service can be run by hand whatever went wrong.
+  absl::Status NameOld(const absl::Status& why, const std::string& old) const {
+    return Prepend(why, absl::StrCat("the old program is not back in its place, and the service ",
+                                     options_.service, " is stopped; ", old,
+                                     " is the one to run: rename it to ", options_.program,
+                                     " and start the service, or repeat the command"));
+  }
+
+  // Takes the new program away where that is what is in place.
+  absl::Status PutOldBack(const std::string& hash) {
+    MQ_ASSIGN_OR_RETURN(const bool new_in_place, Has(options_.program, hash));
+    MQ_ASSIGN_OR_RETURN(const bool something, IsThere(options_.program));
+    MQ_ASSIGN_OR_RETURN(const bool kept, IsThere(previous_));
+    if (something && !new_in_place) return absl::OkStatus();
+    if (!kept)
+      return Error(absl::StatusCode::kFailedPrecondition, "NO_PREVIOUS",
+                   absl::StrCat("there is no ", previous_, " to return to; ",
+                                something ? "the new program was left in its place"
+                                          : "put a program there by hand",
+                                ", and the service ", options_.service,
+                                " is stopped. Start it, or give it a program that is well"));
+    if (new_in_place) {
+      absl::Status aside = Remove(failed_);
+      if (aside.ok()) aside = Move(options_.program, failed_);
+      if (!aside.ok()) return NameOld(aside, previous_);
+    }
+    MQ_FAULT_POINT(kFailedAside);
+    const absl::Status back = Move(previous_, options_.program);
+    if (back.ok()) return back;
+    // Rather the new one than none: the service would not start at the host's next boot.
+    if (new_in_place) (void)Move(failed_, options_.program);
+    return NameOld(back, previous_);
+  }
+
+  absl::StatusOr<UpgradeOutcome> Return(const std::string& hash) {
+    MQ_RETURN_IF_ERROR(Mark({kBack, hash}));
     MQ_FAULT_POINT(kReturning);
     options_.say(absl::StrCat("returning to the old program; stopping ", options_.service));
     MQ_RETURN_IF_ERROR(Stop());
-    MQ_ASSIGN_OR_RETURN(const bool waits, IsThere(new_));
-    MQ_ASSIGN_OR_RETURN(const bool in_place, IsThere(options_.program));
-    MQ_ASSIGN_OR_RETURN(const bool kept, IsThere(previous_));
-    // While the copy waits, what is in place is the old program, and what is kept an older one.
-    if (!waits && in_place && kept) {
-      MQ_RETURN_IF_ERROR(RemoveFile(failed_));
-      MQ_RETURN_IF_ERROR(MoveEntry(options_.program, failed_));
-    }
-    MQ_FAULT_POINT(kFailedAside);
-    if (kept && (!waits || !in_place)) MQ_RETURN_IF_ERROR(MoveEntry(previous_, options_.program));
+    MQ_RETURN_IF_ERROR(PutOldBack(hash));
     MQ_FAULT_POINT(kOldBack);
     const absl::Status connected = StartAndAwait();
     const auto state = services_.Query(options_.service);
     if (!state.ok() || state->state == ServiceState::kStopped)
-      return Prepend(connected,
-                     absl::StrCat("the old program is back in its place, but the service ",
-                                  options_.service, " does not run; repeat the command"));
+      return Prepend(connected, absl::StrCat("the old program is back as ", options_.program,
+                                             ", but the service ", options_.service,
+                                             " does not run; repeat the command"));
     if (!connected.ok())
       options_.say(
           absl::StrCat("the old program runs again, and has not reached the controller "
                        "either: ",
                        connected.message()));
-    MQ_RETURN_IF_ERROR(RemoveFile(marker_));
-    // Last: without the mark it says nothing any more.
-    MQ_RETURN_IF_ERROR(RemoveFile(new_));
+    MQ_RETURN_IF_ERROR(Remove(new_));
+    MQ_RETURN_IF_ERROR(Remove(marker_));
     return UpgradeOutcome::kReturned;
   }
 

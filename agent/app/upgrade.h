@@ -1,7 +1,7 @@
 // A new version of the agent in the place of the one that runs as a service, and back again where
 // the new one does not reach its controller. Killed at any point, the same command completes or
-// undoes what was begun: what is where says how far it came, and STATE_DIR/upgrade in which
-// direction.
+// undoes what was begun: the programs' SHA-256 say how far it came, and STATE_DIR/upgrade in which
+// direction and with which new program. A command with another program first ends what was begun.
 #ifndef MAILQUENCH_AGENT_APP_UPGRADE_H_
 #define MAILQUENCH_AGENT_APP_UPGRADE_H_
 
@@ -19,6 +19,7 @@ struct UpgradeOptions {
   std::string program;    // What the service runs. Beside it: .new, .previous, .failed.
   std::string state_dir;  // The service's.
   std::string from;       // The new program; stays where it is.
+  std::string sha256;     // What it must have, in hexadecimal; "" where that is not asked for.
   absl::Duration connect_within = absl::Seconds(60);  // Of the new one's start.
   absl::Duration stop_within = absl::Minutes(10);     // A change that goes on is waited for.
   // Whether a program is one that runs here. Given the full path.
@@ -31,8 +32,9 @@ enum class UpgradeOutcome {
   kReturned,  // The old program runs again: the new one did not start, or not reach its controller.
 };
 
-// Errors: those before anything was changed; and such after which the service may be stopped, which
-// say so: the same command goes on from there.
+// kUpgraded too where the service has that very program already. Errors: those before anything was
+// changed (kFailedPrecondition/OTHER_PROGRAM, NEW_PROGRAM_UNFIT, BAD_MARKER); and such after which
+// the service may be stopped, which say so: the same command goes on from there.
 absl::StatusOr<UpgradeOutcome> Upgrade(const UpgradeOptions& options, ServiceManager& services);
 
 }  // namespace mailquench::agent

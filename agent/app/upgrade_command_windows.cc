@@ -5,6 +5,7 @@
 #include "agent/app/service_windows.h"
 #include "agent/app/upgrade.h"
 #include "agent/os/process.h"
+#include "agent/os/program_place.h"
 #include "agent/os/service_host.h"
 #include "common/command/words.h"
 #include "common/status/error.h"
@@ -25,25 +26,48 @@ absl::Status CheckProgram(const std::string& path) {
       absl::StrCat("its --help ends with exit code ", result.exit_code, " or is not the agent's"));
 }
 
+// Between the two renames of an upgrade that was broken off there is no program: then the one that
+// comes back into its place is looked at.
+absl::Status PlaceIsSafe(const std::string& program) {
+  const absl::Status safe = CheckProgramPlace(program);
+  return absl::IsNotFound(safe) ? CheckProgramPlace(program + ".previous") : safe;
+}
+
 absl::Status FromService(UpgradeOptions& options) {
-  MQ_ASSIGN_OR_RETURN(const std::vector<std::string> command, CommandOfService(options.service));
+  MQ_ASSIGN_OR_RETURN(const std::vector<std::string> command, CheckOurs(options.service));
   for (std::size_t i = 0; i + 1 < command.size(); ++i) {
     if (command[i] == "--state-dir") options.state_dir = command[i + 1];
   }
-  if (command.empty() || options.state_dir.empty())
-    return Error(absl::StatusCode::kFailedPrecondition, "NOT_AN_AGENT",
-                 absl::StrCat("the service ", options.service,
-                              " was not made by 'mailquench-agent service install'; nothing was "
-                              "changed"));
   options.program = command.front();
-  return absl::OkStatus();
+  return PlaceIsSafe(options.program);
 }
 }  // namespace
+
+absl::StatusOr<std::vector<std::string>> CheckOurs(const std::string& service) {
+  MQ_ASSIGN_OR_RETURN(std::vector<std::string> command, CommandOfService(service));
+  // As Install() writes it; its --name is what the process reports to the manager as.
+  const auto has = [&](const std::string& flag, const std::string* value) {
+    for (std::size_t i = 3; i + 1 < command.size(); ++i) {
+      if (command[i] == flag &&
+          (value == nullptr || absl::EqualsIgnoreCase(command[i + 1], *value)))  // As Windows does.
+        return true;
+    }
+    return false;
+  };
+  if (command.size() > 3 && command[1] == "service" && command[2] == "run" &&
+      has("--name", &service) && has("--state-dir", nullptr))
+    return command;
+  return Error(absl::StatusCode::kFailedPrecondition, "NOT_AN_AGENT",
+               absl::StrCat("the service ", service,
+                            " was not made by 'mailquench-agent service install'; nothing was "
+                            "done to it"));
+}
 
 int UpgradeServiceCommand(const ServiceFlags& flags) {
   UpgradeOptions options;
   options.service = flags.name;
   options.from = flags.from;
+  options.sha256 = flags.sha256;
   options.connect_within = absl::Seconds(flags.within);
   options.check = CheckProgram;
   options.say = [](const std::string& text) { command::Say(kProgram, text); };

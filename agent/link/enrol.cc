@@ -28,7 +28,7 @@ absl::StatusOr<std::string> KeyOf(const std::string& path) {
 
 absl::StatusOr<EnrolResult> Enrol(const EnrolOptions& options) {
   MQ_ASSIGN_OR_RETURN(const identity::TokenParts token, identity::ParseToken(options.token));
-  MQ_RETURN_IF_ERROR(MakeDirectories(options.state_dir, 0700));
+  MQ_RETURN_IF_ERROR(MakeStateFolder(options.state_dir));
   const std::string dir = options.state_dir + "/";
   MQ_ASSIGN_OR_RETURN(const std::string key, KeyOf(dir + "agent.key"));
 

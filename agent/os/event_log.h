@@ -13,8 +13,9 @@ enum class EventKind { kInformation, kWarning, kError };
 
 // Tells Windows where the words of `source`'s events are: in a program of the system whose messages
 // are nothing but what they are given. For the whole host; needs an administrator.
+// Error, besides those of the registry: kAlreadyExists/SOURCE_OF_ANOTHER.
 absl::Status AddEventSource(const std::string& source);
-// One that is not there is OK.
+// One that is not there, or that another program has made and keeps, is OK.
 absl::Status RemoveEventSource(const std::string& source);
 
 // Writes events as one source. Thread-safe. A log that takes nothing is no error: whoever writes

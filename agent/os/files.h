@@ -36,6 +36,12 @@ absl::StatusOr<absl::Time> ModificationTime(const std::string& path);
 absl::Status SyncDirectory(const std::string& path);
 absl::Status MakeDirectories(const std::string& path, unsigned mode);
 
+// The folder of the agent's state, for this process' user alone. Windows: for SYSTEM and the
+// administrators (and the user, where he is none), also where it was there and others could write;
+// what an administrator has as his own becomes the administrators'. Error, besides those of
+// MakeDirectories(): kPermissionDenied/FOLDER_NOT_OURS, it or something in it belongs to another.
+absl::Status MakeStateFolder(const std::string& path);
+
 }  // namespace mailquench::agent
 
 #endif  // MAILQUENCH_AGENT_OS_FILES_H_

@@ -32,12 +32,14 @@ class FileLock {
   const std::intptr_t handle_;  // What the system gave for the open file.
 };
 
-// A lock on what one folder holds, for the moment of a change; waits as long as it takes. Held
-// until destroyed or until the process ends. POSIX: on the folder itself; Windows, where folders
-// cannot be locked: by the file kFolderLockFile in it, which goes away with the lock.
+// A lock on what one folder holds, for the moment of a change; waits as long as it takes, on
+// Windows 30 s. Held until destroyed or until the process ends. POSIX: on the folder itself;
+// Windows, where folders cannot be locked: by the file kFolderLockFile in it, which goes away with
+// the lock.
 class FolderLock {
  public:
-  // Does not follow a link. Errors: kNotFound, kPermissionDenied, kInternal.
+  // Does not follow a link. Errors: kNotFound, kPermissionDenied, kDeadlineExceeded/FOLDER_BUSY,
+  // kInternal.
   static absl::StatusOr<std::unique_ptr<FolderLock>> Acquire(const std::string& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;

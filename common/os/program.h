@@ -20,6 +20,11 @@ void SetEnvironment(const std::string& name, const std::string& value);
 // $HOME/.config; in %APPDATA% on Windows. Nothing is made.
 std::string UserSettingsFile(const std::string& program, const std::string& file);
 
+// From now on DLLs that are asked for by name come from the system's folder alone, not from the
+// program's, the current one or PATH. First in main(). Elsewhere, and on Windows before 8 without
+// the update KB2533623, nothing.
+void LoadSystemLibrariesOnly();
+
 // As by a power cut: no handler, no destructor and no buffer gets its turn. Exit code on Windows:
 // 137, what shells show for SIGKILL.
 [[noreturn]] void EndAtOnce();

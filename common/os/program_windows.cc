@@ -42,6 +42,19 @@ std::string UserSettingsFile(const std::string& program, const std::string& file
   return Environment("APPDATA") + "\\" + program + "\\" + file;
 }
 
+void LoadSystemLibrariesOnly() {
+  // learn.microsoft.com/windows/win32/api/libloaderapi/nf-libloaderapi-setdefaultdlldirectories;
+  // headers for Windows 7 have none of it.
+  constexpr DWORD kSystem32 = 0x00000800;
+  using Set = BOOL(WINAPI*)(DWORD);
+  const HMODULE kernel = ::GetModuleHandleW(L"kernel32.dll");
+  const auto set = kernel == nullptr ? nullptr
+                                     : reinterpret_cast<Set>(reinterpret_cast<void*>(
+                                           ::GetProcAddress(kernel, "SetDefaultDllDirectories")));
+  if (set != nullptr) (void)set(kSystem32);
+  (void)::SetDllDirectoryW(L"");  // What there is without it: not from the current folder.
+}
+
 void EndAtOnce() {
   ::TerminateProcess(::GetCurrentProcess(), kKilled);
   std::abort();  // Never reached; the compiler does not know.

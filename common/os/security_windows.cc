@@ -7,6 +7,12 @@
 namespace mailquench::os {
 namespace {
 
+absl::Status Failed(const char* what) {
+  return WindowsError(::GetLastError(), what);
+}
+
+}  // namespace
+
 bool IsAdministrator() {
   unsigned char sid[SECURITY_MAX_SID_SIZE];
   DWORD size = sizeof sid;
@@ -14,12 +20,6 @@ bool IsAdministrator() {
   return ::CreateWellKnownSid(WinBuiltinAdministratorsSid, nullptr, sid, &size) != 0 &&
          ::CheckTokenMembership(nullptr, sid, &member) != 0 && member != FALSE;
 }
-
-absl::Status Failed(const char* what) {
-  return WindowsError(::GetLastError(), what);
-}
-
-}  // namespace
 
 absl::StatusOr<std::vector<unsigned char>> UserSid() {
   HANDLE token = nullptr;

@@ -33,6 +33,9 @@ class PrivateSecurity {
   SECURITY_ATTRIBUTES attributes_{};
 };
 
+// Whether this process has an administrator's rights: elevated, where Windows asks for that.
+bool IsAdministrator();
+
 // The user of this process, as the bytes of a SID. Errors: those of system calls.
 absl::StatusOr<std::vector<unsigned char>> UserSid();
 

@@ -56,11 +56,18 @@ Socket OpenSocket(int family, int type, int protocol) {
     made.Reset();
     ::WSASetLastError(error);
   }
+  // Else a peer's urgent byte is an exception of select() for ever, which PollSockets() would tell
+  // as an error.
+  const BOOL in_line = TRUE;
+  if (made.valid() && type == SOCK_STREAM)
+    (void)::setsockopt(made.get(), SOL_SOCKET, SO_OOBINLINE,
+                       reinterpret_cast<const char*>(&in_line), sizeof in_line);
   return made;
 }
 
 Socket AcceptFrom(SocketHandle listener) {
-  return Socket(::accept(listener, nullptr, nullptr));  // Non-blocking as its listener is.
+  // Non-blocking, and with urgent data in line, as its listener is.
+  return Socket(::accept(listener, nullptr, nullptr));
 }
 
 int LastSocketError() {

@@ -79,6 +79,17 @@ bool MovedOver(const std::wstring& from, const std::wstring& to) {
   }
 }
 
+// So that the rename is on the disk. Where the folder cannot be opened for that, or its file system
+// flushes none, the write-through has to do.
+void SyncFolderOf(const std::string& path) {
+  const std::string folder = FolderOf(path);
+  const Handle handle = Owned(
+      ::CreateFileW(LongPath(folder.empty() ? "." : folder).c_str(), GENERIC_READ | FILE_ADD_FILE,
+                    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+                    FILE_FLAG_BACKUP_SEMANTICS, nullptr));
+  if (handle != nullptr) (void)::FlushFileBuffers(handle.get());
+}
+
 bool IsOneOfUs(PSID sid, PSID owner, PSID user) {
   return ::IsWellKnownSid(sid, WinLocalSystemSid) != 0 ||
          ::IsWellKnownSid(sid, WinBuiltinAdministratorsSid) != 0 ||
@@ -97,6 +108,8 @@ absl::Status ReplaceWhole(const std::string& path, const std::string& contents, 
   absl::Status status = WriteNew(temporary, contents, privacy, &made);
   if (status.ok() && !MovedOver(LongPath(temporary), LongPath(path)))
     status = Failed(absl::StrCat("rename ", temporary, " to"), path);
+  else if (status.ok())
+    SyncFolderOf(path);
   if (!status.ok() && made) ::DeleteFileW(LongPath(temporary).c_str());
   return status;
 }

@@ -18,8 +18,8 @@ std::string ToUtf8(const wchar_t* wide);
 
 // The path as calls take it whatever its length: absolute, with backslashes and "\\?\" (or
 // "\\?\UNC\") before it where it is a full path of a drive or a share. Slashes are accepted. ".."
-// and "." are resolved before.
-// learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation
+// and "." are resolved before; dots and spaces at the end of the last name stay. Devices stay
+// "\\\\.\\". learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation
 std::wstring LongPath(const std::string& utf8);
 
 // The status of a failed call: `error` is what GetLastError() gave, `what` names the call and its

@@ -44,6 +44,16 @@ std::wstring LongPath(const std::string& utf8) {
   const DWORD length = ::GetFullPathNameW(path.c_str(), room, full.data(), nullptr);
   if (length == 0 || length >= room) return path;
   full.resize(length);
+  // That call takes dots and spaces off the end of a name, which "\\\\?\\" and other systems on the
+  // network allow: such a name would become another file's.
+  const std::size_t slash = path.find_last_of(L'\\');
+  const std::wstring last = slash == std::wstring::npos
+                                ? (path.find(L':') == 1 ? path.substr(2) : path)
+                                : path.substr(slash + 1);
+  const std::size_t kept = last.find_last_not_of(L". ");
+  if (kept != std::wstring::npos && kept + 1 < last.size()) full += last.substr(kept + 1);
+  // A device, "NUL" among them.
+  if (full.compare(0, 4, L"\\\\.\\") == 0) return full;
   if (full.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + full.substr(1);
   return L"\\\\?\\" + full;
 }

@@ -2,7 +2,7 @@
 # Sourced by deploy/windows/build.
 #
 # $cache/prefix-KEY    libraries that can be used; renamed to that name when all of it is there, so never half of it.
-#                      KEY is a hash of its file mailquench-key: recipe, and the version of each package and of the compiler
+#                      KEY is a hash of its file mailquench-key: recipe and its hash, and the version of each package and of the compiler
 # $cache/work-KEY      a build that goes on or was interrupted; NAME.done says that a library is installed in its prefix
 # $cache/lock          held by whoever builds
 # $cache/apt, $cache/downloads, $cache/log
@@ -32,9 +32,12 @@ accepted() {
   done <"$here/libraries.txt"
 }
 
+# How libraries are made: nobody has to remember to raise RECIPE.
+recipe_hash() { cat "$here/recipe.sh" "$here/toolchain.cmake" | sha256sum | cut -c1-16; }
+
 # Prints the key file of libraries of which standard input has the 'PACKAGE VERSION' lines.
 key_file() {
-  printf 'recipe %s\n' "$RECIPE"
+  printf 'recipe %s %s\n' "$RECIPE" "$(recipe_hash)"
   { cat; host_versions; } | sort
 }
 key_name() { sha256sum | cut -c1-16; }  # of the key file on standard input
@@ -168,6 +171,8 @@ build_libraries() {
   add_host_headers "$work/prefix"
   printf '%s\n' "$key" >"$work/prefix/mailquench-key"
   cp "$work/times" "$work/prefix/mailquench-times"
+  # Killed after the rename, a build that goes on here would take an empty prefix for a whole one.
+  rm -f "$work"/*.done
   prefix=$(publish "$work/prefix")
   rm -rf "$work" "$cache/downloads"
 }

@@ -9,7 +9,8 @@ trap 'rm -rf "$work"' EXIT
 failed=0
 
 mkdir -p "$work/deploy/windows" "$work/bin" "$work/ready"
-cp "$root/deploy/windows/build" "$root/deploy/windows/libraries.sh" "$work/deploy/windows/"
+cp "$root/deploy/windows/build" "$root/deploy/windows/libraries.sh" "$root/deploy/windows/toolchain.cmake" \
+  "$work/deploy/windows/"
 cat >"$work/deploy/windows/recipe.sh" <<END
 readonly RECIPE=7 TARGET=fake
 readonly RECIPES=(one openssl)
@@ -89,6 +90,9 @@ changed_is_not_ready() { echo 'zlib 1' >>"$(echo "$work"/cache/prefix-*/mailquen
 check 'libraries whose key was changed are not ready' changed_is_not_ready
 other_recipe() { again; build --libraries-only; sed -i s/RECIPE=7/RECIPE=8/ "$work/deploy/windows/recipe.sh"; nothing_is_ready; }
 check 'libraries of another recipe are not ready' other_recipe
+
+other_toolchain() { again; build --libraries-only; echo '# other flags' >>"$work/deploy/windows/toolchain.cmake"; nothing_is_ready; }
+check 'libraries of another toolchain are not ready' other_toolchain
 
 again
 printf '%s  windows-prefix.tar.xz\n' "$hash" >"$work/ready/SHA256SUMS"

@@ -125,4 +125,8 @@ absl::Status MakeDirectories(const std::string& path, unsigned mode) {
   return SyncDirectory(Parent(path));
 }
 
+absl::Status MakeStateFolder(const std::string& path) {
+  return MakeDirectories(path, 0700);
+}
+
 }  // namespace mailquench::agent

@@ -48,6 +48,27 @@ std::vector<std::string> OwnAddresses() {
   return v4;
 }
 
+std::vector<std::string> AllAddresses() {
+  std::vector<std::string> out;
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return out;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr) continue;
+    char text[INET6_ADDRSTRLEN];
+    if (one->ifa_addr->sa_family == AF_INET) {
+      const auto* a = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+      if (ntohl(a->sin_addr.s_addr) >> 24 == 127) continue;
+      out.emplace_back(inet_ntop(AF_INET, &a->sin_addr, text, sizeof text));
+    } else if (one->ifa_addr->sa_family == AF_INET6) {
+      const auto* a = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr);
+      if (IN6_IS_ADDR_LOOPBACK(&a->sin6_addr) || IN6_IS_ADDR_LINKLOCAL(&a->sin6_addr)) continue;
+      out.emplace_back(inet_ntop(AF_INET6, &a->sin6_addr, text, sizeof text));
+    }
+  }
+  freeifaddrs(all);
+  return out;
+}
+
 bool IsOwnAddress(const std::string& address) {
   ifaddrs* all = nullptr;
   if (getifaddrs(&all) != 0) return false;

@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "agent/os/files.h"
 #include "agent/os/windows/file_calls.h"
 #include "agent/os/windows/handle.h"
 #include "agent/os/windows/security.h"
 #include "common/os/security_windows.h"
+#include "common/os/whole_file.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
 
@@ -71,6 +73,11 @@ absl::Status MoveFailed(DWORD error, const std::string& from, const std::string&
   }
   return os::WindowsError(error, absl::StrCat("rename ", from, " to ", to));
 }
+
+absl::Status SyncParent(const std::string& path) {
+  const std::string parent = os::FolderOf(path);
+  return SyncDirectory(parent.empty() ? "." : parent);
+}
 }  // namespace
 
 // By the handle and not by the path: it is this very folder, wherever it is renamed to meanwhile
@@ -127,9 +134,11 @@ absl::StatusOr<FileIdentity> IdentityOf(const std::string& path) {
 absl::Status MoveEntry(const std::string& from, const std::string& to) {
   const std::wstring source = os::LongPath(from);
   const std::wstring target = os::LongPath(to);
-  if (::MoveFileExW(source.c_str(), target.c_str(), MOVEFILE_WRITE_THROUGH))
-    return absl::OkStatus();
-  return MoveFailed(::GetLastError(), from, to);
+  if (!::MoveFileExW(source.c_str(), target.c_str(), MOVEFILE_WRITE_THROUGH))
+    return MoveFailed(::GetLastError(), from, to);
+  // The write-through is of a copy's content; a rename is in the journal of the volume alone.
+  MQ_RETURN_IF_ERROR(SyncParent(to));
+  return os::FolderOf(from) == os::FolderOf(to) ? absl::OkStatus() : SyncParent(from);
 }
 
 absl::Status MakeFolderLike(const std::string& path, const std::string& model) {
@@ -152,8 +161,10 @@ absl::Status MakeFolderLike(const std::string& path, const std::string& model) {
     if (!made.ok()) made = OpenFolder(making, READ_CONTROL | WRITE_DAC);
     status = made.ok() ? CopySecurity(like.get(), made->get(), making) : made.status();
   }
-  constexpr DWORD kKept = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_READONLY |
-                          FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
+  // Not FILE_ATTRIBUTE_READONLY: of a folder it says nothing about its files, and one that has it
+  // is not deleted any more.
+  constexpr DWORD kKept =
+      FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
   const DWORD attributes = info.dwFileAttributes & kKept;
   if (status.ok() && attributes != 0 && !::SetFileAttributesW(name.c_str(), attributes))
     status = os::WindowsError(::GetLastError(), absl::StrCat("set the attributes of ", making));
@@ -170,7 +181,7 @@ absl::Status RemoveFolder(const std::string& path) {
                                                 (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0))
     return Error(absl::StatusCode::kFailedPrecondition, "NOT_A_DIRECTORY",
                  absl::StrCat(path, " is no folder, or a link to one; it was left as it was"));
-  if (::RemoveDirectoryW(name.c_str())) return absl::OkStatus();
+  if (::RemoveDirectoryW(name.c_str())) return SyncParent(path);
   const DWORD error = ::GetLastError();
   if (error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND) return absl::OkStatus();
   if (error == ERROR_DIR_NOT_EMPTY)

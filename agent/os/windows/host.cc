@@ -102,6 +102,16 @@ std::vector<std::string> OwnAddresses() {
   return v4;
 }
 
+std::vector<std::string> AllAddresses() {
+  std::vector<std::string> out;
+  ForEachAddress([&](const IP_ADAPTER_ADDRESSES&, const sockaddr* address) {
+    const std::string text = TextOf(address);
+    if (!text.empty() && text != "::1" && text.rfind("127.", 0) != 0 && !IsLinkLocal(address))
+      out.push_back(text);
+  });
+  return out;
+}
+
 bool IsOwnAddress(const std::string& address) {
   bool own = false;
   ForEachAddress([&](const IP_ADAPTER_ADDRESSES&, const sockaddr* one) {

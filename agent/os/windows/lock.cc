@@ -12,6 +12,10 @@
 #include "common/status/error.h"
 
 namespace mailquench::agent {
+namespace {
+// Nobody holds a folder for longer than a rename or two: then it is a foreign program's file.
+constexpr absl::Duration kFolderWait = absl::Seconds(30);
+}  // namespace
 
 // A lock on a byte of the file; the kernel lets go of it when it closes a dead process' handles
 // (learn.microsoft.com/windows/win32/api/fileapi/nf-fileapi-lockfileex).
@@ -54,6 +58,7 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Acquire(const std::strin
   MQ_RETURN_IF_ERROR(OpenFolder(folder, FILE_READ_ATTRIBUTES).status());
   MQ_ASSIGN_OR_RETURN(os::PrivateSecurity secret, os::PrivateSecurity::Make());
   const std::string path = absl::StrCat(folder, "\\", kFolderLockFile);
+  const absl::Time deadline = absl::Now() + kFolderWait;
   while (true) {
     // Shared with nobody, and gone with its last handle.
     Handle file(::CreateFileW(os::LongPath(path).c_str(), GENERIC_WRITE | DELETE, 0,
@@ -72,6 +77,11 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Acquire(const std::strin
          ::GetFileAttributesW(os::LongPath(path).c_str()) == INVALID_FILE_ATTRIBUTES &&
          (::GetLastError() == ERROR_ACCESS_DENIED || ::GetLastError() == ERROR_DELETE_PENDING));
     if (!held) return os::WindowsError(error, absl::StrCat("lock ", folder));
+    if (absl::Now() >= deadline)
+      return Error(absl::StatusCode::kDeadlineExceeded, "FOLDER_BUSY",
+                   absl::StrCat(path, " has been held by another program for ",
+                                absl::FormatDuration(kFolderWait), "; nothing was changed in ",
+                                folder, ". Find out who holds it, and try again"));
     absl::SleepFor(absl::Milliseconds(10));
   }
 }

@@ -83,8 +83,15 @@ class Child {
     // Before its first instruction, so that nothing that it starts is outside.
     if (!::AssignProcessToJobObject(job_.get(), process_.get())) {
       const DWORD unassigned = ::GetLastError();
-      ::TerminateProcess(process_.get(), 1);
-      return os::WindowsError(unassigned, "put a child into its job");
+      // Before Windows 8 a process is in one job at most; it is already where ours is in one
+      // (learn.microsoft.com/windows/win32/procthread/nested-jobs). Then the child alone is killed.
+      BOOL in_one = FALSE;
+      if (unassigned != ERROR_ACCESS_DENIED ||
+          !::IsProcessInJob(process_.get(), nullptr, &in_one) || !in_one) {
+        ::TerminateProcess(process_.get(), 1);
+        return os::WindowsError(unassigned, "put a child into its job");
+      }
+      job_.Reset();
     }
     ::ResumeThread(thread.get());
     return absl::OkStatus();
@@ -95,9 +102,15 @@ class Child {
                                                      left, 0, 0x7ffffffe))) == WAIT_OBJECT_0;
   }
   // It and all that it started: so that every writer of the pipes is gone.
-  void Kill() { ::TerminateJobObject(job_.get(), 137); }
+  void Kill() {
+    if (job_.valid())
+      ::TerminateJobObject(job_.get(), 137);
+    else
+      ::TerminateProcess(process_.get(), 137);
+  }
   // It has ended; what it has left running stays.
   void LetGo() {
+    if (!job_.valid()) return;
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION none{};
     (void)::SetInformationJobObject(job_.get(), JobObjectExtendedLimitInformation, &none,
                                     sizeof none);
@@ -165,21 +178,35 @@ class Drain {
     thread_.join();
     return std::move(text_);
   }
+  // What is still to come is left: somebody outside the job may keep the pipe open.
+  void Abandon() {
+    while (!done_) {
+      stop_ = true;
+      const Handle thread(::OpenThread(THREAD_TERMINATE, FALSE, id_));
+      if (thread.valid()) (void)::CancelSynchronousIo(thread.get());
+      ::Sleep(1);
+    }
+  }
 
  private:
   void Run() {
+    id_ = ::GetCurrentThreadId();
     char buffer[16384];
     DWORD n = 0;
-    while (::ReadFile(pipe_.get(), buffer, sizeof buffer, &n, nullptr) && n > 0) {
+    while (!stop_ && ::ReadFile(pipe_.get(), buffer, sizeof buffer, &n, nullptr) && n > 0) {
       const std::size_t room = max_output_ - std::min(max_output_, text_.size());
       text_.append(buffer, std::min<std::size_t>(room, n));
     }
     end_.set_value();
+    done_ = true;
   }
   Handle pipe_;
   const std::size_t max_output_;
   std::string text_;
   std::promise<void> end_;
+  std::atomic<DWORD> id_ = 0;
+  std::atomic<bool> stop_ = false;
+  std::atomic<bool> done_ = false;
   std::thread thread_;  // Last: it uses the others.
 };
 
@@ -222,7 +249,9 @@ absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argv,
       result.exit_code = child.ExitCode();
       child.LetGo();
     } else {
-      child.Kill();  // Then nobody is left who could keep a pipe open.
+      child.Kill();  // In a job nobody is left then who could keep a pipe open.
+      from_out.Abandon();
+      from_err.Abandon();
     }
     result.out = from_out.Take();
     result.err = from_err.Take();

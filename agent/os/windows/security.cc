@@ -34,6 +34,27 @@ std::wstring SidText(PSID sid) {
   if (sid == nullptr || !::ConvertSidToStringSidW(sid, text.put())) return std::wstring();
   return text.get();
 }
+
+// The owner is a part of `descriptor`.
+absl::Status OwnerOf(HANDLE file,
+                     const std::string& path,
+                     PSID* owner,
+                     PSECURITY_DESCRIPTOR* descriptor) {
+  const DWORD error = ::GetSecurityInfo(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, owner,
+                                        nullptr, nullptr, nullptr, descriptor);
+  if (error == ERROR_SUCCESS) return absl::OkStatus();
+  return os::WindowsError(error, absl::StrCat("read the owner of ", path));
+}
+
+absl::StatusOr<bool> IsTrusted(PSID who) {
+  // S-1-5-80-956008885-...: "NT SERVICE\TrustedInstaller", the same on every host.
+  constexpr wchar_t kInstaller[] =
+      L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464";
+  MQ_ASSIGN_OR_RETURN(const std::vector<BYTE> user, os::UserSid());
+  return Same(who, WellKnown(WinLocalSystemSid)) ||
+         Same(who, WellKnown(WinBuiltinAdministratorsSid)) || Same(who, user) ||
+         SidText(who) == kInstaller;
+}
 }  // namespace
 
 absl::Status CopySecurity(HANDLE from, HANDLE to, const std::string& name) {
@@ -67,25 +88,91 @@ absl::Status CopySecurity(HANDLE from, HANDLE to, const std::string& name) {
   return absl::OkStatus();
 }
 
-absl::Status CheckOwner(HANDLE folder, const std::string& path) {
+absl::StatusOr<std::string> ForeignOwner(HANDLE file, const std::string& path) {
   PSID owner = nullptr;
   LocalMemory<PSECURITY_DESCRIPTOR> descriptor;
-  const DWORD error = ::GetSecurityInfo(folder, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner,
-                                        nullptr, nullptr, nullptr, descriptor.put());
-  if (error != ERROR_SUCCESS)
-    return os::WindowsError(error, absl::StrCat("read the owner of ", path));
-  MQ_ASSIGN_OR_RETURN(const std::vector<BYTE> user, os::UserSid());
-  // S-1-5-80-956008885-...: "NT SERVICE\TrustedInstaller", the same on every host.
-  constexpr wchar_t kInstaller[] =
-      L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464";
-  if (Same(owner, WellKnown(WinLocalSystemSid)) ||
-      Same(owner, WellKnown(WinBuiltinAdministratorsSid)) || Same(owner, user) ||
-      SidText(owner) == kInstaller)
-    return absl::OkStatus();
+  MQ_RETURN_IF_ERROR(OwnerOf(file, path, &owner, descriptor.put()));
+  MQ_ASSIGN_OR_RETURN(const bool trusted, IsTrusted(owner));
+  return trusted ? std::string() : os::ToUtf8(SidText(owner));
+}
+
+absl::Status CheckOwner(HANDLE folder, const std::string& path) {
+  MQ_ASSIGN_OR_RETURN(const std::string owner, ForeignOwner(folder, path));
+  if (owner.empty()) return absl::OkStatus();
   return Error(absl::StatusCode::kPermissionDenied, "FOLDER_NOT_OURS",
-               absl::StrCat(path, " belongs to ", os::ToUtf8(SidText(owner)),
+               absl::StrCat(path, " belongs to ", owner,
                             ", who is neither SYSTEM nor an administrator nor the user that runs "
-                            "this; nothing was written there, take it over or remove it"));
+                            "this; nothing was written there. Look at what it is, then remove it, "
+                            "or take it over: icacls \"",
+                            path, "\" /setowner *S-1-5-32-544"));
+}
+
+absl::StatusOr<std::string> ForeignWriter(HANDLE file,
+                                          const std::string& path,
+                                          ACCESS_MASK rights) {
+  PACL dacl = nullptr;
+  LocalMemory<PSECURITY_DESCRIPTOR> descriptor;
+  const DWORD error = ::GetSecurityInfo(file, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, nullptr,
+                                        nullptr, &dacl, nullptr, descriptor.put());
+  if (error != ERROR_SUCCESS)
+    return os::WindowsError(error, absl::StrCat("read the permissions of ", path));
+  if (dacl == nullptr) return std::string("everybody");
+  for (DWORD i = 0; i < dacl->AceCount; ++i) {
+    void* entry = nullptr;
+    if (!::GetAce(dacl, i, &entry))
+      return os::WindowsError(::GetLastError(), absl::StrCat("read the permissions of ", path));
+    auto* const one = static_cast<ACCESS_ALLOWED_ACE*>(entry);
+    // What is only for what is made in it later. What denies is left out of account: that only
+    // refuses more.
+    if ((one->Header.AceFlags & INHERIT_ONLY_ACE) != 0) continue;
+    // Callback ones have a condition behind the same beginning; they count as if it were met.
+    const bool allows = one->Header.AceType == ACCESS_ALLOWED_ACE_TYPE ||
+                        one->Header.AceType == ACCESS_ALLOWED_CALLBACK_ACE_TYPE;
+    if (!allows || (one->Mask & rights) == 0) continue;
+    PSID who = &one->SidStart;
+    if (::IsWellKnownSid(who, WinCreatorOwnerRightsSid)) continue;  // The owner, who is judged.
+    MQ_ASSIGN_OR_RETURN(const bool trusted, IsTrusted(who));
+    if (!trusted) return os::ToUtf8(SidText(who));
+  }
+  return std::string();
+}
+
+absl::StatusOr<bool> IsOfThisUser(HANDLE file, const std::string& path) {
+  PSID owner = nullptr;
+  LocalMemory<PSECURITY_DESCRIPTOR> descriptor;
+  MQ_RETURN_IF_ERROR(OwnerOf(file, path, &owner, descriptor.put()));
+  MQ_ASSIGN_OR_RETURN(const std::vector<BYTE> user, os::UserSid());
+  return Same(owner, user) && !Same(owner, WellKnown(WinLocalSystemSid));
+}
+
+absl::Status GiveToAdministrators(HANDLE file, const std::string& path) {
+  std::vector<BYTE> administrators = WellKnown(WinBuiltinAdministratorsSid);
+  const DWORD error = ::SetSecurityInfo(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION,
+                                        administrators.data(), nullptr, nullptr, nullptr);
+  if (error == ERROR_SUCCESS) return absl::OkStatus();
+  return os::WindowsError(error, absl::StrCat("give ", path, " to the administrators"));
+}
+
+absl::Status MakePrivate(HANDLE folder, const std::string& path) {
+  MQ_ASSIGN_OR_RETURN(os::PrivateSecurity secret, os::PrivateSecurity::Make(/*for_folder=*/true));
+  PACL dacl = nullptr;
+  BOOL present = FALSE;
+  BOOL defaulted = FALSE;
+  if (!::GetSecurityDescriptorDacl(secret.attributes()->lpSecurityDescriptor, &present, &dacl,
+                                   &defaulted) ||
+      !present || dacl == nullptr)
+    return os::WindowsError(::GetLastError(), absl::StrCat("make the permissions of ", path));
+  const DWORD error = ::SetSecurityInfo(
+      folder, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+      nullptr, nullptr, dacl, nullptr);
+  if (error != ERROR_SUCCESS)
+    return os::WindowsError(error, absl::StrCat("set the permissions of ", path));
+  // The same for the folder alone: Wine has added what the folder above hands down.
+  if (!::SetKernelObjectSecurity(folder,
+                                 DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                                 secret.attributes()->lpSecurityDescriptor))
+    return os::WindowsError(::GetLastError(), absl::StrCat("set the permissions of ", path));
+  return absl::OkStatus();
 }
 
 bool EnablePrivilege(const wchar_t* name) {

@@ -137,6 +137,12 @@ TEST(Host, SaysWhoItIs) {
   EXPECT_FALSE(IsOwnAddress("192.0.2.1"));
   for (const std::string& address : OwnAddresses()) EXPECT_TRUE(IsOwnAddress(address)) << address;
   EXPECT_THAT(OwnAddresses(), ::testing::Not(::testing::Contains("127.0.0.1")));
+  for (const std::string& address : AllAddresses()) {
+    EXPECT_TRUE(IsOwnAddress(address)) << address;
+    EXPECT_NE(address.rfind("127.", 0), 0U) << address;
+    EXPECT_NE(address, "::1");
+  }
+  EXPECT_THAT(AllAddresses(), ::testing::IsSupersetOf(OwnAddresses()));
 }
 
 }  // namespace

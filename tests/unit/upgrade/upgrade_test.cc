@@ -13,6 +13,7 @@
 #include "agent/os/files.h"
 #include "agent/os/folder.h"
 #include "common/fault/fault_point.h"
+#include "common/identity/secrets.h"
 #include "common/status/error.h"
 #include "tests/unit/os/scratch.h"
 
@@ -164,6 +165,102 @@ TEST_F(UpgradeTest, KilledAnywhereOnTheWayBackARepeatUndoesIt) {
     ExpectSettled("GOOD 1", "(none)");
   }
   EXPECT_EQ(points, 3);
+}
+
+TEST_F(UpgradeTest, TheCopyIsGoneThatTheUpgradeBeganWith) {
+  for (const char* point : {"upgrade.begun", "upgrade.stopped", "upgrade.old_aside"}) {
+    SCOPED_TRACE(point);
+    Put("agent.exe", "GOOD 1");
+    Put("agent.exe.previous", "GOOD 0");
+    RunAndKill("GOOD 2", point);
+    ASSERT_TRUE(RemoveFile(scratch_.Path("agent.exe.new")).ok());
+    const auto outcome = Run("GOOD 2");
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    EXPECT_EQ(*outcome, UpgradeOutcome::kUpgraded);
+    ExpectSettled("GOOD 2", "GOOD 1");
+
+    // And where the new program itself is gone too: the old one runs, never the one before it.
+    Put("agent.exe", "GOOD 1");
+    Put("agent.exe.previous", "GOOD 0");
+    RunAndKill("GOOD 2", point);
+    ASSERT_TRUE(RemoveFile(scratch_.Path("agent.exe.new")).ok());
+    ASSERT_TRUE(RemoveFile(scratch_.Path("download.exe")).ok());
+    EXPECT_TRUE(absl::IsNotFound(Upgrade(options_, services_).status()));
+    EXPECT_EQ(Content("agent.exe"), "GOOD 1");
+    EXPECT_EQ(services_.Running(), "GOOD 1");
+    EXPECT_EQ(Content("upgrade"), "(none)");
+  }
+}
+
+TEST_F(UpgradeTest, AnotherProgramFirstEndsWhatWasBegun) {
+  for (const std::string& point : fault::AllPoints()) {
+    if (!absl::StartsWith(point, "upgrade.")) continue;
+    SCOPED_TRACE(point);
+    const bool back = absl::StrContains(point, "return") || absl::StrContains(point, "failed") ||
+                      absl::StrContains(point, "back");
+    Put("agent.exe", "GOOD 1");
+    Put("agent.exe.previous", "GOOD 0");
+    RunAndKill(back ? "MUTE 2" : "GOOD 2", point);
+    const auto outcome = Run("GOOD 3");
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    EXPECT_EQ(*outcome, UpgradeOutcome::kUpgraded);
+    // Before the mark nothing was begun.
+    ExpectSettled("GOOD 3", back || point == "upgrade.copied" ? "GOOD 1" : "GOOD 2");
+  }
+}
+
+TEST_F(UpgradeTest, WhatSomebodyElsePutThereIsNotRolledBack) {
+  RunAndKill("MUTE 2", "upgrade.returning");
+  Put("agent.exe", "GOOD 5");
+  const auto outcome = Run("MUTE 2");
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(*outcome, UpgradeOutcome::kReturned);
+  ExpectSettled("GOOD 5", "GOOD 1");
+}
+
+TEST_F(UpgradeTest, ARenameThatFailsOnTheWayBackNamesTheProgramToRun) {
+  // What cannot be removed as a file.
+  ASSERT_TRUE(MakeDirectories(scratch_.Path("agent.exe.failed/x"), 0755).ok());
+  const auto failed = Run("MUTE 2");
+  ASSERT_FALSE(failed.ok());
+  EXPECT_THAT(std::string(failed.status().message()),
+              ::testing::HasSubstr(options_.program + ".previous is the one to run"));
+  EXPECT_EQ(Content("agent.exe"), "MUTE 2") << "rather that one than none";
+  EXPECT_EQ(Content("agent.exe.previous"), "GOOD 1");
+  ASSERT_TRUE(RemoveFolder(scratch_.Path("agent.exe.failed/x")).ok());
+  ASSERT_TRUE(RemoveFolder(scratch_.Path("agent.exe.failed")).ok());
+  const auto outcome = Run("MUTE 2");
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(*outcome, UpgradeOutcome::kReturned);
+  ExpectSettled("GOOD 1", "(none)");
+}
+
+TEST_F(UpgradeTest, TheSameProgramAgainChangesNothing) {
+  const auto outcome = Run("GOOD 1");
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(*outcome, UpgradeOutcome::kUpgraded);
+  ExpectSettled("GOOD 1", "GOOD 0");
+}
+
+TEST_F(UpgradeTest, TheHashIsCheckedBeforeAnythingRuns) {
+  bool ran = false;
+  options_.check = [&ran](const std::string&) {
+    ran = true;
+    return absl::OkStatus();
+  };
+  options_.sha256 = identity::Sha256Hex("GOOD 2");
+  EXPECT_EQ(ReasonOf(Run("GOOD 3").status()), "OTHER_PROGRAM");
+  EXPECT_FALSE(ran);
+  ExpectSettled("GOOD 1", "GOOD 0");
+  ASSERT_TRUE(Run("GOOD 2").ok());
+  EXPECT_TRUE(ran);
+  ExpectSettled("GOOD 2", "GOOD 1");
+}
+
+TEST_F(UpgradeTest, AMarkThatSaysNothingChangesNothing) {
+  Put("upgrade", "forward\n");
+  EXPECT_EQ(ReasonOf(Run("GOOD 2").status()), "BAD_MARKER");
+  EXPECT_EQ(Content("agent.exe"), "GOOD 1");
 }
 
 TEST_F(UpgradeTest, AFailureAtAnyPointLeavesARunningService) {
