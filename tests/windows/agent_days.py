@@ -149,15 +149,6 @@ class Play:
     def operate(self, *arguments, accept=(0,)):
         return self.controller.run('run', 'op', *arguments, '-l', 'role=smtp', '--yes', accept=accept)
 
-    def restore(self):
-        """Everything put back, whatever the day left."""
-        self.host.stops('')
-        runs = self.operate('restore', '--reason', 'the day is over', accept=(0, 1, 2, 3))
-        report, _ = report_of(runs)
-        undecided = [one['setting'] for one in report.get('result', {}).get('restore', {}).get('settings', [])
-                     if one.get('state') == 'STATE_NEEDS_DECISION']
-        return report, undecided
-
 
 def the_main_job(play):
     host, controller = play.host, play.controller
@@ -287,7 +278,6 @@ def the_link(play):
         require(not relays(play.target), 'started, but not locked')
         controller.start()
         play.wait_online(60)
-        play.restore()
 
     @day('an upgrade that does not reach the controller goes back to the old version')
     def _():
