@@ -131,9 +131,11 @@ absl::Status Executor::DoContain(const v1::Command& command,
           Prepend(stopped, "the stop failed; queues and settings were left as they were");
       const auto now = mail_.Status(chosen);
       const auto runs = [](const v1::ServiceStatusResult::Instance& one) { return one.running(); };
-      // Some may have ended, or may still end, and nobody starts them again by himself.
-      if (!now.ok() || std::count_if(now->instances().begin(), now->instances().end(), runs) !=
-                           static_cast<std::ptrdiff_t>(was_running.size()))
+      // Some may have ended, or may still end, and nobody starts them again by himself. One that
+      // was asked to stop and did not in its time may yet.
+      if (absl::IsDeadlineExceeded(stopped) || !now.ok() ||
+          std::count_if(now->instances().begin(), now->instances().end(), runs) !=
+              static_cast<std::ptrdiff_t>(was_running.size()))
         RaiseAlarm(chosen, std::string(out.message()));
       return out;
     }
