@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The Windows agent under Wine, with a Linux controller and a simulated SMTP service.
 
-  agent_days.py --build FOLDER --windows FOLDER --work FOLDER [--only TEXT] [--full]
+  agent_days.py --build FOLDER --windows FOLDER --work FOLDER [--only REGEX] [--full]
 
 --build: the Linux build; --windows: the Windows one, with fault points; --full: a Badmail of 1,000,000 files.
 """
@@ -29,7 +29,7 @@ def parse():
     parser = argparse.ArgumentParser()
     for name in ('build', 'windows', 'work'):
         parser.add_argument('--' + name, required=True)
-    parser.add_argument('--only')
+    parser.add_argument('--only', help='a regular expression')
     parser.add_argument('--full', action='store_true')
     return parser.parse_args()
 
@@ -349,7 +349,9 @@ def bad_days(play):
         ended = threading.Event()
 
         def somebody():
-            while not ended.is_set():
+            for _ in range(20):  # Not without a pause: Wine's service manager does not bear that.
+                if ended.wait(0.7):
+                    return
                 play.wine.run('net', 'start', 'SMTPSVC')
         other = threading.Thread(target=somebody)
         other.start()

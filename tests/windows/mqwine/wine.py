@@ -45,17 +45,19 @@ class Wine:
         # The service manager reads that when it starts; and a new prefix may have two of it: the one of wineboot,
         # and the one that each first program brings.
         self.power_cut()
-        if len(self.pids('services.exe')) != 1:
-            raise WineError('the prefix has %d service managers, not one' % len(self.pids('services.exe')))
         return self
 
     def power_cut(self):
         """All programs end at once; what starts with Windows is started again."""
-        self._server('-k')
-        self._server('-w')
-        # A server that stays spares each program two seconds, and keeps the services when the last program has ended.
-        self._server('-p')
-        self.run('cmd', '/c', 'exit', '0')
+        for _ in range(3):
+            self._server('-k')
+            self._server('-w')
+            # A server that stays spares each program two seconds, and keeps the services when the last program has ended.
+            self._server('-p')
+            self.run('cmd', '/c', 'exit', '0')
+            if len(self.pids('services.exe')) == 1:  # Two would answer in turn, each with services of its own.
+                return
+        raise WineError('the prefix has %d service managers, not one' % len(self.pids('services.exe')))
 
     def _server(self, flag):
         subprocess.run(self.enter + ['wineserver', flag], env=self.env, check=False, timeout=60, stdin=subprocess.DEVNULL,
