@@ -177,7 +177,7 @@ class Smoke:
     def completion(self):
         out, _ = self.run('completion', 'bash')
         require(out.startswith('_mailquench()'), out)
-        out, _ = self.run('__complete', 'run', 'con')
+        out, _ = self.run('__complete', 'run', 'cont')
         require(out.split() == ['contain'], out)
 
     def mistyped(self):
