@@ -168,7 +168,9 @@ TEST(Get, SaysWhatWentWrong) {
   }
   EXPECT_EQ(ReasonOf(GetFrom(absl::StrCat("http://127.0.0.1:", port, "/"), Options()).status()),
             "NO_CONNECTION");
-  EXPECT_EQ(ReasonOf(GetFrom("http://nobody.invalid/", Options()).status()), "NO_SUCH_HOST");
+  // By whether this machine's resolver answers in time.
+  const std::string nobody = ReasonOf(GetFrom("http://nobody.invalid/", Options()).status());
+  EXPECT_TRUE(nobody == "NO_SUCH_HOST" || nobody == "FETCH_TIMED_OUT") << nobody;
   for (const std::string& answer :
        {std::string("SSH-2.0-x\r\n"), std::string("HTTP/1.1 2000 OK\r\n"),
         std::string("HTTP/1.1 200 OK\r\nA: b\r\n"),
