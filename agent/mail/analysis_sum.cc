@@ -6,6 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
+#include "agent/quarantine/top_k.h"
+
 namespace mailquench::agent {
 namespace {
 using List = google::protobuf::RepeatedPtrField<v1::CountOf>;
@@ -35,6 +38,19 @@ bool AddList(const List& from, List* to) {
   return !full;
 }
 }  // namespace
+
+v1::MessageSample SampleOf(const std::string& id, const MessageFacts& facts) {
+  v1::MessageSample sample;
+  sample.set_queue_id(Printable(id));
+  sample.set_sender(Printable(facts.sender));
+  sample.set_client(Printable(facts.client));
+  sample.set_account(Printable(facts.account));
+  for (const std::string& recipient : facts.recipients) sample.add_recipients(Printable(recipient));
+  sample.set_subject(Printable(facts.subject));
+  sample.set_bytes(facts.bytes);
+  sample.mutable_arrival_time()->set_seconds(absl::ToUnixSeconds(facts.arrival));
+  return sample;
+}
 
 void AddAnalysis(const v1::QuarantineAnalyseResult& one,
                  int max_samples,

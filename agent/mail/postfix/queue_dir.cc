@@ -295,17 +295,4 @@ absl::StatusOr<ScanTotals> Scan(
   return totals;
 }
 
-v1::MessageSample SampleOf(const std::string& id, const MessageFacts& facts) {
-  v1::MessageSample sample;
-  sample.set_queue_id(Printable(id));
-  sample.set_sender(Printable(facts.sender));
-  sample.set_client(Printable(facts.client));
-  sample.set_account(Printable(facts.account));
-  for (const std::string& recipient : facts.recipients) sample.add_recipients(Printable(recipient));
-  sample.set_subject(Printable(facts.subject));
-  sample.set_bytes(facts.bytes);
-  sample.mutable_arrival_time()->set_seconds(absl::ToUnixSeconds(facts.arrival));
-  return sample;
-}
-
 }  // namespace mailquench::agent::postfix

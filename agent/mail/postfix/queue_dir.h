@@ -119,8 +119,6 @@ absl::StatusOr<ScanTotals> Scan(
 // kDeadlineExceeded/DEADLINE once the context's deadline has passed.
 absl::Status CheckDeadline(const CallContext& context);
 
-v1::MessageSample SampleOf(const std::string& id, const MessageFacts& facts);
-
 }  // namespace mailquench::agent::postfix
 
 #endif  // MAILQUENCH_AGENT_MAIL_POSTFIX_QUEUE_DIR_H_

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "agent/mail/analysis_sum.h"
 #include "agent/mail/postfix/quarantine_folder.h"
 #include "agent/mail/postfix/queue_dir.h"
 #include "agent/mail/postfix/queue_ops.h"

@@ -26,13 +26,13 @@ absl::Status BadList(const std::string& key, const std::string& name, HRESULT re
                             absl::Hex(static_cast<unsigned long>(result), absl::kZeroPad8), ")"));
 }
 
-absl::Status Open(const std::string& key, ComPtr<IADs>& out) {
+absl::Status Open(const std::string& key, ComPointer<IADs>& out) {
   const std::string path = absl::StrCat("IIS://localhost/SmtpSvc", key.empty() ? "" : "/", key);
   // For good: what it gave out lives in it.
   static const os::SystemLibrary* const directory = new os::SystemLibrary(L"activeds.dll");
   auto* const get = directory->Get<HRESULT WINAPI(const wchar_t*, REFIID, void**)>("ADsGetObject");
   const HRESULT result =
-      get == nullptr ? E_NOINTERFACE : get(os::ToWide(path).c_str(), kIidIads, out.Receive());
+      get == nullptr ? E_NOINTERFACE : get(os::ToWide(path).c_str(), kIidIads, out.put_void());
   return FAILED(result) ? ComError(result, absl::StrCat("ADsGetObject ", path)) : absl::OkStatus();
 }
 
@@ -41,7 +41,7 @@ absl::Status ObjectOf(IADs& object,
                       const std::string& key,
                       const std::string& name,
                       Variant& value) {
-  const HRESULT result = object.Get(Bstr(os::ToWide(name).c_str()).get(), value.get());
+  const HRESULT result = object.Get(Bstr(os::ToWide(name)).get(), value.put());
   if (FAILED(result)) return BadList(key, name, result);
   if ((*value).vt != VT_DISPATCH || (*value).pdispVal == nullptr)
     return BadList(key, name, E_NOINTERFACE);
@@ -60,7 +60,7 @@ absl::Status GetOne(IDispatch& object, const wchar_t* name, Variant& out) {
   MQ_ASSIGN_OR_RETURN(const DISPID id, IdOf(object, name));
   DISPPARAMS none{};
   const HRESULT result = object.Invoke(id, kIidNull, LOCALE_USER_DEFAULT, DISPATCH_PROPERTYGET,
-                                       &none, out.get(), nullptr, nullptr);
+                                       &none, out.put(), nullptr, nullptr);
   return FAILED(result) ? ComError(result, "read a property of IIsIPSecurity") : absl::OkStatus();
 }
 
@@ -90,7 +90,7 @@ absl::StatusOr<std::vector<std::string>> GetList(IDispatch& object, const wchar_
   (void)::SafeArrayGetUBound((*value).parray, 1, &last);
   for (LONG i = first; i <= last; ++i) {
     Variant element;
-    const HRESULT result = ::SafeArrayGetElement((*value).parray, &i, element.get());
+    const HRESULT result = ::SafeArrayGetElement((*value).parray, &i, element.put());
     if (FAILED(result)) return ComError(result, "read a list of IIsIPSecurity");
     if ((*element).vt == VT_BSTR && (*element).bstrVal != nullptr)
       out.push_back(os::ToUtf8((*element).bstrVal));
@@ -109,7 +109,7 @@ absl::Status PutList(IDispatch& object, const wchar_t* name, const std::vector<s
     (*element).vt = VT_BSTR;
     (*element).bstrVal = ::SysAllocString(os::ToWide(list[i]).c_str());
     LONG at = static_cast<LONG>(i);
-    const HRESULT result = ::SafeArrayPutElement(array, &at, element.get());
+    const HRESULT result = ::SafeArrayPutElement(array, &at, &*element);
     if (FAILED(result)) return ComError(result, "make a list of IIsIPSecurity");
   }
   return PutOne(object, name, *value);
@@ -117,7 +117,7 @@ absl::Status PutList(IDispatch& object, const wchar_t* name, const std::vector<s
 }  // namespace
 
 absl::StatusOr<IpSecurity> GetIpSecurity(const std::string& key, const std::string& name) {
-  ComPtr<IADs> object;
+  ComPointer<IADs> object;
   MQ_RETURN_IF_ERROR(Open(key, object));
   Variant property;
   MQ_RETURN_IF_ERROR(ObjectOf(*object.get(), key, name, property));
@@ -125,7 +125,7 @@ absl::StatusOr<IpSecurity> GetIpSecurity(const std::string& key, const std::stri
   IpSecurity out;
   Variant by_default;
   MQ_RETURN_IF_ERROR(GetOne(list, L"GrantByDefault", by_default));
-  const HRESULT changed = ::VariantChangeType(by_default.get(), by_default.get(), 0, VT_BOOL);
+  const HRESULT changed = ::VariantChangeType(&*by_default, &*by_default, 0, VT_BOOL);
   if (FAILED(changed)) return ComError(changed, "read GrantByDefault of IIsIPSecurity");
   out.grant_by_default = (*by_default).boolVal != VARIANT_FALSE;
   MQ_ASSIGN_OR_RETURN(out.ip_grant, GetList(list, L"IPGrant"));
@@ -139,7 +139,7 @@ absl::Status SetIpSecurity(const std::string& key,
                            const std::string& name,
                            const IpSecurity& value,
                            const std::string& object_of) {
-  ComPtr<IADs> object;
+  ComPointer<IADs> object;
   MQ_RETURN_IF_ERROR(Open(key, object));
   Variant property;
   MQ_RETURN_IF_ERROR(ObjectOf(*object.get(), key, object_of, property));
@@ -158,7 +158,7 @@ absl::Status SetIpSecurity(const std::string& key,
     MQ_RETURN_IF_ERROR(PutList(list, L"IPGrant", value.ip_grant));
     MQ_RETURN_IF_ERROR(PutList(list, L"DomainGrant", value.domain_grant));
   }
-  HRESULT result = object->Put(Bstr(os::ToWide(name).c_str()).get(), *property);
+  HRESULT result = object->Put(Bstr(os::ToWide(name)).get(), *property);
   if (FAILED(result)) return ComError(result, absl::StrCat("put ", name));
   result = object->SetInfo();
   return FAILED(result) ? ComError(result, absl::StrCat("SetInfo of SmtpSvc/", key))

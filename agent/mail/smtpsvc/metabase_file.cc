@@ -3,6 +3,7 @@
 #ifdef MAILQUENCH_FAULT_POINTS
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <variant>
 
@@ -115,6 +116,12 @@ absl::StatusOr<IpSecurity> IpListFrom(const std::string& bytes) {
   }
   if (HostListBytes(hosts) != bytes) return BadList();
   return list;
+}
+
+std::unique_ptr<Metabase> MetabaseOfEnvironment() {
+  const char* file = std::getenv("MAILQUENCH_METABASE");
+  if (file == nullptr || *file == '\0') return nullptr;
+  return std::make_unique<MetabaseFile>(file);
 }
 
 absl::StatusOr<std::vector<std::string>> MetabaseFile::Children(const std::string& key) {

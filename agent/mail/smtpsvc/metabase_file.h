@@ -20,6 +20,7 @@
 
 #ifdef MAILQUENCH_FAULT_POINTS
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -50,6 +51,9 @@ class MetabaseFile final : public Metabase {
   absl::Status Put(const std::string& key, Property property, const std::string& text);
   const std::string path_;
 };
+
+// Of the file that the environment's MAILQUENCH_METABASE names; nullptr where it names none.
+std::unique_ptr<Metabase> MetabaseOfEnvironment();
 
 // The bytes of a list and the list of bytes; for the tests.
 std::string IpListBytes(const IpSecurity& value);

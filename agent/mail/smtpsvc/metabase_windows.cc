@@ -27,9 +27,9 @@ std::wstring PathOf(const std::string& key) {
   return os::ToWide(absl::StrCat("/LM/SMTPSVC", key.empty() ? "" : "/", key));
 }
 
-absl::Status Make(ComPtr<IMSAdminBaseW>& out) {
+absl::Status Make(ComPointer<IMSAdminBaseW>& out) {
   const HRESULT result = ::CoCreateInstance(CLSID_MSAdminBase_W, nullptr, CLSCTX_ALL,
-                                            IID_IMSAdminBase_W, out.Receive());
+                                            IID_IMSAdminBase_W, out.put_void());
   return FAILED(result) ? ComError(result, "open IIS' metabase") : absl::OkStatus();
 }
 
@@ -58,8 +58,8 @@ class OpenKey {
 class IisMetabase final : public Metabase {
  public:
   absl::StatusOr<std::vector<std::string>> Children(const std::string& key) override {
-    const ComScope com;
-    ComPtr<IMSAdminBaseW> base;
+    const ComThread com;
+    ComPointer<IMSAdminBaseW> base;
     MQ_RETURN_IF_ERROR(Make(base));
     std::vector<std::string> names;
     for (DWORD i = 0;; ++i) {
@@ -77,8 +77,8 @@ class IisMetabase final : public Metabase {
   absl::StatusOr<std::optional<MetabaseValue>> Read(const std::string& key,
                                                     Property property,
                                                     bool inherited) override {
-    const ComScope com;
-    ComPtr<IMSAdminBaseW> base;
+    const ComThread com;
+    ComPointer<IMSAdminBaseW> base;
     MQ_RETURN_IF_ERROR(Make(base));
     std::string buffer(256, '\0');
     for (;;) {
@@ -110,8 +110,8 @@ class IisMetabase final : public Metabase {
   absl::Status Write(const std::string& key,
                      Property property,
                      const MetabaseValue& value) override {
-    const ComScope com;
-    ComPtr<IMSAdminBaseW> base;
+    const ComThread com;
+    ComPointer<IMSAdminBaseW> base;
     MQ_RETURN_IF_ERROR(Make(base));
     std::string bytes = value.bytes;
     METADATA_RECORD record{};
@@ -132,8 +132,8 @@ class IisMetabase final : public Metabase {
   }
 
   absl::Status Delete(const std::string& key, Property property) override {
-    const ComScope com;
-    ComPtr<IMSAdminBaseW> base;
+    const ComThread com;
+    ComPointer<IMSAdminBaseW> base;
     MQ_RETURN_IF_ERROR(Make(base));
     {
       const OpenKey open(*base.get(), key);
@@ -151,7 +151,7 @@ class IisMetabase final : public Metabase {
                                                            Property property) override {
     MQ_ASSIGN_OR_RETURN(const std::optional<MetabaseValue> stored, Read(key, property, true));
     if (!stored.has_value()) return std::nullopt;
-    const ComScope com;
+    const ComThread com;
     MQ_ASSIGN_OR_RETURN(const IpSecurity list, GetIpSecurity(key, PropertyName(property)));
     return list;
   }
@@ -159,7 +159,7 @@ class IisMetabase final : public Metabase {
   absl::Status WriteIpSecurity(const std::string& key,
                                Property property,
                                const IpSecurity& value) override {
-    const ComScope com;
+    const ComThread com;
     const std::string name = PropertyName(property);
     absl::Status set = SetIpSecurity(key, name, value, name);
     // ADSI makes no object of bytes that it cannot read. One of the other list does as well.
@@ -177,7 +177,7 @@ class IisMetabase final : public Metabase {
       }
     }
     MQ_RETURN_IF_ERROR(set);
-    ComPtr<IMSAdminBaseW> base;
+    ComPointer<IMSAdminBaseW> base;
     MQ_RETURN_IF_ERROR(Make(base));
     return Save(*base.get());
   }

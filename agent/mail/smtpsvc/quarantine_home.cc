@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "agent/mail/smtpsvc/paths.h"
 #include "agent/os/files.h"
 #include "agent/quarantine/top_k.h"
@@ -42,6 +43,20 @@ std::string HomeOf(const std::string& folder, const std::string& quarantine_id) 
 Item ItemOf(const MailFolder& folder, const std::string& quarantine_id) {
   return {folder.label, folder.path, JoinPath(HomeOf(folder.path, quarantine_id), folder.label),
           folder.badmail};
+}
+
+Manifest NewManifest(const Group& group,
+                     const v1::QueueQuarantine& request,
+                     const std::string& quarantine_id,
+                     const std::string& command_id) {
+  Manifest manifest;
+  manifest.quarantine_id = quarantine_id;
+  manifest.command_id = command_id;
+  manifest.instance = group.servers.front().name;
+  manifest.reason = request.reason();
+  manifest.incident_id = request.incident_id();
+  manifest.create_time = absl::Now();
+  return manifest;
 }
 
 DirectoryIdentity RecordOf(const MailFolder& folder) {

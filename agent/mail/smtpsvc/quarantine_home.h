@@ -36,6 +36,11 @@ struct OpenQuarantine {
 std::string HomeOf(const std::string& folder, const std::string& quarantine_id);
 Item ItemOf(const MailFolder& folder, const std::string& quarantine_id);
 DirectoryIdentity RecordOf(const MailFolder& folder);
+// Of a quarantine that begins now, without its folders.
+Manifest NewManifest(const Group& group,
+                     const v1::QueueQuarantine& request,
+                     const std::string& quarantine_id,
+                     const std::string& command_id);
 // Error: kDataLoss/BAD_MANIFEST.
 absl::StatusOr<std::vector<Item>> ItemsOf(const Manifest& manifest);
 

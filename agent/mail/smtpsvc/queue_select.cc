@@ -22,13 +22,7 @@ absl::StatusOr<Manifest> Begin(const Group& group,
                                const Disk& disk,
                                const CallContext& context) {
   MQ_RETURN_IF_ERROR(MakePlace(home, disk));
-  Manifest manifest;
-  manifest.quarantine_id = id;
-  manifest.command_id = context.command_id;
-  manifest.instance = group.servers.front().name;
-  manifest.reason = request.reason();
-  manifest.incident_id = request.incident_id();
-  manifest.create_time = absl::Now();
+  Manifest manifest = NewManifest(group, request, id, context.command_id);
   manifest.selective = true;
   for (const MailFolder& folder : group.folders) {
     if (folder.badmail) continue;

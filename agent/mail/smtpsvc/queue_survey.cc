@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "agent/mail/analysis_sum.h"
 #include "agent/mail/smtpsvc/chosen_files.h"
 #include "agent/mail/smtpsvc/message_scan.h"
 #include "agent/mail/smtpsvc/paths.h"
@@ -11,18 +12,6 @@
 
 namespace mailquench::agent::smtpsvc {
 namespace {
-v1::MessageSample SampleOf(const std::string& name, const MessageFacts& facts) {
-  v1::MessageSample sample;
-  sample.set_queue_id(Printable(name));
-  sample.set_sender(Printable(facts.sender));
-  sample.set_client(Printable(facts.client));
-  sample.set_account(Printable(facts.account));
-  for (const std::string& recipient : facts.recipients) sample.add_recipients(Printable(recipient));
-  sample.set_subject(Printable(facts.subject));
-  sample.set_bytes(facts.bytes);
-  sample.mutable_arrival_time()->set_seconds(absl::ToUnixSeconds(facts.arrival));
-  return sample;
-}
 
 absl::StatusOr<ScanTotals> Describe(const std::vector<ScannedFolder>& places,
                                     const v1::MessageFilter& wanted,

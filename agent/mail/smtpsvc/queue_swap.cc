@@ -186,13 +186,7 @@ absl::StatusOr<Manifest> Begin(const Group& group,
                                const Swap& swap,
                                const Disk& disk,
                                const CallContext& context) {
-  Manifest manifest;
-  manifest.quarantine_id = id;
-  manifest.command_id = context.command_id;
-  manifest.instance = group.servers.front().name;
-  manifest.reason = request.reason();
-  manifest.incident_id = request.incident_id();
-  manifest.create_time = absl::Now();
+  Manifest manifest = NewManifest(group, request, id, context.command_id);
   MQ_RETURN_IF_ERROR(MakePlace(home, disk));
   for (const MailFolder& folder : group.folders) {
     MQ_RETURN_IF_ERROR(swap.Prepare(folder, ItemOf(folder, id)));

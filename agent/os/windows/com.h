@@ -75,6 +75,7 @@ class Variant {
     return &value_;
   }
   const VARIANT& get() const { return value_; }
+  VARIANT& operator*() { return value_; }  // As it stands, to be filled by hand.
 
  private:
   VARIANT value_;
