@@ -21,6 +21,10 @@ struct Disk {
   std::function<absl::Status(const std::string& from, const std::string& to)> move = MoveEntry;
   std::function<absl::Status(const std::string& path, const EntryVisitor& visit)> for_each =
       ForEachEntry;
+  // A file that names every folder in which a quarantine was ever made, a line each: a queue whose
+  // directory is changed later leaves its quarantines where they are. Empty: those of today's
+  // queues alone.
+  std::string remembered;
 };
 
 struct MailFolder {

@@ -6,21 +6,49 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "agent/mail/smtpsvc/paths.h"
 #include "agent/os/files.h"
+#include "agent/os/folder.h"
 #include "agent/quarantine/top_k.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::smtpsvc {
 namespace {
-// Where homes of quarantines can be: beside each server's queue folder.
-std::set<std::string> Roots(const std::vector<VirtualServer>& all) {
-  std::set<std::string> roots;
+std::vector<std::string> Remembered(const Disk& disk) {
+  const auto text =
+      disk.remembered.empty() ? std::string() : ReadFile(disk.remembered).value_or("");
+  return absl::StrSplit(text, '\n', absl::SkipEmpty());
+}
+
+// Before the folder is made: one that nobody knows of holds mail that nobody finds.
+absl::Status Remember(const std::string& root, const Disk& disk) {
+  if (disk.remembered.empty()) return absl::OkStatus();
+  std::vector<std::string> roots = Remembered(disk);
+  if (std::find(roots.begin(), roots.end(), root) != roots.end()) return absl::OkStatus();
+  roots.push_back(root);
+  return WriteFileAtomically(disk.remembered, absl::StrJoin(roots, "\n") + "\n", 0600);
+}
+
+// Where homes of quarantines can be: beside each server's queue folder, and where they ever were.
+// Each once, whatever way it is written.
+std::vector<std::string> Roots(const std::vector<VirtualServer>& all, const Disk& disk) {
+  std::set<std::string> named;
   for (const VirtualServer& server : all) {
     const std::string parent = ParentOf(server.queue);
     if (!parent.empty() && IsAbsolutePath(server.queue))
-      roots.insert(JoinPath(parent, kQuarantines));
+      named.insert(JoinPath(parent, kQuarantines));
+  }
+  for (const std::string& root : Remembered(disk)) named.insert(root);
+  std::vector<std::string> roots;
+  std::vector<FileIdentity> seen;
+  for (const std::string& root : named) {
+    const auto identity = IdentityOf(root);
+    if (identity.ok() && std::find(seen.begin(), seen.end(), *identity) != seen.end()) continue;
+    if (identity.ok()) seen.push_back(*identity);
+    roots.push_back(root);
   }
   return roots;
 }
@@ -84,6 +112,7 @@ absl::StatusOr<std::vector<Item>> ItemsOf(const Manifest& manifest) {
 
 absl::Status MakePlace(const std::string& folder, const Disk& disk) {
   const std::string root = ParentOf(folder);
+  if (absl::EndsWith(root, kQuarantines)) MQ_RETURN_IF_ERROR(Remember(root, disk));
   MQ_RETURN_IF_ERROR(MakeDirectories(root, 0700));
   MQ_RETURN_IF_ERROR(NoLink(root, disk));
   MQ_RETURN_IF_ERROR(MakeDirectories(folder, 0700));
@@ -91,9 +120,10 @@ absl::Status MakePlace(const std::string& folder, const Disk& disk) {
 }
 
 absl::StatusOr<OpenQuarantine> OpenById(const std::vector<VirtualServer>& all,
-                                        const std::string& quarantine_id) {
+                                        const std::string& quarantine_id,
+                                        const Disk& disk) {
   if (!IsQuarantineId(quarantine_id)) return Unknown(quarantine_id);
-  for (const std::string& root : Roots(all)) {
+  for (const std::string& root : Roots(all, disk)) {
     OpenQuarantine open;
     open.home = JoinPath(root, quarantine_id);
     const absl::Status there = NoLink(open.home, Disk());
@@ -116,9 +146,10 @@ bool HasFolderOf(const OpenQuarantine& open, const VirtualServer& server) {
   });
 }
 
-absl::StatusOr<std::vector<v1::QuarantineInfo>> ListHomes(const std::vector<VirtualServer>& all) {
+absl::StatusOr<std::vector<v1::QuarantineInfo>> ListHomes(const std::vector<VirtualServer>& all,
+                                                          const Disk& disk) {
   std::vector<v1::QuarantineInfo> out;
-  for (const std::string& root : Roots(all)) {
+  for (const std::string& root : Roots(all, disk)) {
     const absl::Status walked =
         ForEachEntry(root, [&](const FolderEntry& entry) -> absl::StatusOr<bool> {
           if (entry.kind != FolderEntry::Kind::kFolder || !IsQuarantineId(entry.name)) return true;

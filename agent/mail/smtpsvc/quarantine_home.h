@@ -44,18 +44,21 @@ Manifest NewManifest(const Group& group,
 // Error: kDataLoss/BAD_MANIFEST.
 absl::StatusOr<std::vector<Item>> ItemsOf(const Manifest& manifest);
 
-// Makes the folders above `folder`, for administrators alone, and sees that none is a link.
+// Makes the folders above `folder`, for administrators alone, sees that none is a link, and
+// remembers the place first.
 absl::Status MakePlace(const std::string& folder, const Disk& disk);
 
 // Errors: kNotFound/UNKNOWN_QUARANTINE, kDataLoss/BAD_MANIFEST.
 absl::StatusOr<OpenQuarantine> OpenById(const std::vector<VirtualServer>& all,
-                                        const std::string& quarantine_id);
+                                        const std::string& quarantine_id,
+                                        const Disk& disk);
 
 // Whether it took, or was to take, the queue or the Badmail folder of the server, by its path.
 bool HasFolderOf(const OpenQuarantine& open, const VirtualServer& server);
 
 // Oldest first. One whose manifest cannot be read is listed by its name alone.
-absl::StatusOr<std::vector<v1::QuarantineInfo>> ListHomes(const std::vector<VirtualServer>& all);
+absl::StatusOr<std::vector<v1::QuarantineInfo>> ListHomes(const std::vector<VirtualServer>& all,
+                                                          const Disk& disk);
 
 }  // namespace mailquench::agent::smtpsvc
 

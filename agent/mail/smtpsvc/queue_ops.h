@@ -74,7 +74,9 @@ absl::StatusOr<std::string> FinishSwaps(const std::vector<VirtualServer>& all,
                                         const CallContext& context);
 
 // Whether FinishSwaps() has something to do.
-bool IsHalfSwept(const std::vector<VirtualServer>& all, const std::vector<VirtualServer>& chosen);
+bool IsHalfSwept(const std::vector<VirtualServer>& all,
+                 const std::vector<VirtualServer>& chosen,
+                 const Disk& disk);
 
 // Before a start: where such a quarantine has taken a folder and put none in its place, it is put
 // there. The rest of it is for FinishSwaps().

@@ -105,7 +105,7 @@ absl::StatusOr<v1::QuarantineReleaseResult> ReleaseQuarantine(const std::vector<
                                                               const Disk& disk,
                                                               const CallContext& context) {
   if (context.command_id.empty()) return absl::InvalidArgumentError("a command id is wanted");
-  MQ_ASSIGN_OR_RETURN(const OpenQuarantine open, OpenById(all, request.quarantine_id()));
+  MQ_ASSIGN_OR_RETURN(const OpenQuarantine open, OpenById(all, request.quarantine_id(), disk));
   MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
   std::vector<std::string> targets;
   for (const Item& item : open.items) {
@@ -160,7 +160,7 @@ absl::StatusOr<v1::QuarantineDiscardResult> DiscardQuarantine(const std::vector<
                                                               const Disk& disk,
                                                               const CallContext& context) {
   if (context.command_id.empty()) return absl::InvalidArgumentError("a command id is wanted");
-  MQ_ASSIGN_OR_RETURN(const OpenQuarantine open, OpenById(all, request.quarantine_id()));
+  MQ_ASSIGN_OR_RETURN(const OpenQuarantine open, OpenById(all, request.quarantine_id(), disk));
   MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
   MQ_ASSIGN_OR_RETURN(const ChosenFiles chosen, ChooseOnce(ListOf(open, "discard", context),
                                                            Places(open), filter, disk, context));

@@ -185,7 +185,7 @@ absl::StatusOr<v1::QuarantineAnalyseResult> AnalyseQuarantine(const std::vector<
                                                               const v1::QuarantineAnalyse& request,
                                                               const Disk& disk,
                                                               const CallContext& context) {
-  MQ_ASSIGN_OR_RETURN(OpenQuarantine open, OpenById(all, request.quarantine_id()));
+  MQ_ASSIGN_OR_RETURN(OpenQuarantine open, OpenById(all, request.quarantine_id(), disk));
   std::vector<ScannedFolder> places;
   for (const Item& item : open.items) places.push_back({item.place, item.badmail});
   v1::QuarantineAnalyseResult result;

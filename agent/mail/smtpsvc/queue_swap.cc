@@ -213,13 +213,14 @@ absl::Status Finish(const std::string& home,
 namespace {
 // Whole quarantines that are not complete and took, or were to take, a folder of one of these.
 std::vector<OpenQuarantine> Incomplete(const std::vector<VirtualServer>& all,
-                                       const std::vector<VirtualServer>& chosen) {
+                                       const std::vector<VirtualServer>& chosen,
+                                       const Disk& disk) {
   std::vector<OpenQuarantine> out;
   // Where they cannot be listed none of them can be told; the sweep itself says what is wrong.
-  const absl::StatusOr<std::vector<v1::QuarantineInfo>> list = ListHomes(all);
+  const absl::StatusOr<std::vector<v1::QuarantineInfo>> list = ListHomes(all, disk);
   if (!list.ok()) return out;
   for (const v1::QuarantineInfo& info : *list) {
-    absl::StatusOr<OpenQuarantine> open = OpenById(all, info.quarantine_id());
+    absl::StatusOr<OpenQuarantine> open = OpenById(all, info.quarantine_id(), disk);
     // A damaged one is listed, and keeps nobody from the others.
     if (!open.ok() || open->manifest.complete || open->manifest.selective) continue;
     const bool theirs = std::any_of(chosen.begin(), chosen.end(), [&](const VirtualServer& server) {
@@ -249,7 +250,7 @@ absl::StatusOr<std::string> FinishSwaps(const std::vector<VirtualServer>& all,
                                         const CallContext& context) {
   const Swap swap(options, disk, context);
   std::string notice;
-  std::vector<OpenQuarantine> incomplete = Incomplete(all, chosen);
+  std::vector<OpenQuarantine> incomplete = Incomplete(all, chosen, disk);
   for (OpenQuarantine& open : incomplete) {
     MQ_RETURN_IF_ERROR(at_rest(OwnersOf(open, all)));
     const absl::Status finished = Finish(open.home, open.items, swap, open.manifest);
@@ -263,8 +264,10 @@ absl::StatusOr<std::string> FinishSwaps(const std::vector<VirtualServer>& all,
   return notice;
 }
 
-bool IsHalfSwept(const std::vector<VirtualServer>& all, const std::vector<VirtualServer>& chosen) {
-  return !Incomplete(all, chosen).empty();
+bool IsHalfSwept(const std::vector<VirtualServer>& all,
+                 const std::vector<VirtualServer>& chosen,
+                 const Disk& disk) {
+  return !Incomplete(all, chosen, disk).empty();
 }
 
 absl::Status RefillSwaps(const std::vector<VirtualServer>& all,
@@ -273,7 +276,7 @@ absl::Status RefillSwaps(const std::vector<VirtualServer>& all,
                          const Disk& disk,
                          const CallContext& context) {
   const Swap swap(options, disk, context);
-  const std::vector<OpenQuarantine> incomplete = Incomplete(all, chosen);
+  const std::vector<OpenQuarantine> incomplete = Incomplete(all, chosen, disk);
   for (const OpenQuarantine& open : incomplete) {
     for (std::size_t i = 0; i < open.items.size(); ++i)
       MQ_RETURN_IF_ERROR(swap.RefillTaken(open.manifest.originals[i], open.items[i]));

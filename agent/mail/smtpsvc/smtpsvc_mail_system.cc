@@ -8,6 +8,7 @@
 #include "agent/mail/smtp/probe.h"
 #include "agent/mail/smtpsvc/inventory.h"
 #include "agent/mail/smtpsvc/listeners.h"
+#include "agent/mail/smtpsvc/paths.h"
 #include "agent/mail/smtpsvc/quarantine_home.h"
 #include "agent/mail/smtpsvc/settings_ops.h"
 #include "common/status/error.h"
@@ -22,6 +23,12 @@ absl::Status Missing(const char* reason, const char* sentence) {
   return Error(absl::StatusCode::kUnimplemented, reason,
                absl::StrCat(sentence, "; nothing was done"));
 }
+
+SmtpsvcOptions WithMemory(SmtpsvcOptions options) {
+  if (options.disk.remembered.empty() && !options.service.state_directory.empty())
+    options.disk.remembered = JoinPath(options.service.state_directory, "smtpsvc-quarantines");
+  return options;
+}
 }  // namespace
 
 SmtpsvcMailSystem::SmtpsvcMailSystem(Metabase& metabase,
@@ -31,7 +38,7 @@ SmtpsvcMailSystem::SmtpsvcMailSystem(Metabase& metabase,
     : metabase_(metabase),
       services_(services),
       counters_(counters),
-      options_(std::move(options)),
+      options_(WithMemory(std::move(options))),
       service_(services, metabase, options_.service) {}
 
 std::unique_ptr<SmtpsvcMailSystem> SmtpsvcMailSystem::Own(std::unique_ptr<Metabase> metabase,
@@ -149,7 +156,7 @@ absl::Status SmtpsvcMailSystem::CheckSweep(const InstanceNames& instances) {
   MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, Find({}));
   MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> chosen, Find(instances));
   // Its folders are not where they should be, and the sweep puts that right first.
-  if (IsHalfSwept(all, chosen)) return absl::OkStatus();
+  if (IsHalfSwept(all, chosen, options_.disk)) return absl::OkStatus();
   MQ_ASSIGN_OR_RETURN(std::vector<Group> groups, FindGroups(all, chosen, options_.disk));
   for (Group& group : groups) {
     std::erase_if(group.servers, [&](const VirtualServer& one) {
@@ -219,8 +226,12 @@ absl::StatusOr<v1::QuarantineAnalyseResult> SmtpsvcMailSystem::PreviewQuarantine
 }
 
 absl::StatusOr<v1::QuarantineListResult> SmtpsvcMailSystem::ListQuarantines() {
-  MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, Find({}));
-  MQ_ASSIGN_OR_RETURN(std::vector<v1::QuarantineInfo> list, ListHomes(all));
+  // Also without a virtual server: an upgrade of Windows in place wipes them, and what was set
+  // aside is still here.
+  const absl::StatusOr<std::vector<VirtualServer>> all = Find({});
+  if (!all.ok() && ReasonOf(all.status()) != "NO_VIRTUAL_SERVER") return all.status();
+  MQ_ASSIGN_OR_RETURN(std::vector<v1::QuarantineInfo> list,
+                      ListHomes(all.ok() ? *all : std::vector<VirtualServer>(), options_.disk));
   v1::QuarantineListResult result;
   for (v1::QuarantineInfo& info : list) *result.add_quarantines() = std::move(info);
   return result;
@@ -235,7 +246,7 @@ absl::StatusOr<v1::QuarantineAnalyseResult> SmtpsvcMailSystem::Analyse(
 absl::StatusOr<v1::QuarantineReleaseResult> SmtpsvcMailSystem::Release(
     const v1::QuarantineRelease& request, const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, Find({}));
-  MQ_RETURN_IF_ERROR(OpenById(all, request.quarantine_id()).status());
+  MQ_RETURN_IF_ERROR(OpenById(all, request.quarantine_id(), options_.disk).status());
   MQ_ASSIGN_OR_RETURN(const std::vector<bool> running, service_.Running(all));
   if (std::find(running.begin(), running.end(), true) != running.end())
     return Error(absl::StatusCode::kFailedPrecondition, "SERVICE_RUNNING",

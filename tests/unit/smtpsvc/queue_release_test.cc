@@ -118,6 +118,24 @@ TEST_F(TakenQueue, DiscardDeletesWhatMatchesWithItsCompanions) {
   EXPECT_THAT(SmtpHost::Names(home + "/Queue"), ElementsAre("NTFS_9.EML", "NTFS_E.EML"));
 }
 
+TEST_F(TakenQueue, IsFoundAfterTheQueueWentElsewhereAndAfterTheServersAreGone) {
+  const std::string other = host.dir + "/other/Queue";
+  fs::create_directories(other);
+  ASSERT_TRUE(host.metabase->Write("1", Property::kQueueDirectory, MakeString(other)).ok());
+  auto list = host.mail->ListQuarantines();
+  ASSERT_TRUE(list.ok()) << list.status();
+  ASSERT_EQ(list->quarantines_size(), 1);
+  EXPECT_EQ(list->quarantines(0).quarantine_id(), id);
+  const auto released = host.mail->Release(Release(), host.Context("r"));
+  ASSERT_TRUE(released.ok()) << released.status();
+  EXPECT_EQ(SmtpHost::Names(other).size(), 6U);
+  // As an upgrade of Windows in place leaves it.
+  SmtpHost::Put(host.dir + "/metabase.json", R"({"keys": {"": {}}})");
+  list = host.mail->ListQuarantines();
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ(list->quarantines_size(), 1);
+}
+
 TEST_F(TakenQueue, UnknownOnesAndWhatIsNotOffered) {
   v1::QuarantineRelease request;
   for (const char* name : {"q-no-1-0000000000000000", "../../etc", ""}) {
