@@ -135,7 +135,9 @@ command::ManText Man() {
        "Below the folder of --state-dir:",
        {{"agent.yaml",
          "Optional. mail_system, allow (operations that this host lets itself be told), "
-         "postfix_config_directories, quarantine_roots, heartbeat_seconds."},
+         "postfix_config_directories, quarantine_roots, mail_log, delist_hosts, "
+         "delist_private_targets, exchange_connection_uri, exchange_powershell, "
+         "contain_settle_seconds, heartbeat_seconds."},
         {"alarm",
          "There while a person must look at this host, a line for each instance; for monitoring."},
         {"connected", "When the latest process reached the controller first, and its version."},

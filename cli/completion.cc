@@ -12,6 +12,7 @@
 #include "common/status/error.h"
 #include "common/text/harmless.h"
 #include "mailquench/v1/blacklist.grpc.pb.h"
+#include "mailquench/v1/escalation.grpc.pb.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
 #include "mailquench/v1/incidents.grpc.pb.h"
 #include "mailquench/v1/quarantines.grpc.pb.h"
@@ -82,6 +83,14 @@ std::set<std::string> Dynamic(const std::string& kind, Session* session) {
   } else if (kind == "RUN") {
     const auto all = Ask(session, &v1::Runs::Stub::ListRuns);
     for (const auto& one : all.runs()) out.insert(one.run_id());
+  } else if (kind == "ESCALATION") {
+    const auto all = Ask(session, &v1::Escalations::Stub::ListEscalations);
+    for (const auto& one : all.escalations()) out.insert(one.escalation_id());
+  } else if (kind == "SOURCE") {
+    const auto all = Ask(session, &v1::Escalations::Stub::ListSources);
+    for (const auto& one : all.sources()) {
+      if (!one.revoked()) out.insert(one.name());
+    }
   } else if (kind == "PLAYBOOK") {
     const auto all = Ask(session, &v1::Runs::Stub::ListPlaybooks);
     for (const auto& one : all.playbooks()) out.insert(one.name());
@@ -102,13 +111,15 @@ std::set<std::string> Dynamic(const std::string& kind, Session* session) {
   } else if (kind == "OPERATION") {
     for (const auto& name : OperationNames()) out.insert(name);
   } else if (kind == "FORMAT") {
-    out = {"table", "json", "yaml", "jsonl"};
+    out = {"table", "wide", "json", "yaml", "jsonl"};
   } else if (kind == "FORM") {
     out = {"md", "html"};
   } else if (kind == "SHELL") {
     out = {"bash", "zsh", "fish"};
   } else if (kind == "MODE") {
     out = {"closed", "authenticated-only", "listed"};
+  } else if (kind == "SOURCE-KIND") {
+    out = {"alertmanager", "nagios", "generic", "metrics"};
   } else if (kind == "KIND") {
     out = {"account", "client", "local_user", "open_relay", "other"};
   }

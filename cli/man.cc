@@ -18,9 +18,15 @@ command::ManText Text() {
   text.parts = {
       {"EXIT STATUS",
        "0 ok; 1 usage or internal; 2 some hosts failed; 3 some hosts are unreachable or unknown, "
-       "none failed (of `blacklist check`: 2 LISTED, 3 not known); 4 authentication or permission; "
-       "5 stopped by a gate or cancelled; 6 approval "
-       "pending; 7 no host matched; 124 deadline.",
+       "none failed (of `blacklist check`: 2 LISTED, 3 not known; of `notification test`: 2 a "
+       "channel failed); 4 authentication or permission; 5 stopped by a gate or cancelled; 6 "
+       "approval pending (of `escalation propose`); 7 no host matched; 124 deadline.",
+       {}},
+      {"EXIT STATUS OF CHECK",
+       "The verbs of `check` are plugins for monitoring and alone have codes of their own: 0 OK, 1 "
+       "WARNING, 2 CRITICAL, 3 UNKNOWN. UNKNOWN is also a mistake on the command line, a "
+       "controller that cannot be reached, a refusal and the end of -t. Their one line goes to "
+       "stdout whatever -o says.",
        {}},
       {"OUTPUT",
        "Data is on stdout, progress, questions and errors are on stderr. JSON and YAML are one "

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/completion.h"
 #include "cli/core/exit_code.h"
+#include "cli/nouns/check.h"
 #include "cli/output/failure.h"
 #include "cli/output/guard.h"
 #include "common/text/suggest.h"
@@ -36,8 +37,8 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
        "mailquench run --help                                         # more of each"});
   root->fallthrough();
   root->add_option("-o,--output", session->flags.output,
-                   "table, json, yaml or jsonl. JSON names are lowerCamelCase")
-      ->check(CLI::IsMember({"table", "json", "yaml", "jsonl"}))
+                   "table, wide, json, yaml or jsonl. JSON names are lowerCamelCase")
+      ->check(CLI::IsMember({"table", "wide", "json", "yaml", "jsonl"}))
       ->type_name("FORMAT");
   root->add_option("--context", session->flags.context,
                    "Which controller; else $MAILQUENCH_CONTEXT, else the current one")
@@ -50,15 +51,19 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
       ->type_name("DURATION");
   AddRun(root.get(), session);
   AddIncident(root.get(), session);
+  AddEscalation(root.get(), session);
+  AddNotification(root.get(), session);
   AddQuarantine(root.get(), session);
   AddSender(root.get(), session);
   AddRelay(root.get(), session);
+  AddShadow(root.get(), session);
   AddBlacklist(root.get(), session);
   AddDelist(root.get(), session);
   AddHost(root.get(), session);
   AddToken(root.get(), session);
   AddPlaybook(root.get(), session);
   AddAudit(root.get(), session);
+  AddCheck(root.get(), session);
   AddContext(root.get(), session);
   AddWhoAmI(root.get(), session);
   AddCompletion(root.get(), session);
@@ -69,6 +74,8 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
 
 namespace {
 
+constexpr char kCheck[] = "check";
+
 int ParseAndDo(const std::vector<std::string>& args, const Environment& environment) {
   std::ostream& out = *environment.out;
   Session session(environment);
@@ -77,6 +84,13 @@ int ParseAndDo(const std::vector<std::string>& args, const Environment& environm
   }
   const std::unique_ptr<CLI::App> root = BuildTree(&session);
   root->require_subcommand(1);
+  // Of a plugin even a mistake is a verdict, and what else would be an error on stderr its text.
+  const auto fail = [&](const absl::Status& status, int code) {
+    if ((!args.empty() && args[0] == kCheck) || root->got_subcommand(kCheck))
+      return PluginFailure(session, "MAILQUENCH", status);
+    PrintError(session, status);
+    return code;
+  };
   std::vector<std::string> reversed(args.rbegin(), args.rend());
   try {
     root->parse(reversed);
@@ -89,10 +103,14 @@ int ParseAndDo(const std::vector<std::string>& args, const Environment& environm
     const std::string suggestion = command::UnknownWord(*root, args);
     const CLI::App* at = root.get();
     while (!at->get_subcommands().empty()) at = at->get_subcommands()[0];
-    PrintError(session, UsageError(absl::StrCat(
-                            suggestion.empty() ? absl::StrCat(error.what(), ".") : suggestion, " `",
-                            FullName(*at), " --help` begins with examples.")));
-    return kExitUsage;
+    return fail(
+        UsageError(absl::StrCat(suggestion.empty() ? absl::StrCat(error.what(), ".") : suggestion,
+                                " `", FullName(*at), " --help` begins with examples.")),
+        kExitUsage);
+  }
+  if (session.flags.output == "wide") {
+    session.flags.output = "table";
+    session.flags.wide = true;
   }
   absl::Status status = session.StartClock();
   if (status.ok() && session.action) {
@@ -101,8 +119,7 @@ int ParseAndDo(const std::vector<std::string>& args, const Environment& environm
     status = code.status();
   }
   if (status.ok()) return kExitOk;
-  PrintError(session, status);
-  return ExitCodeOf(status);
+  return fail(status, ExitCodeOf(status));
 }
 
 }  // namespace

@@ -21,10 +21,14 @@ void AddContext(CLI::App* root, Session* session);
 void AddHost(CLI::App* root, Session* session);
 void AddToken(CLI::App* root, Session* session);
 void AddIncident(CLI::App* root, Session* session);
+void AddEscalation(CLI::App* root, Session* session);
+void AddNotification(CLI::App* root, Session* session);
+void AddCheck(CLI::App* root, Session* session);
 void AddRun(CLI::App* root, Session* session);
 void AddQuarantine(CLI::App* root, Session* session);
 void AddSender(CLI::App* root, Session* session);
 void AddRelay(CLI::App* root, Session* session);
+void AddShadow(CLI::App* root, Session* session);
 void AddPlaybook(CLI::App* root, Session* session);
 void AddBlacklistHistory(CLI::App* blacklist, Session* session);  // A verb of it.
 void AddDelist(CLI::App* root, Session* session);

@@ -22,7 +22,8 @@ inline constexpr char kAgentVersion[] = "0.1.0";
 
 // STATE_DIR/agent.yaml. Unknown keys are refused. All keys are optional.
 struct AgentConfig {
-  std::string mail_system = "auto";  // mail_system: auto | postfix | none; on Windows smtpsvc
+  std::string mail_system = "auto";  // mail_system: auto | postfix | none; on Windows
+                                     // exchange | smtpsvc
   std::set<std::string> allow;       // allow: [operation, ...]; absent: all
   std::vector<std::string>
       postfix_configs;  // postfix_config_directories: [...]; absent: postmulti's
@@ -32,7 +33,12 @@ struct AgentConfig {
   std::vector<AllowedHost> delist_hosts;
   bool delist_private_targets = false;  // delist_private_targets: true | false
   std::string mail_log;                 // mail_log: FILE; absent: as the mail system has it
-  absl::Duration heartbeat = absl::Seconds(30);  // heartbeat_seconds: 1 to 300
+  // exchange_connection_uri: of the Exchange endpoint; absent: this server's own.
+  std::string exchange_connection_uri;
+  // exchange_powershell: [PROGRAM, ARGUMENT, ...]; absent: Windows PowerShell's own
+  std::vector<std::string> exchange_powershell;
+  absl::Duration contain_settle = absl::Minutes(2);  // contain_settle_seconds: 0 to 3600
+  absl::Duration heartbeat = absl::Seconds(30);      // heartbeat_seconds: 1 to 300
 };
 
 // Errors: kInvalidArgument/BAD_CONFIG with file, line and key.

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/app/agent.h"
 #include "agent/app/platform.h"
@@ -64,6 +65,23 @@ absl::Status ReadConfig(const YAML::Node& root, const std::string& path, AgentCo
       config.mail_log = item.second.as<std::string>();
       if (!IsPlainPath(config.mail_log))
         return BadConfig(path, line, "mail_log is an absolute path without . and ..");
+    } else if (key == "exchange_connection_uri") {
+      config.exchange_connection_uri = item.second.as<std::string>();
+      if (!absl::StartsWith(config.exchange_connection_uri, "http://") &&
+          !absl::StartsWith(config.exchange_connection_uri, "https://"))
+        return BadConfig(path, line, "exchange_connection_uri is http://HOST/PowerShell/");
+    } else if (key == "exchange_powershell") {
+      for (const auto& word : item.second)
+        config.exchange_powershell.push_back(word.as<std::string>());
+      if (config.exchange_powershell.empty() || !IsPlainPath(config.exchange_powershell.front()))
+        return BadConfig(path, line,
+                         "exchange_powershell is a list that begins with the full path of a "
+                         "program");
+    } else if (key == "contain_settle_seconds") {
+      const int seconds = item.second.as<int>();
+      if (seconds < 0 || seconds > 3600)
+        return BadConfig(path, line, "contain_settle_seconds is 0 to 3600");
+      config.contain_settle = absl::Seconds(seconds);
     } else if (key == "heartbeat_seconds") {
       const int seconds = item.second.as<int>();
       if (seconds < 1 || seconds > 300)
@@ -122,6 +140,7 @@ absl::StatusOr<std::unique_ptr<Agent>> OpenAgent(const std::string& state_dir) {
   options.state_dir = state_dir;
   options.allowed_operations = agent->config.allow;
   options.quarantine_roots = agent->config.quarantine_roots;
+  options.settle = agent->config.contain_settle;
   options.delist_hosts = agent->config.delist_hosts;
   options.delist_private_targets = agent->config.delist_private_targets;
   agent->executor =
@@ -145,14 +164,25 @@ v1::Hello MakeHello(Agent& agent) {
         capability.set_available(false);
         capability.set_reason("not in this host's allow list");
       }
+      const auto operation = MakeOperation(capability.operation(), "");
+      capability.set_organisation_wide(operation.ok() &&
+                                       agent.mail->OrganisationWide(operation->kind_case()));
       *hello.add_capabilities() = capability;
     }
+    // So that no controller sends a part to an agent that would do the whole of it at once.
+    v1::Capability* parts = hello.add_capabilities();
+    parts->set_operation("contain.parts");
+    parts->set_available(true);
     for (const std::string& listener : inventory->listeners) hello.add_listeners(listener);
     for (const std::string& range : inventory->trusted_ranges) hello.add_trusted_ranges(range);
     for (const std::string& one : inventory->egress_addresses) hello.add_egress_addresses(one);
     for (const std::string& domain : inventory->mail_domains) hello.add_mail_domains(domain);
     for (const std::string& helo : inventory->helo_names) hello.add_helo_names(helo);
     hello.set_mail_domains_cut(inventory->mail_domains_cut);
+    hello.set_organisation(inventory->organisation);
+    hello.set_transport_group(inventory->transport_group);
+    for (const std::string& one : inventory->transport_members) hello.add_transport_members(one);
+    hello.set_transport_group_unknown(inventory->transport_group_unknown);
     if (inventory->mail_domains_cut)
       spdlog::warn("of the mail system's domains only the first {} are told", kMaxMailDomains);
   } else {

@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "agent/app/platform.h"
+#include "agent/mail/exchange/exchange_mail_system.h"
+#include "agent/mail/exchange/powershell/session.h"
 #include "agent/mail/none/none_mail_system.h"
 #include "agent/mail/smtpsvc/metabase_open.h"
 #include "agent/mail/smtpsvc/smtpsvc_mail_system.h"
@@ -51,6 +53,19 @@ absl::StatusOr<std::unique_ptr<MailSystem>> OpenSmtpService(const std::string& s
       std::move(metabase), MakeServiceManager(), MakeCounters(), options));
 }
 
+std::unique_ptr<MailSystem> OpenExchange(const exchange::Installation& installation,
+                                         const AgentConfig& config,
+                                         const std::string& state_dir) {
+  exchange::SessionOptions session = exchange::OptionsFor(installation);
+  if (!config.exchange_connection_uri.empty())
+    session.connection_uri = config.exchange_connection_uri;
+  session.program = config.exchange_powershell;
+  exchange::ExchangeOptions options;
+  options.state_directory = state_dir;
+  return exchange::ExchangeMailSystem::Own(installation, exchange::MakeSession(session),
+                                           MakeServiceManager(), options);
+}
+
 bool IsPlainPart(const std::string& part) {
   if (part.empty() || part == "." || part == ".." || part.back() == ' ' || part.back() == '.')
     return false;
@@ -67,17 +82,21 @@ bool IsPlainPart(const std::string& part) {
 }  // namespace
 
 bool KnowsMailSystem(const std::string& name) {
-  return name == "auto" || name == "smtpsvc" || name == "none";
+  return name == "auto" || name == "exchange" || name == "smtpsvc" || name == "none";
 }
 
 const char* MailSystemNames() {
-  return "auto, smtpsvc or none";
+  return "auto, exchange, smtpsvc or none";
 }
 
 absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& config,
                                                              const std::string& state_dir) {
   if (config.mail_system == "none") return std::unique_ptr<MailSystem>(new NoneMailSystem());
   if (config.mail_system == "smtpsvc") return OpenSmtpService(state_dir);
+  const auto installation = exchange::FindInstallation();
+  if (installation.ok()) return OpenExchange(*installation, config, state_dir);
+  if (config.mail_system == "exchange" || ReasonOf(installation.status()) != "NO_EXCHANGE")
+    return installation.status();
   const auto there = MakeServiceManager()->Query(kSmtpService);
   if (there.ok()) return OpenSmtpService(state_dir);
   if (!absl::IsNotFound(there.status())) return there.status();

@@ -12,11 +12,15 @@
 #include "absl/strings/str_cat.h"
 #include "agent/app/agent.h"
 #include "agent/app/connected.h"
+#include "agent/app/lease_keeper.h"
+#include "agent/app/observer.h"
+#include "agent/app/service_look.h"
 #include "agent/app/worker.h"
 #include "agent/link/enrol.h"
 #include "agent/link/link.h"
 #include "agent/os/files.h"
 #include "agent/os/host.h"
+#include "agent/os/usage.h"
 #include "common/command/words.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
@@ -24,16 +28,20 @@
 namespace mailquench::agent {
 namespace {
 
-constexpr absl::Duration kLinkGrace = absl::Seconds(10);
 constexpr absl::Duration kTellAgain = absl::Seconds(30);
 
 class Service {
  public:
   Service(Agent& agent, const std::string& controller)
-      : agent_(agent), link_(Options(agent, controller), Callbacks()) {}
+      : agent_(agent),
+        observer_(ToObserve(agent), Questions()),
+        link_(Options(agent, controller), Callbacks()) {}
+  // The link and the observer ask each other: both have ended before either goes.
+  ~Service() { Stop(); }
 
   absl::Status Start() {
     agent_.executor->CloseObservers();  // Before the first of ours begins.
+    observer_.Start();
     absl::Status started = link_.Start();
     // What was half done is completed also where no controller can be asked. Else Tick() does it.
     if (!started.ok()) agent_.executor->ResumeUnfinished(Progress(), absl::ZeroDuration());
@@ -41,14 +49,10 @@ class Service {
   }
   // Each second: leases that end, and what a break-glass command on this host left to report.
   void Tick() {
-    // A lease is for the controller that is gone. While it is there, a person decides; a link that
-    // only flaps is given time to come back.
-    if (link_.connected()) {
-      connected_at_ = absl::ToUnixMillis(absl::Now());
-      SayConnected();
-    }
+    const bool connected = link_.connected();
+    if (connected) SayConnected();
+    leases_.Look(connected);
     // One at a time: while a change goes on, the queue stays free for commands.
-    agent_.executor->ExpectDueLeases(ControllerIsGone());
     if (ticking_.exchange(true)) return;
     const bool posted = changes_.TryPost([this] {
       DoTick();
@@ -58,6 +62,7 @@ class Service {
   }
   void Stop() {
     agent_.executor->End();
+    observer_.Stop();  // Of whom the link may wait for a hello.
     link_.Stop();
   }
 
@@ -76,6 +81,24 @@ class Service {
     options.heartbeat_interval = agent.config.heartbeat;
     return options;
   }
+  static ObserverOptions ToObserve(const Agent& agent) {
+    ObserverOptions options;
+    options.heartbeat = agent.config.heartbeat;
+    return options;
+  }
+  ObserverCalls Questions() {
+    ObserverCalls calls;
+    calls.inspect = [this] { return MakeHello(agent_); };
+    calls.service = [this] { return LookAtService(*agent_.mail); };
+    calls.count = [this] { return agent_.mail->CountQueued({}); };
+    calls.drift = [this] { return agent_.executor->Drift(); };
+    calls.is_changing = [this] { return agent_.executor->IsChanging(); };
+    calls.hello_changed = [this] {
+      spdlog::info("what this host says of itself has changed: it says hello anew");
+      link_.Reconnect();
+    };
+    return calls;
+  }
   ProgressFn Progress() {
     return [this](const std::string& id, const std::string& text) {
       v1::Progress progress;
@@ -86,11 +109,17 @@ class Service {
   }
   LinkCallbacks Callbacks() {
     LinkCallbacks callbacks;
-    callbacks.hello = [this] { return MakeHello(agent_); };
+    callbacks.hello = [this] { return observer_.Hello(); };
     callbacks.heartbeat = [this] {
       v1::Heartbeat beat;
-      const auto queued = agent_.mail->CountQueued({});
-      beat.set_queued_messages(queued.ok() ? *queued : -1);
+      beat.set_queued_messages(observer_.Queued());
+      const ServiceLook service = observer_.Service();
+      beat.set_mail_service(service.state);
+      if (service.queue_free_bytes.has_value())
+        beat.set_queue_free_bytes(*service.queue_free_bytes);
+      const ProcessUsage usage = OwnUsage();
+      beat.set_agent_resident_bytes(usage.resident_bytes);
+      beat.set_agent_cpu_seconds(usage.cpu_seconds);
       beat.set_alarm_text(agent_.executor->Alarm());
       beat.set_alarm(!beat.alarm_text().empty());
       for (const v1::Lease& lease : agent_.journal->Leases().value_or(std::vector<v1::Lease>())) {
@@ -99,8 +128,7 @@ class Service {
         *held->mutable_end_time() = lease.end_time();
         *held->mutable_length() = LeaseLength(lease.stop());
       }
-      const std::lock_guard<std::mutex> lock(mu_);
-      for (const std::string& one : drifted_) beat.add_drifted(one);
+      for (const std::string& one : observer_.Drifted()) beat.add_drifted(one);
       return beat;
     };
     callbacks.on_command = [this](const v1::Command& command) { Take(command); };
@@ -160,14 +188,7 @@ class Service {
   void DoTick() {
     const absl::Time now = absl::Now();
     agent_.executor->ResumeUnfinished(Progress(), absl::ZeroDuration());
-    if (now - drift_looked_ >= agent_.config.heartbeat) {
-      drift_looked_ = now;
-      LookForDrift();  // Here no change is half done.
-    }
-    if (ControllerIsGone()) {
-      for (const v1::OperationReport& report : agent_.executor->EndDueLeases(Progress()))
-        link_.SendReport(report);
-    }
+    for (const v1::OperationReport& report : leases_.EndDue(Progress())) link_.SendReport(report);
     const auto unreported = agent_.journal->Unreported();
     if (!unreported.ok() || !link_.connected()) return;
     // Those of a break-glass command, and of what was completed by the way. An answer may be under
@@ -195,18 +216,6 @@ class Service {
     }
     link_.SendReport(report);
   }
-  bool ControllerIsGone() const {
-    return absl::Now() - absl::FromUnixMillis(connected_at_) >= kLinkGrace;
-  }
-  void LookForDrift() {
-    const auto drifted = agent_.executor->Drift();
-    if (!drifted.ok()) return spdlog::warn("no look at drift: {}", drifted.status().ToString());
-    const std::lock_guard<std::mutex> lock(mu_);
-    if (drifted_ == *drifted) return;
-    for (const std::string& one : *drifted)
-      spdlog::warn("drift: {} is not what the recorded change set", one);
-    drifted_ = *drifted;
-  }
   void Done(const std::string& id) {
     const std::lock_guard<std::mutex> lock(mu_);
     queued_.erase(id);
@@ -229,15 +238,13 @@ class Service {
 
   Agent& agent_;
   std::mutex mu_;
-  std::set<std::string> queued_;      // Guarded by mu_.
-  std::vector<std::string> drifted_;  // Guarded by mu_.
+  std::set<std::string> queued_;  // Guarded by mu_.
+  Observer observer_;
   AgentLink link_;
-  // Last seen so by Tick(); a start gets the grace too.
-  std::atomic<std::int64_t> connected_at_ = absl::ToUnixMillis(absl::Now());  // ms
+  LeaseKeeper leases_{*agent_.executor};
   std::atomic<bool> ticking_ = false;
-  bool said_connected_ = false;                     // Of the thread that ticks.
-  std::map<std::string, absl::Time> told_;          // Guarded by mu_. When a report was sent last.
-  absl::Time drift_looked_ = absl::InfinitePast();  // Of the worker of the changes.
+  bool said_connected_ = false;             // Of the thread that ticks.
+  std::map<std::string, absl::Time> told_;  // Guarded by mu_. When a report was sent last.
   Worker observers_{4};
   Worker changes_{1};  // Destroyed before the link that its work uses.
 };

@@ -86,8 +86,24 @@ absl::Status Stop(const ServiceFlags& flags) {
   return MakeServiceManager()->Stop(flags.name, absl::Now() + kStopWithin, Telling("stopping"));
 }
 
+// What only the agent can put back must not be left behind.
+absl::Status NothingOutstanding(const ServiceFlags& flags, const char* left) {
+  if (flags.force) return absl::OkStatus();
+  MQ_ASSIGN_OR_RETURN(const std::vector<std::string> command, CheckOurs(flags.name));
+  for (std::size_t i = 0; i + 1 < command.size(); ++i) {
+    if (command[i] != "--state-dir") continue;
+    if (OutstandingCommand(command[i + 1]) == 0) return absl::OkStatus();
+    return Error(absl::StatusCode::kFailedPrecondition, "OUTSTANDING",
+                 absl::StrCat("this host has what is above, and only its agent puts it back; ",
+                              left, "; end the incident first, or give --force"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Uninstall(const ServiceFlags& flags) {
+  MQ_RETURN_IF_ERROR(NothingOutstanding(flags, "nothing was changed"));
   MQ_RETURN_IF_ERROR(Stop(flags));
+  MQ_RETURN_IF_ERROR(NothingOutstanding(flags, "the service is stopped, but was not taken away"));
   MQ_RETURN_IF_ERROR(DeleteServiceNamed(flags.name));
   return RemoveEventSource(flags.name);
 }
@@ -181,8 +197,9 @@ void AddPlatformCommands(CLI::App* root, Action* action) {
   AddPlace(add("install", "Make the service: it starts with Windows, and again where it has failed",
                [flags] { return Ended(Install(*flags)); }),
            flags);
-  add("uninstall", "Stop the service and take it away; the state folder stays",
-      [flags] { return Ended(Uninstall(*flags)); });
+  add("uninstall", "Stop the service and take it away; the state folder stays", [flags] {
+    return Ended(Uninstall(*flags));
+  })->add_flag("--force", flags->force, "Also where something is outstanding");
   add("start", "Start it and wait until it serves", [flags] { return Ended(Start(*flags)); });
   add("stop", "Ask it to stop and wait until it has", [flags] { return Ended(Stop(*flags)); });
   add("status", "What it does; exit code 0 where it runs, 2 where not",

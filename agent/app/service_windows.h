@@ -23,6 +23,7 @@ struct ServiceFlags {
   std::string from;
   std::string sha256;
   int within = 60;  // s
+  bool force = false;
 };
 
 // From now on spdlog's lines go to STATE_DIR\agent.log, of which five of 10 MiB are kept, and those

@@ -1,4 +1,4 @@
-// Addresses of the web, read strictly, and the hosts that this agent may ask.
+// The hosts of the web that this agent may ask.
 #ifndef MAILQUENCH_AGENT_HTTP_URL_H_
 #define MAILQUENCH_AGENT_HTTP_URL_H_
 
@@ -6,23 +6,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/web/url.h"
 
 namespace mailquench::agent {
 
-struct Url {
-  bool tls = false;
-  std::string host;      // Lower case; an IPv6 address without brackets.
-  bool literal = false;  // The host is an IP address.
-  int port = 0;
-  std::string target;  // Path and query, at least "/".
-
-  std::string HostHeader() const;  // With the port where it is not the scheme's own.
-};
-
-// http and https only. Refused: credentials, characters that a URL cannot have, other spellings of
-// an IP address than the usual one, more than 2,048 bytes. A fragment is dropped.
-// Errors: kInvalidArgument/BAD_URL.
-absl::StatusOr<Url> ParseUrl(const std::string& text);
+using web::ParseUrl;
+using web::Url;
 
 // One entry of a host list: "example.org", "example.org:8080", "192.0.2.1", "[2001:db8::1]:80".
 struct AllowedHost {

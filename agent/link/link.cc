@@ -50,6 +50,13 @@ void AgentLink::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void AgentLink::Reconnect() {
+  std::lock_guard<std::mutex> lock(mu_);
+  // Also while a stream is being made: its hello may be of before.
+  say_hello_ = true;
+  changed_.notify_all();
+}
+
 bool AgentLink::connected() {
   std::lock_guard<std::mutex> lock(mu_);
   return session_ != nullptr && session_->accepted() && !session_->done();
@@ -158,6 +165,10 @@ AgentLink::End AgentLink::RunSession(const KeyPair& pair) {
     std::lock_guard<std::mutex> lock(mu_);
     changed_.notify_all();
   });
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    say_hello_ = false;  // Before the hello: one that changes from here on is said anew.
+  }
   session->Start(callbacks_.hello ? callbacks_.hello() : v1::Hello());
   pending_key_.clear();
   reconnect_at_ = absl::InfiniteFuture();
@@ -180,11 +191,12 @@ AgentLink::End AgentLink::RunSession(const KeyPair& pair) {
                                        absl::Now() + absl::Minutes(1)});
     changed_.wait_for(lock, Millis(until - absl::Now()), [&] {
       return session->done() || session->ready() || session->accepted() != accepted ||
-             (stopping_ && !stopped);
+             (stopping_ && !stopped) || (say_hello_ && accepted && !reconnect);
     });
     const absl::Time now = absl::Now();
     const bool resend = now >= resend_at;
     const bool stop = stopping_ && !stopped;
+    if (say_hello_ && accepted && !reconnect) reconnect_at_ = now;
     if (resend) {
       resend_ = false;
       resend_at = absl::InfiniteFuture();
@@ -212,6 +224,7 @@ AgentLink::End AgentLink::RunSession(const KeyPair& pair) {
     if (!accepted && now >= accept_by) session->Close();
     if (now >= reconnect_at_ && !reconnect) {
       reconnect = true;
+      reconnect_at_ = absl::InfiniteFuture();  // Else the wait above would be none.
       session->Close();
     }
     lock.lock();

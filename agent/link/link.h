@@ -71,6 +71,10 @@ class AgentLink {
   void SendProgress(const v1::Progress& progress);
   void SendPlanned(const v1::OperationPlanned& planned);
 
+  // Says hello anew, on a connection of its own: a stream has one hello. Thread-safe, never blocks.
+  // A stream that is being made is let become one first; without any the next one says it.
+  void Reconnect();
+
   bool connected();
   // Why the last stream or attempt ended; OK before the first end. Thread-safe.
   absl::Status last_end();
@@ -102,6 +106,7 @@ class AgentLink {
   std::condition_variable changed_;
   bool stopping_ = false;                 // Guarded by mu_.
   bool resend_ = false;                   // Guarded by mu_. A report found no room.
+  bool say_hello_ = false;                // Guarded by mu_. Reconnect() was called.
   std::shared_ptr<LinkSession> session_;  // Guarded by mu_.
   absl::Status last_end_;                 // Guarded by mu_.
 

@@ -1,11 +1,12 @@
 // What an agent can ask of the mail system of its host, whatever it is. Implementations: postfix/,
-// smtpsvc/, none/ (later exchange/). Plain calls that block; called from the executor's one worker
+// smtpsvc/, exchange/, none/. Plain calls that block; called from the executor's one worker
 // thread, never from a reaction of the wire. Everything here is idempotent: called again after a
 // crash it completes what was begun.
 #ifndef MAILQUENCH_AGENT_MAIL_MAIL_SYSTEM_H_
 #define MAILQUENCH_AGENT_MAIL_MAIL_SYSTEM_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,8 +43,9 @@ struct CallContext {
 // before Apply().
 struct SettingsChange {
   // One file that the change replaces. `before` and `after` are whole contents; absent is a missing
-  // file. Of the SMTP service of Windows it is a setting, "metabase:SERVER/PROPERTY", with a text
-  // for its value.
+  // file. Of mail systems whose settings are in no files it is a setting,
+  // "metabase:SERVER/PROPERTY", "connector:NAME/PROPERTY", with a text for its value. Whoever named
+  // the object chose NAME: it is a text, no path; one that is not one line of UTF-8 is refused.
   struct File {
     std::string instance;
     std::string path;
@@ -77,6 +79,10 @@ struct Inventory {
   std::vector<std::string> mail_domains;      // At most kMaxMailDomains.
   bool mail_domains_cut = false;
   std::vector<std::string> helo_names;
+  std::string organisation;     // Hosts with the same one share settings; empty: it shares none.
+  std::string transport_group;  // Hosts with the same one keep copies of each other's mail.
+  std::vector<std::string> transport_members;  // Short names of its servers, itself among them.
+  bool transport_group_unknown = false;        // Whether it belongs to one could not be found out.
 };
 constexpr std::size_t kMaxMailDomains = 200;
 
@@ -90,6 +96,12 @@ struct DeliveryReply {
   bool rejected = false;      // For good; else the message waits for another try.
 };
 using ReplyVisitor = std::function<void(const DeliveryReply&)>;
+
+// What each heartbeat says of the service.
+struct ServiceGlance {
+  bool running = false;                        // Every instance.
+  std::vector<std::string> queue_directories;  // As far as they are known.
+};
 
 // How much of the log was read.
 struct ReadLog {
@@ -105,10 +117,27 @@ class MailSystem {
   virtual absl::StatusOr<Inventory> Inspect() = 0;
 
   virtual absl::StatusOr<v1::ServiceStatusResult> Status(const InstanceNames& instances) = 0;
+  // Of all instances; quicker than Status where that asks more. Errors: those of Status, and
+  // kNotFound where there is no instance.
+  virtual absl::StatusOr<ServiceGlance> Glance() {
+    const absl::StatusOr<v1::ServiceStatusResult> status = Status({});
+    if (!status.ok()) return status.status();
+    if (status->instances().empty())
+      return absl::NotFoundError("this host has no instance of its mail system");
+    ServiceGlance glance;
+    glance.running = true;
+    for (const v1::ServiceStatusResult::Instance& one : status->instances()) {
+      glance.running = glance.running && one.running();
+      if (!one.queue_directory().empty()) glance.queue_directories.push_back(one.queue_directory());
+    }
+    return glance;
+  }
   // Waits until the service has really ended, or until the deadline (kDeadlineExceeded; it may end
   // later).
   virtual absl::StatusOr<v1::ServiceStopResult> Stop(const InstanceNames& instances,
                                                      const CallContext& context) = 0;
+  // A success says that it takes mail. Where it runs and takes none, that is an error, and the
+  // instance's notice in Status says why.
   virtual absl::StatusOr<v1::ServiceStartResult> Start(const InstanceNames& instances,
                                                        const CallContext& context) = 0;
 
@@ -121,6 +150,11 @@ class MailSystem {
   }
   // Messages in all queues; counts files, reads none.
   virtual absl::StatusOr<std::int64_t> CountQueued(const InstanceNames& instances) = 0;
+  // Messages a second that leave all queues, less those that come, as the mail system itself says
+  // it; below zero: they fill. None where it says nothing of the kind.
+  virtual absl::StatusOr<std::optional<double>> Velocity(const InstanceNames& /*instances*/) {
+    return std::optional<double>();
+  }
 
   // Sets mail aside. Without a filter every chosen instance must be stopped (kFailedPrecondition),
   // else it works on the running system. The quarantine's id is made from context.command_id and
@@ -137,6 +171,16 @@ class MailSystem {
                                                               const CallContext& context) = 0;
   // Whether Release wants every instance stopped: whoever calls it stops and starts them.
   virtual bool ReleasesStopped() const { return false; }
+  // Whether Release obeys `isolate`: it cuts the host off, proves that, and releases nothing where
+  // it cannot; it ends the isolation itself, also of a release that a crash, or still_wanted, has
+  // cut short. Elsewhere a release that asks for it is refused.
+  virtual bool IsolatesReleases() const { return false; }
+  // What a person must know before he asks for one; "" mostly.
+  virtual std::string IsolationCaveat() const { return ""; }
+  // What the dry run of one warns of beside that.
+  virtual absl::StatusOr<std::vector<std::string>> ReleaseWarnings(const CallContext& /*context*/) {
+    return std::vector<std::string>();
+  }
   virtual absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard& request,
                                                               const CallContext& context) = 0;
   // What can be told of a whole sweep while they still run: what Quarantine would refuse once they
@@ -163,6 +207,14 @@ class MailSystem {
   // Whether, for want of such a setting, notifications are silenced by setting queued ones aside at
   // each watch while a contain is outstanding. PlanNdrSilence() is kUnimplemented then.
   virtual bool SilencesByWatch() const { return false; }
+  // Servers keep copies of mail for each other no more.
+  virtual absl::StatusOr<SettingsChange> PlanShadowSuspend(const v1::ShadowSuspend& /*request*/) {
+    return absl::UnimplementedError(
+        "servers of this mail system keep no copies of mail for each other; nothing was changed");
+  }
+  // Whether such an operation changes what all hosts of Inventory::organisation share, so that one
+  // of them does it for all.
+  virtual bool OrganisationWide(v1::Operation::KindCase /*kind*/) const { return false; }
   virtual absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) = 0;
   virtual absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock& request) = 0;
   // `settings`: of the changes that go, oldest first, as recorded. `staying`: of later ones that

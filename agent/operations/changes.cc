@@ -10,6 +10,7 @@
 #include "agent/operations/executor.h"
 #include "common/operation/names.h"
 #include "common/status/error.h"
+#include "common/text/harmless.h"
 
 namespace mailquench::agent {
 namespace {
@@ -66,6 +67,26 @@ v1::Snapshot MakeSnapshot(const v1::Command& command, const std::string& step, C
 }
 }  // namespace
 
+// The names of settings are what somebody called a connector or a file. The journal holds UTF-8,
+// and a name is shown in one line.
+absl::Status CheckNames(const SettingsChange& change) {
+  const auto check = [](const std::string& name) -> absl::Status {
+    const std::string shown = Harmless(name);
+    if (shown == name) return absl::OkStatus();
+    return Error(absl::StatusCode::kFailedPrecondition, "BAD_SETTING_NAME",
+                 absl::StrCat("the name of the setting '", shown,
+                              "' is not one line of UTF-8, or has characters that hide what it is; "
+                              "no setting was changed: rename the object that bears it"));
+  };
+  for (const SettingsChange::File& file : change.files) {
+    MQ_RETURN_IF_ERROR(check(file.instance));
+    MQ_RETURN_IF_ERROR(check(file.path));
+  }
+  for (const v1::Setting& setting : change.result.settings())
+    MQ_RETURN_IF_ERROR(check(setting.key()));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::ChangeResult> Executor::DoChange(
     const v1::Command& command,
     const std::string& step,
@@ -76,6 +97,7 @@ absl::StatusOr<v1::ChangeResult> Executor::DoChange(
   const bool resumed = known.has_value();
   if (!resumed) {
     MQ_ASSIGN_OR_RETURN(SettingsChange change, plan());
+    MQ_RETURN_IF_ERROR(CheckNames(change));
     if (change.files.empty()) return change.result;
     change.result.set_snapshot_id(snapshot.snapshot_id());
     *snapshot.mutable_settings() = change.result.settings();
@@ -104,7 +126,9 @@ absl::Status Executor::NoteChange(const v1::Command& command, const std::string&
   return journal_.ChangeApplied(snapshot.snapshot_id());
 }
 
+// Reads beside the changes; what a change overtook is no drift, and not told.
 absl::StatusOr<std::vector<std::string>> Executor::Drift() {
+  const std::uint64_t begun = changes_begun_;
   MQ_ASSIGN_OR_RETURN(const auto outstanding, journal_.Outstanding());
   std::vector<v1::Setting> recorded;
   for (const Journal::Change& change : outstanding) {
@@ -115,6 +139,9 @@ absl::StatusOr<std::vector<std::string>> Executor::Drift() {
   std::vector<std::string> out;
   if (recorded.empty()) return out;
   MQ_ASSIGN_OR_RETURN(const auto drifted, mail_.Drifted(recorded));
+  if (changes_begun_ != begun || IsChanging())
+    return Error(absl::StatusCode::kAborted, "CHANGED_MEANWHILE",
+                 "a change went on while it looked; it looks again later");
   for (const v1::Setting& setting : drifted)
     out.push_back(absl::StrCat(setting.instance(), " ", setting.key()));
   return out;
@@ -200,6 +227,7 @@ absl::StatusOr<v1::RestoreResult> Executor::DoRestore(const v1::Command& command
   if (!resumed) {
     MQ_ASSIGN_OR_RETURN(RestorePlan plan,
                         PlanRestoreOf(command.operation().restore(), outstanding));
+    MQ_RETURN_IF_ERROR(CheckNames(plan.change));
     v1::RecordedChange recorded = Record(plan.change);
     *recorded.mutable_restore() = plan.result;
     MQ_RETURN_IF_ERROR(journal_.IntendChange(marker, recorded));

@@ -139,4 +139,10 @@ absl::Status Executor::DoDelistFetch(const v1::DelistFetch& request,
   return absl::OkStatus();
 }
 
+absl::Status CutFetch() {
+  return Error(absl::StatusCode::kAborted, "INTERRUPTED",
+               "interrupted; whether the list took the request is not known; look it up before "
+               "asking again");
+}
+
 }  // namespace mailquench::agent

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,8 +24,15 @@
 
 namespace mailquench::agent {
 
+struct ContainUnit;  // contain.h
+
 // How long a stop is leased, unless it is renewed.
 google::protobuf::Duration LeaseLength(const v1::ServiceStop& stop);
+google::protobuf::Duration ContainLease(const v1::Contain& contain);
+// kInvalidArgument/BAD_LEASE: nobody may hold a host stopped for so short or so long a time.
+absl::Status CheckLease(const google::protobuf::Duration& length);
+// Whether such a command is what the agent does by itself at the end of the lease.
+bool IsOfLease(const std::string& command_id, const v1::Lease& lease);
 
 // The step of a contain after which each watch sets notifications aside (MailSystem::
 // SilencesByWatch), with the NdrSilence that it stands for; and what is said of it.
@@ -33,6 +41,9 @@ inline constexpr char kSilencedByWatchNotice[] =
     "This mail system cannot keep notifications from being made; until the silence is put back, "
     "each queue.watch sets those that are queued aside: all mail of the null sender, also bounces "
     "and automatic replies to this host's own users.";
+
+// kFailedPrecondition/BAD_SETTING_NAME where a name cannot be recorded or shown as it is.
+absl::Status CheckNames(const SettingsChange& change);
 
 struct ExecutorOptions {
   std::string host_id;                       // Commands that name another host are refused.
@@ -45,6 +56,11 @@ struct ExecutorOptions {
   bool delist_private_targets = false;  // Also where a name leads to no public address.
   absl::Duration default_timeout = absl::Minutes(30);
   absl::Duration lock_wait = absl::Minutes(10);  // For another change on this host to end.
+  // At the end of the lease of a contain's part: from sweep and lock to the start. See
+  // EndPartLease.
+  absl::Duration settle = absl::Minutes(2);
+  // After a start, for a lock that other servers' directory shows late. See AskListeners.
+  absl::Duration verify_for = absl::Minutes(1);
 };
 
 using ProgressFn = std::function<void(const std::string& command_id, const std::string& text)>;
@@ -87,12 +103,17 @@ class Executor {
   void End() { ending_ = true; }
 
   // Ends the leases whose time has come: sweep, lock, verify, start. Returns the reports of what it
-  // did. From one thread at a time.
-  std::vector<v1::OperationReport> EndDueLeases(const ProgressFn& progress);
+  // did. From one thread at a time. While the controller is there, only those of a contain's parts:
+  // not to be renewed is its order.
+  std::vector<v1::OperationReport> EndDueLeases(const ProgressFn& progress,
+                                                bool controller_is_gone = true);
 
   // Settings of outstanding changes that somebody changed since, as "INSTANCE KEY"; not while a
   // change is going on.
   absl::StatusOr<std::vector<std::string>> Drift();
+
+  // Whether a change goes on in this process, or an urgent one waits in any.
+  bool IsChanging();
 
   // An urgent command (IsUrgent) has arrived and is to be executed soon: what can be continued
   // later makes way for it, and no other change waits for the host before it. Execute() of the same
@@ -115,6 +136,7 @@ class Executor {
                                     const std::function<absl::Status()>& still_wanted);
   v1::OperationReport NewReport(const v1::Command& command, bool local);
   void Finish(const absl::Status& status, bool admitted, bool changed, v1::OperationReport& report);
+  // unfinished.cc
   absl::Status CompleteOlder(const v1::Command& before, const ProgressFn& progress);
   void CompleteOne(const v1::Command& command,
                    const v1::Command& before,
@@ -124,6 +146,7 @@ class Executor {
              absl::Duration longest,
              const ProgressFn& progress,
              v1::OperationReport& report);
+  // admit.cc
   absl::Status Admit(const v1::Command& command);
   absl::Status NotCancelled(const std::string& command_id);
   absl::Status MayWait(const v1::Command& command);
@@ -139,20 +162,68 @@ class Executor {
   // contain.cc
   absl::Status DoContain(const v1::Command& command,
                          const CallContext& context,
+                         bool& changed,
                          v1::ContainResult& result);
-  // What would end it after the stop and can be told before. Nothing is touched.
-  absl::Status CheckContain(const v1::Contain& request);
+  // What would end it after the stop and can be told before, as an error; what a person has to know
+  // before it, as sentences. Nothing is touched.
+  absl::StatusOr<std::vector<std::string>> CheckContain(const v1::Contain& request);
+  bool SilencedElsewhere(const v1::Contain& request) const;
+  absl::Status ContainSteps(const ContainUnit& unit,
+                            const CallContext& given,
+                            absl::Duration& elsewhere,
+                            v1::ContainResult& result);
+  bool MayAskAgain(const absl::Status& status, const CallContext& context);
+  // `ask` again and again while it is kUnavailable, until the context's deadline.
+  template <typename Ask>
+  auto Persistently(const CallContext& context, const Ask& ask) -> decltype(ask()) {
+    while (true) {
+      auto answer = ask();
+      if (!MayAskAgain(StatusOf(answer), context)) return answer;
+    }
+  }
+  static const absl::Status& StatusOf(const absl::Status& status) { return status; }
+  template <typename T>
+  static const absl::Status& StatusOf(const absl::StatusOr<T>& value) {
+    return value.status();
+  }
+  absl::Status StopUnit(const ContainUnit& unit, const CallContext& context);
+  absl::StatusOr<v1::QueueQuarantineResult> SweepUnit(const ContainUnit& unit,
+                                                      const CallContext& context);
+  absl::StatusOr<v1::ChangeResult> ChangeOfUnit(
+      const ContainUnit& unit,
+      const char* step,
+      const std::function<absl::StatusOr<SettingsChange>()>& plan,
+      const CallContext& context);
+  absl::Status SilenceUnit(const ContainUnit& unit,
+                           const CallContext& context,
+                           v1::ContainResult& result);
+  // contain_parts.cc
+  absl::StatusOr<ContainUnit> JoinUnit(const v1::Command& command);
+  absl::StatusOr<std::optional<v1::Containment>> FindContainment(const v1::Command& command,
+                                                                 const v1::ServiceStatusResult& now,
+                                                                 bool of_lease);
+  absl::Status BeginUnit(v1::ServiceStatusResult before, ContainUnit& unit);
+  absl::Status LookAtUnit(const InstanceNames& running,
+                          v1::ServiceStatusResult& before,
+                          ContainUnit& unit);
+  absl::Status Hold(const ContainUnit& unit);
+  absl::Status EndPart(const ContainUnit& unit,
+                       const absl::Status& done,
+                       v1::ContainResult& result);
+  absl::Status EndUnit(const ContainUnit& unit, const v1::ContainResult& result);
+  // contain_start.cc
   // A dialogue with every listener of these instances: kFailedPrecondition/STILL_OPEN,
   // /NO_LISTENER_ANSWERS.
   absl::Status AskListeners(const InstanceNames& instances,
                             v1::RelayMode mode,
                             const CallContext& context,
                             v1::RelayProbeResult& probe);
-  // No lease may start what a contain has found unfit to run.
-  void EndLeasesOf(const std::vector<std::string>& instances);
-  absl::Status StartAndVerify(const v1::Command& command,
-                              const v1::Contain& request,
-                              const InstanceNames& was_running,
+  absl::Status AskListenersOnce(const InstanceNames& instances,
+                                v1::RelayMode mode,
+                                const CallContext& context,
+                                v1::RelayProbeResult& probe);
+  bool HasListeners(const InstanceNames& instances);
+  absl::Status StartAndVerify(const ContainUnit& unit,
                               v1::ContainResult& result,
                               const CallContext& context);
   // changes.cc
@@ -173,6 +244,10 @@ class Executor {
                                                const CallContext& context);
   absl::StatusOr<v1::ServiceStartResult> DoStart(const v1::Command& command,
                                                  const CallContext& context);
+  // Why what runs takes no mail, as the mail system says it: told, and added to an error.
+  absl::Status WithNotices(const absl::Status& status,
+                           const InstanceNames& instances,
+                           const CallContext& context);
   absl::Status StopAgain(const v1::Command& command,
                          const InstanceNames& chosen,
                          const absl::Status& why,
@@ -194,13 +269,28 @@ class Executor {
   // release.cc
   absl::StatusOr<v1::QuarantineReleaseResult> DoRelease(const v1::Command& command,
                                                         const CallContext& context);
+  absl::Status CheckIsolation(const v1::QuarantineRelease& request) const;
   absl::Status LeaseFor(const v1::Command& command,
                         const InstanceNames& was_running,
                         const CallContext& context);
   absl::Status StillLeased(const v1::Lease& lease);
   bool IsOpen(const v1::OperationReport& report);
+  // leases.cc
+  // No lease may start what a contain has found unfit to run.
+  void EndLeasesOf(const std::vector<std::string>& instances);
   bool IsDue(const v1::Lease& lease);
+  std::string NextTry(const v1::Lease& lease, const std::string& step);
+  std::optional<absl::Time> SweptAt(const v1::Lease& lease);
+  absl::Time DueTime(const v1::Lease& lease);
+  v1::OperationReport RunForLease(const v1::Lease& lease,
+                                  const std::string& step,
+                                  v1::Operation operation,
+                                  const ProgressFn& progress);
+  v1::OperationReport GiveUp(const v1::Lease& lease,
+                             const v1::OperationReport& report,
+                             const char* what);
   v1::OperationReport EndLease(const v1::Lease& lease, const ProgressFn& progress);
+  v1::OperationReport EndPartLease(const v1::Lease& lease, const ProgressFn& progress);
   // watch.cc
   absl::Status Wait(absl::Duration length, const CallContext& context);
   absl::StatusOr<v1::QueueWatchResult> DoWatch(const v1::QueueWatch& request,
@@ -227,7 +317,18 @@ class Executor {
   // plan.cc
   absl::StatusOr<v1::OperationPlan> MakePlan(const v1::Operation& operation);
   CallContext ContextOfPlan();
+  void TellSpace(const google::protobuf::RepeatedPtrField<std::string>& instances,
+                 v1::OperationPlan& plan);
+  absl::StatusOr<v1::QueueQuarantineResult> PlanSweep(
+      const google::protobuf::RepeatedPtrField<std::string>& instances, v1::OperationPlan& plan);
+  // plan_contain.cc
+  absl::StatusOr<bool> IsSweptBefore(const v1::Contain& request);
+  absl::Status PlanContain(const v1::Contain& request, v1::OperationPlan& plan);
   bool UrgentWaits();
+  // IsUrgent and MakesWay, but a selective quarantine of a mail system that is slow at it makes
+  // way and hurries nobody.
+  bool Hurries(const v1::Operation& operation) const;
+  bool GivesWay(const v1::Operation& operation) const;
 
   // For all instances of the host where none is named.
   void RaiseAlarm(InstanceNames instances, const std::string& text);
@@ -242,6 +343,8 @@ class Executor {
   std::set<std::string> running_;
   std::set<std::string> cancelled_;
   std::set<std::string> urgent_;  // Expected, not ended.
+  int changing_ = 0;              // Guarded by mu_.
+  std::atomic<std::uint64_t> changes_begun_ = 0;
   // Done, but the journal could not take it. After a restart they are completed again.
   std::map<std::string, v1::OperationReport> unwritten_;
   std::atomic<bool> ending_ = false;

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS steps(command_id TEXT NOT NULL, step TEXT NOT NULL, r
 CREATE TABLE IF NOT EXISTS changes(seq INTEGER PRIMARY KEY AUTOINCREMENT, snapshot_id TEXT UNIQUE NOT NULL,
   snapshot BLOB NOT NULL, change BLOB NOT NULL, applied INTEGER NOT NULL DEFAULT 0, closed TEXT);
 CREATE TABLE IF NOT EXISTS leases(command_id TEXT PRIMARY KEY, lease BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS containments(command_id TEXT PRIMARY KEY, containment BLOB NOT NULL);
 )";
 
 template <class Message>
@@ -177,6 +178,7 @@ absl::StatusOr<Journal::Change> ToChange(const SqlRow& row) {
   MQ_ASSIGN_OR_RETURN(out.snapshot, Parse<v1::Snapshot>(row.Text(0), "snapshot"));
   MQ_ASSIGN_OR_RETURN(out.change, Parse<v1::RecordedChange>(row.Text(1), "change"));
   out.applied = row.Int(2) != 0;
+  out.closed = row.Int(3) != 0;
   return out;
 }
 }  // namespace
@@ -184,7 +186,8 @@ absl::StatusOr<Journal::Change> ToChange(const SqlRow& row) {
 absl::StatusOr<std::optional<Journal::Change>> Journal::FindChange(const std::string& snapshot_id) {
   MQ_ASSIGN_OR_RETURN(
       const auto rows,
-      db_->Query("SELECT snapshot, change, applied FROM changes WHERE snapshot_id=?",
+      db_->Query("SELECT snapshot, change, applied, closed IS NOT NULL FROM changes WHERE "
+                 "snapshot_id=?",
                  {snapshot_id}));
   if (rows.empty()) return std::optional<Change>();
   MQ_ASSIGN_OR_RETURN(Change change, ToChange(rows[0]));
@@ -195,7 +198,7 @@ absl::StatusOr<std::vector<Journal::Change>> Journal::Outstanding() {
   MQ_ASSIGN_OR_RETURN(
       const auto rows,
       db_->Query(
-          "SELECT snapshot, change, applied FROM changes WHERE closed IS NULL ORDER BY seq"));
+          "SELECT snapshot, change, applied, 0 FROM changes WHERE closed IS NULL ORDER BY seq"));
   std::vector<Change> out;
   for (const SqlRow& row : rows) {
     MQ_ASSIGN_OR_RETURN(Change change, ToChange(row));
@@ -213,6 +216,7 @@ void SetInstances(const std::vector<std::string>& instances, v1::Lease* lease) {
   set(lease->mutable_instances());
   set(lease->mutable_stop()->mutable_lock()->mutable_instances());
   if (lease->stop().has_sweep()) set(lease->mutable_stop()->mutable_sweep()->mutable_instances());
+  if (lease->has_contain()) set(lease->mutable_contain()->mutable_instances());
 }
 
 absl::Status Journal::PutLease(const v1::Lease& lease) {
@@ -240,24 +244,56 @@ absl::Status Journal::DropLease(const std::string& command_id) {
   return db_->Execute("DELETE FROM leases WHERE command_id=?", {command_id});
 }
 
+absl::Status Journal::TakeFromLeases(const std::set<std::string>& instances,
+                                     const std::string& but) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<v1::Lease> leases, Leases());
+  for (v1::Lease lease : leases) {
+    if (lease.command_id() == but) continue;
+    std::vector<std::string> left;
+    std::copy_if(lease.instances().begin(), lease.instances().end(), std::back_inserter(left),
+                 [&](const std::string& name) { return instances.count(name) == 0; });
+    if (left.empty()) {
+      MQ_RETURN_IF_ERROR(DropLease(lease.command_id()));
+      continue;
+    }
+    SetInstances(left, &lease);
+    MQ_RETURN_IF_ERROR(PutLease(lease));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Journal::ClearLeases(const std::vector<std::string>& instances) {
   if (instances.empty()) return db_->Execute("DELETE FROM leases");
-  const std::set<std::string> ended(instances.begin(), instances.end());
-  return db_->Transaction([&]() -> absl::Status {
-    MQ_ASSIGN_OR_RETURN(const std::vector<v1::Lease> leases, Leases());
-    for (v1::Lease lease : leases) {
-      std::vector<std::string> left;
-      std::copy_if(lease.instances().begin(), lease.instances().end(), std::back_inserter(left),
-                   [&](const std::string& name) { return ended.count(name) == 0; });
-      if (left.empty()) {
-        MQ_RETURN_IF_ERROR(DropLease(lease.command_id()));
-        continue;
-      }
-      SetInstances(left, &lease);
-      MQ_RETURN_IF_ERROR(PutLease(lease));
-    }
-    return absl::OkStatus();
+  return db_->Transaction([&] {
+    return TakeFromLeases({instances.begin(), instances.end()}, /*but=*/"");
   });
+}
+
+absl::Status Journal::TakeOverLeases(const v1::Lease& lease) {
+  return db_->Transaction([&]() -> absl::Status {
+    MQ_RETURN_IF_ERROR(
+        TakeFromLeases({lease.instances().begin(), lease.instances().end()}, lease.command_id()));
+    return PutLease(lease);
+  });
+}
+
+absl::Status Journal::PutContainment(const v1::Containment& containment) {
+  return db_->Execute("INSERT OR REPLACE INTO containments(command_id, containment) VALUES(?,?)",
+                      {containment.command_id(), Blob{containment.SerializeAsString()}});
+}
+
+absl::Status Journal::DropContainment(const std::string& command_id) {
+  return db_->Execute("DELETE FROM containments WHERE command_id=?", {command_id});
+}
+
+absl::StatusOr<std::vector<v1::Containment>> Journal::Containments() {
+  MQ_ASSIGN_OR_RETURN(const auto rows, db_->Query("SELECT containment FROM containments"));
+  std::vector<v1::Containment> out;
+  for (const SqlRow& row : rows) {
+    MQ_ASSIGN_OR_RETURN(v1::Containment one, Parse<v1::Containment>(row.Text(0), "containment"));
+    out.push_back(std::move(one));
+  }
+  return out;
 }
 
 absl::StatusOr<std::vector<v1::Lease>> Journal::Leases() {

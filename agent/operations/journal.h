@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,7 @@ class Journal {
     v1::Snapshot snapshot;
     v1::RecordedChange change;
     bool applied = false;
+    bool closed = false;
   };
   absl::Status IntendChange(const v1::Snapshot& snapshot, const v1::RecordedChange& change);
   absl::Status ChangeApplied(const std::string& snapshot_id);
@@ -69,9 +71,18 @@ class Journal {
   absl::Status DropLease(const std::string& command_id);
   // Of these instances; empty: all. A lease that has others left goes on for those.
   absl::Status ClearLeases(const std::vector<std::string>& instances = {});
+  // Puts `lease`, and ends what others hold of its instances, at once.
+  absl::Status TakeOverLeases(const v1::Lease& lease);
   absl::StatusOr<std::vector<v1::Lease>> Leases();
 
+  // Contains that go in parts.
+  absl::Status PutContainment(const v1::Containment& containment);
+  absl::Status DropContainment(const std::string& command_id);
+  absl::StatusOr<std::vector<v1::Containment>> Containments();
+
  private:
+  absl::Status TakeFromLeases(const std::set<std::string>& instances, const std::string& but);
+
   explicit Journal(std::unique_ptr<Database> db) : db_(std::move(db)) {}
   std::unique_ptr<Database> db_;
 };

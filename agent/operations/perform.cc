@@ -71,6 +71,13 @@ absl::Status Executor::Perform(const v1::Command& command,
                     [&] { return mail_.PlanNdrSilence(operation.ndr_silence()); }, context));
       changed = out.ndr_silence().settings_size() > 0;
       break;
+    case v1::Operation::kShadowSuspend:
+      MQ_RESULT(shadow_suspend,
+                DoChange(
+                    command, "shadow",
+                    [&] { return mail_.PlanShadowSuspend(operation.shadow_suspend()); }, context));
+      changed = out.shadow_suspend().settings_size() > 0;
+      break;
     case v1::Operation::kSenderBlock:
       MQ_RESULT(sender_block,
                 DoChange(
@@ -103,7 +110,7 @@ absl::Status Executor::Perform(const v1::Command& command,
     case v1::Operation::kBlacklistClear:
       return absl::InternalError("admitted, although it is the controller's own");
     case v1::Operation::kContain:
-      return DoContain(command, context, *out.mutable_contain());
+      return DoContain(command, context, changed, *out.mutable_contain());
     case v1::Operation::KIND_NOT_SET:
       return absl::InternalError("admitted without an operation");
   }

@@ -1,5 +1,7 @@
 // The dry run, computed on the host: what would be done, in sentences, and the result's shape
 // filled with what would be.
+#include "agent/operations/plan.h"
+
 #include "absl/strings/str_cat.h"
 #include "agent/operations/executor.h"
 #include "common/operation/names.h"
@@ -9,11 +11,19 @@ namespace mailquench::agent {
 namespace {
 constexpr absl::Duration kLongestPlan = absl::Minutes(5);
 
+}  // namespace
+
+std::vector<std::string> WarningsOf(const SettingsChange& change) {
+  std::vector<std::string> out;
+  if (!change.result.notice().empty()) out.push_back(change.result.notice());
+  for (const std::string& duty : change.result.duties())
+    out.push_back(absl::StrCat("a person owes: ", duty));
+  return out;
+}
+
 void Describe(const SettingsChange& change, absl::string_view what, v1::OperationPlan& plan) {
-  if (change.files.empty()) {
+  if (change.files.empty())
     plan.add_steps(absl::StrCat(what, ": already so, nothing would change"));
-    return;
-  }
   for (const v1::Setting& setting : change.result.settings())
     plan.add_steps(absl::StrCat(what, ": ", setting.instance(), " ", setting.key(),
                                 setting.before_absent() ? " would be added" : " would change"));
@@ -21,9 +31,11 @@ void Describe(const SettingsChange& change, absl::string_view what, v1::Operatio
     plan.add_warnings(absl::StrCat(
         "relays today and would be refused: ", use.account().empty() ? use.client() : use.account(),
         " (", use.messages(), " messages)"));
-  if (!change.result.notice().empty()) plan.add_warnings(change.result.notice());
+  for (const std::string& warning : WarningsOf(change)) plan.add_warnings(warning);
+  if (!change.result.organisation().empty())
+    plan.add_warnings(absl::StrCat("it changes what all hosts of the organisation ",
+                                   change.result.organisation(), " share"));
 }
-}  // namespace
 
 // Nobody can cancel it, and it must not keep an urgent command waiting.
 CallContext Executor::ContextOfPlan() {
@@ -40,28 +52,33 @@ CallContext Executor::ContextOfPlan() {
   return context;
 }
 
+void Executor::TellSpace(const google::protobuf::RepeatedPtrField<std::string>& instances,
+                         v1::OperationPlan& plan) {
+  const std::string notice = mail_.SpaceNotice({instances.begin(), instances.end()});
+  if (!notice.empty()) plan.add_warnings(notice);
+}
+
+absl::StatusOr<v1::QueueQuarantineResult> Executor::PlanSweep(
+    const google::protobuf::RepeatedPtrField<std::string>& instances, v1::OperationPlan& plan) {
+  MQ_ASSIGN_OR_RETURN(const std::int64_t count,
+                      mail_.CountQueued({instances.begin(), instances.end()}));
+  plan.add_steps(absl::StrCat("set aside ", count, " queued messages"));
+  v1::QueueQuarantineResult out;
+  out.add_quarantines()->set_messages(count);
+  TellSpace(instances, plan);
+  return out;
+}
+
 absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operation) {
   v1::OperationPlan plan;
   plan.set_operation(OperationName(operation));
   plan.set_operation_class(ClassOf(operation));
   v1::OperationResult& preview = *plan.mutable_preview();
-  const auto tell_space = [&](const auto& request) {
-    const std::string notice =
-        mail_.SpaceNotice({request.instances().begin(), request.instances().end()});
-    if (!notice.empty()) plan.add_warnings(notice);
-  };
-  const auto queued = [&](const auto& request) -> absl::Status {
-    MQ_ASSIGN_OR_RETURN(const std::int64_t count, mail_.CountQueued({request.instances().begin(),
-                                                                     request.instances().end()}));
-    plan.add_steps(absl::StrCat("set aside ", count, " queued messages"));
-    v1::QuarantineInfo* info = preview.mutable_queue_quarantine()->add_quarantines();
-    info->set_messages(count);
-    tell_space(request);
-    return absl::OkStatus();
-  };
+  const auto tell_space = [&](const auto& request) { TellSpace(request.instances(), plan); };
   const auto change = [&](absl::StatusOr<SettingsChange> planned, absl::string_view what,
                           v1::ChangeResult* into) -> absl::Status {
     MQ_RETURN_IF_ERROR(planned.status());
+    MQ_RETURN_IF_ERROR(CheckNames(*planned));
     Describe(*planned, what, plan);
     if (into != nullptr) *into = planned->result;
     return absl::OkStatus();
@@ -76,7 +93,8 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
     case v1::Operation::kQueueQuarantine: {
       const v1::QueueQuarantine& request = operation.queue_quarantine();
       if (!request.has_filter()) {
-        MQ_RETURN_IF_ERROR(queued(request));
+        MQ_ASSIGN_OR_RETURN(*preview.mutable_queue_quarantine(),
+                            PlanSweep(request.instances(), plan));
         break;
       }
       const CallContext context = ContextOfPlan();
@@ -90,6 +108,7 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
     case v1::Operation::kQuarantineRelease:
     case v1::Operation::kQuarantineDiscard: {
       const bool release = operation.has_quarantine_release();
+      if (release) MQ_RETURN_IF_ERROR(CheckIsolation(operation.quarantine_release()));
       v1::QuarantineAnalyse analyse;
       analyse.set_quarantine_id(release ? operation.quarantine_release().quarantine_id()
                                         : operation.quarantine_discard().quarantine_id());
@@ -98,12 +117,23 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
       analyse.set_samples(10);
       const CallContext context = ContextOfPlan();
       MQ_ASSIGN_OR_RETURN(*preview.mutable_quarantine_analyse(), mail_.Analyse(analyse, context));
+      if (release) {
+        MQ_ASSIGN_OR_RETURN(const std::vector<std::string> warnings,
+                            mail_.ReleaseWarnings(context));
+        for (const std::string& one : warnings) plan.add_warnings(one);
+      }
       if (release && mail_.ReleasesStopped()) {
         plan.add_steps("stop the mail service, and start what runs now when it is done");
         plan.add_warnings(
             "should the service not start again, the lease of this stop tries once more at its "
             "end, "
             "and closes the relay before it does");
+      }
+      if (release && operation.quarantine_release().isolate()) {
+        plan.add_steps(
+            "cut this host off from all others first and prove it by a probe; where that does not "
+            "succeed nothing is released; what of a database matches is known only then");
+        if (!mail_.IsolationCaveat().empty()) plan.add_warnings(mail_.IsolationCaveat());
       }
       plan.add_steps(absl::StrCat(release ? "release " : "delete for good ",
                                   preview.quarantine_analyse().matching(), " messages"));
@@ -150,33 +180,13 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
                                   restore.result.needs_decision(), " need a decision"));
       break;
     }
-    case v1::Operation::kContain: {
-      const v1::Contain& request = operation.contain();
-      MQ_RETURN_IF_ERROR(
-          mail_.CheckSweep({request.instances().begin(), request.instances().end()}));
-      plan.add_steps("stop the mail service");
-      MQ_RETURN_IF_ERROR(queued(request));
-      v1::RelayLock lock;
-      *lock.mutable_instances() = request.instances();
-      lock.set_mode(request.mode() == v1::RELAY_MODE_UNSPECIFIED ? v1::RELAY_MODE_CLOSED
-                                                                 : request.mode());
-      *lock.mutable_clients() = request.clients();
-      v1::ContainResult contain;
-      MQ_RETURN_IF_ERROR(change(mail_.PlanRelayLock(lock), "relay lock", contain.mutable_lock()));
-      if (!request.keep_notifications() && mail_.SilencesByWatch()) {
-        plan.add_warnings(kSilencedByWatchNotice);
-      } else if (!request.keep_notifications()) {
-        v1::NdrSilence silence;
-        *silence.mutable_instances() = request.instances();
-        MQ_RETURN_IF_ERROR(
-            change(mail_.PlanNdrSilence(silence), "silence", contain.mutable_silence()));
-      }
-      *contain.mutable_quarantine() = preview.queue_quarantine();
-      *preview.mutable_contain() = contain;
-      plan.add_steps(request.leave_stopped() ? "leave the service stopped"
-                                             : "start the mail service and ask every listener");
+    case v1::Operation::kShadowSuspend:
+      MQ_RETURN_IF_ERROR(change(mail_.PlanShadowSuspend(operation.shadow_suspend()),
+                                "shadow copies", preview.mutable_shadow_suspend()));
       break;
-    }
+    case v1::Operation::kContain:
+      MQ_RETURN_IF_ERROR(PlanContain(operation.contain(), plan));
+      break;
     case v1::Operation::kDelistFetch:
       PlanFetch(operation.delist_fetch(), plan);
       break;

@@ -20,6 +20,14 @@ constexpr absl::Duration kAfterDeadline = absl::Minutes(15);
 constexpr absl::Duration kLongest = absl::Hours(24);
 }  // namespace
 
+// What asks for isolation would send at once where nobody isolates.
+absl::Status Executor::CheckIsolation(const v1::QuarantineRelease& request) const {
+  if (!request.isolate() || mail_.IsolatesReleases()) return absl::OkStatus();
+  return Error(absl::StatusCode::kUnimplemented, "NO_ISOLATION",
+               "this mail system cannot be cut off from all others for a release; nothing was "
+               "released: release chosen messages without `isolate`");
+}
+
 // A stop must not outlive a crash that nobody repairs. Its end comes after the command's own.
 absl::Status Executor::LeaseFor(const v1::Command& command,
                                 const InstanceNames& was_running,
@@ -44,6 +52,7 @@ absl::Status Executor::LeaseFor(const v1::Command& command,
 absl::StatusOr<v1::QuarantineReleaseResult> Executor::DoRelease(const v1::Command& command,
                                                                 const CallContext& context) {
   const v1::QuarantineRelease& request = command.operation().quarantine_release();
+  MQ_RETURN_IF_ERROR(CheckIsolation(request));
   if (!mail_.ReleasesStopped()) return mail_.Release(request, context);
   MQ_ASSIGN_OR_RETURN(const v1::QuarantineListResult list, mail_.ListQuarantines());
   const auto& all = list.quarantines();

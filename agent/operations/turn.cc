@@ -20,6 +20,7 @@ bool IsUrgent(const v1::Operation& operation) {
     case v1::Operation::kQueueQuarantine:
     case v1::Operation::kRelayLock:
     case v1::Operation::kNdrSilence:
+    case v1::Operation::kShadowSuspend:
     case v1::Operation::kSenderBlock:
       return true;
     default:
@@ -40,7 +41,7 @@ bool MakesWay(const v1::Operation& operation) {
 }
 
 Turn::Turn(const std::string& state_dir)
-    : lock_(absl::StrCat(state_dir, "/changes.lock")),
+    : lock_(absl::StrCat(state_dir, "/", kChangesLock)),
       waiting_(absl::StrCat(state_dir, "/changes.waiting")) {}
 
 absl::StatusOr<std::unique_ptr<FileLock>> Turn::Take(

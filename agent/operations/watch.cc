@@ -2,8 +2,10 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/operations/executor.h"
 #include "common/status/error.h"
@@ -29,6 +31,17 @@ double SlopePerMinute(const v1::QueueWatchResult& result) {
   }
   const double denominator = n * sxx - sx * sx;
   return denominator <= 0 ? 0 : 60.0 * (n * sxy - sx * sy) / denominator;
+}
+
+// Whether the mail system itself said, over the latter half of the samples, that the queues fill so
+// fast. One such word alone may be about what was before.
+bool Fills(const v1::QueueWatchResult& result, double per_minute) {
+  const int n = result.samples_size();
+  const int last = std::max(2, (n + 1) / 2);
+  return std::all_of(result.samples().end() - std::min(last, n), result.samples().end(),
+                     [&](const v1::WatchSample& sample) {
+                       return sample.has_velocity() && sample.velocity() * 60 <= -per_minute;
+                     });
 }
 
 // What was set aside is reported beside the error, and no sentence says that nothing was touched.
@@ -72,7 +85,7 @@ absl::StatusOr<InstanceNames> Executor::SilencedOf(const InstanceNames& chosen) 
   std::set<std::string> silenced;
   for (const Journal::Change& change : outstanding) {
     const std::string& id = change.snapshot.command_id();
-    if (change.snapshot.snapshot_id() != absl::StrCat(id, ".silence")) continue;
+    if (!absl::StartsWith(change.snapshot.snapshot_id(), absl::StrCat(id, ".silence"))) continue;
     MQ_ASSIGN_OR_RETURN(const auto step, journal_.Step(id, kSilencedByWatch));
     if (!step.has_value()) continue;
     v1::NdrSilence silence;
@@ -167,6 +180,11 @@ absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& req
     if (!messages.ok()) return CutShort(messages.status(), result, context);
     *sample->mutable_time() = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(clock_.Now()));
     sample->set_messages(*messages);
+    const auto velocity = mail_.Velocity(chosen);
+    if (!velocity.ok())
+      context.progress(absl::StrCat("no velocity this time: ", velocity.status().message()));
+    else if (velocity->has_value() && std::isfinite(**velocity))
+      sample->set_velocity(**velocity);
     context.progress(std::to_string(*messages) + " messages queued");
   }
   result.set_slope_per_minute(SlopePerMinute(result));
@@ -181,7 +199,8 @@ absl::StatusOr<v1::QueueWatchResult> Executor::DoWatch(const v1::QueueWatch& req
           ? 0
           : 60.0 * static_cast<double>(last.messages() + last.silenced() - previous.messages()) /
                 seconds;
-  const bool refilling = result.slope_per_minute() >= limit || burst >= 2 * limit;
+  const bool refilling =
+      result.slope_per_minute() >= limit || burst >= 2 * limit || Fills(result, limit);
   result.set_verdict(refilling ? v1::WATCH_VERDICT_REFILLING : v1::WATCH_VERDICT_QUIET);
   if (refilling) {
     MQ_ASSIGN_OR_RETURN(const v1::QueueSurveyResult survey, mail_.Survey(chosen, context));

@@ -56,6 +56,10 @@ absl::Status MakeFolderLike(const std::string& path, const std::string& model);
 // An empty folder. A missing one is OK; one that is not empty is kFailedPrecondition/NOT_EMPTY.
 absl::Status RemoveFolder(const std::string& path);
 
+// Where a volume is mounted at a folder, which cannot be renamed then: a path by which
+// ForEachEntry() reads the volume's root. "" of any other folder, of a missing one and of a link.
+absl::StatusOr<std::string> MountedVolume(const std::string& path);
+
 // For whom this process writes, quotas included.
 absl::StatusOr<std::int64_t> FreeBytes(const std::string& path);
 

@@ -14,6 +14,9 @@
 
 namespace mailquench::agent {
 
+// Of an agent's state directory: whoever has it changes this host.
+inline constexpr char kChangesLock[] = "changes.lock";
+
 // Held until destroyed; the system lets go of it when the process ends, however it ends.
 class FileLock {
  public:

@@ -40,11 +40,17 @@ std::string Moved(const v1::QuarantineMoveResult& move) {
 }
 
 std::string Change(const v1::ChangeResult& change, const std::string& what) {
-  return change.settings_size() == 0
-             ? absl::StrCat(what, ": nothing to change")
-             : absl::StrCat(what, ": ", change.settings_size(),
-                            change.settings_size() == 1 ? " setting" : " settings",
-                            " changed (snapshot ", change.snapshot_id(), ")");
+  std::string out =
+      change.settings_size() == 0
+          ? absl::StrCat(what, ": nothing to change")
+          : absl::StrCat(what, ": ", change.settings_size(),
+                         change.settings_size() == 1 ? " setting" : " settings", " changed",
+                         change.organisation().empty()
+                             ? ""
+                             : absl::StrCat(" for all of ", change.organisation()),
+                         " (snapshot ", change.snapshot_id(), ")");
+  for (const std::string& duty : change.duties()) absl::StrAppend(&out, "; a person owes: ", duty);
+  return out;
 }
 
 std::string Probe(const v1::RelayProbeResult& probe) {
@@ -149,7 +155,8 @@ std::string DescribeResult(const v1::OperationResult& result) {
                           Noted(result.quarantine_analyse().notice()));
     case v1::OperationResult::kQuarantineRelease:
       return absl::StrCat(Messages(result.quarantine_release().released()), " released, ",
-                          result.quarantine_release().left(), " left");
+                          result.quarantine_release().left(), " left",
+                          Noted(result.quarantine_release().notice()));
     case v1::OperationResult::kQuarantineDiscard:
       return absl::StrCat(Messages(result.quarantine_discard().discarded()), " discarded, ",
                           result.quarantine_discard().left(), " left");
@@ -163,6 +170,8 @@ std::string DescribeResult(const v1::OperationResult& result) {
       return Change(result.sender_block(), "sender blocked");
     case v1::OperationResult::kSenderUnblock:
       return Change(result.sender_unblock(), "sender unblocked");
+    case v1::OperationResult::kShadowSuspend:
+      return Change(result.shadow_suspend(), "copies of mail suspended");
     case v1::OperationResult::kRestore:
       return absl::StrCat(result.restore().put_back(), " put back, ",
                           result.restore().kept_as_fix(), " kept as fix, ",
@@ -186,9 +195,21 @@ std::string DescribeResult(const v1::OperationResult& result) {
       if (contain.has_evidence()) parts.push_back("before: " + Survey(contain.evidence()));
       if (contain.has_quarantine()) parts.push_back(SetAside(contain.quarantine()));
       if (contain.has_lock()) parts.push_back(Change(contain.lock(), "relay locked"));
+      if (!contain.lock().notice().empty()) parts.push_back(contain.lock().notice());
+      // Before the lock is made, or where it was not: what was told before the stop.
+      if (!contain.has_lock()) {
+        for (const std::string& warning : contain.warnings()) parts.push_back("WARN " + warning);
+      }
+      if (!contain.silence().organisation().empty())
+        parts.push_back(Change(contain.silence(), "notifications held"));
       // Where a mail system cannot silence them, it says what it does instead.
-      if (contain.silence().settings_size() == 0 && !contain.silence().notice().empty())
-        parts.push_back(contain.silence().notice());
+      if (!contain.silence().notice().empty()) parts.push_back(contain.silence().notice());
+      if (contain.ended_alone())
+        parts.push_back("WARN its lease ended, and the agent did the rest alone");
+      else if (contain.has_lease_end_time())
+        parts.push_back(absl::StrCat("stopped under a lease until ",
+                                     HumanTime(contain.lease_end_time()),
+                                     ", which is renewed while the run goes on"));
       if (contain.has_probe()) parts.push_back(Probe(contain.probe()));
       return absl::StrJoin(parts, "; ");
     }

@@ -1,6 +1,7 @@
 #include "cli/core/run_driver.h"
 
 #include <algorithm>
+#include <map>
 #include <ostream>
 #include <set>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "cli/output/printer.h"
 #include "cli/output/transcript.h"
 #include "common/status/error.h"
+#include "mailquench/v1/fleet.grpc.pb.h"
 #include "mailquench/v1/incidents.grpc.pb.h"
 #include "mailquench/v1/runs.grpc.pb.h"
 
@@ -22,32 +24,11 @@ namespace mailquench::cli {
 namespace {
 
 constexpr int kReconnects = 30;
+constexpr int kLooks = 3;  // At a plan that changes under the question.
 constexpr std::chrono::milliseconds kReconnectPause{1000};
 
 std::string NameOfHost(const v1::PlannedHost& host) {
   return host.name().empty() ? host.host_id() : host.name();
-}
-
-v1::OperationClass ClassOfPlan(const v1::PlanRunRequest& request, const v1::Plan& plan) {
-  v1::OperationClass worst =
-      request.has_operation() ? ClassOf(request.operation()) : v1::OPERATION_CLASS_UNSPECIFIED;
-  for (const auto& step : plan.playbook().steps()) {
-    worst = std::max(worst, ClassOf(step.operation()));
-  }
-  for (const auto& host : plan.hosts()) {
-    for (const auto& step : host.steps()) worst = std::max(worst, step.operation_class());
-  }
-  return worst;
-}
-
-std::string HostList(const std::set<std::string>& names) {
-  std::vector<std::string> first(names.begin(), names.end());
-  const std::size_t all = first.size();
-  if (all > 6) {
-    first.resize(5);
-    first.push_back(absl::StrCat("and ", all - 5, " more"));
-  }
-  return absl::StrJoin(first, ", ");
 }
 
 void Say(const Session& session, const Line& line) {
@@ -113,42 +94,76 @@ absl::StatusOr<v1::Run> Follow(Session* session, const std::string& run_id, bool
   return last;
 }
 
+absl::Status Ask(Session* session,
+                 const RunOrder& order,
+                 const std::set<std::string>& names,
+                 v1::OperationClass worst) {
+  if (worst == v1::OPERATION_CLASS_OBSERVE) return absl::OkStatus();
+  Question question;
+  question.hosts = static_cast<int>(names.size());
+  question.what = absl::StrCat(order.verb, " on ", names.size(),
+                               names.size() == 1 ? " host (" : " hosts (", HostList(names), ")");
+  question.irreversible = worst == v1::OPERATION_CLASS_IRREVERSIBLE;
+  question.yes = order.flags.yes;
+  question.no_input = order.flags.no_input;
+  return Confirm(*session, question);
+}
+
+// The plan that was shown is not the one that would be carried out: what is new is shown, and asked
+// again. Of other hosts or another playbook it is another command.
+absl::Status LookAgain(Session* session, const RunOrder& order, v1::Plan* plan) {
+  auto again = Frozen(session, order.plan, false);
+  if (!again.ok()) return again.status();
+  const auto ids = [](const v1::Plan& p) {
+    std::set<std::string> out;
+    for (const auto& host : p.hosts()) out.insert(host.host_id());
+    return out;
+  };
+  if (ids(*again) != ids(*plan) ||
+      again->playbook().SerializeAsString() != plan->playbook().SerializeAsString()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "PLAN_DRIFTED",
+                 "The set of hosts or the playbook changed between the question and the start; "
+                 "nothing was started. Give the same command again to see the new one.");
+  }
+  session->Tell("the plan is another one than was shown:");
+  for (const std::string& notice : again->notices()) {
+    if (std::count(plan->notices().begin(), plan->notices().end(), notice) == 0)
+      session->Tell(notice);
+  }
+  for (const std::string& notice : plan->notices()) {
+    if (std::count(again->notices().begin(), again->notices().end(), notice) == 0)
+      session->Tell(absl::StrCat("no more: ", notice));
+  }
+  *plan = *std::move(again);
+  return Ask(session, order, HostNamesOf(*plan), ClassOfPlan(order.plan, *plan));
+}
+
 absl::StatusOr<int> Start(Session* session,
                           const RunOrder& order,
                           v1::Plan plan,
                           Results* results) {
-  v1::PlanRunRequest request = order.plan;
-  if (order.before_start) {
-    MQ_RETURN_IF_ERROR(order.before_start(&request));
-    auto again = Frozen(session, request, false);
-    if (!again.ok()) return again.status();
-    const auto ids = [](const v1::Plan& p) {
-      std::set<std::string> out;
-      for (const auto& host : p.hosts()) out.insert(host.host_id());
-      return out;
-    };
-    if (ids(*again) != ids(plan)) {
-      return Error(absl::StatusCode::kFailedPrecondition, "PLAN_DRIFTED",
-                   "The set of hosts changed between the question and the start; nothing was "
-                   "started. Give the same command again to see the new set.");
-    }
-    plan = *std::move(again);
-  }
   v1::StartRunRequest start;
-  start.set_request_id(NewUuid());
-  request.set_skip_agents(true);
-  *start.mutable_plan() = request;
-  start.set_expected_plan_hash(plan.plan_hash());
+  *start.mutable_plan() = order.plan;
+  start.mutable_plan()->set_skip_agents(true);
   start.set_reason(order.flags.reason);
   start.set_no_input(order.flags.no_input);
-  auto run = session->Call(&v1::Runs::Stub::StartRun, start);
-  // A repeat with the same request id is the same run, so one lost answer does not leave the
-  // operator in the dark.
-  if (!run.ok() && absl::IsUnavailable(run.status())) {
-    std::this_thread::sleep_for(kReconnectPause);
+  absl::StatusOr<v1::Run> run;
+  for (int look = 0;; ++look) {
+    start.set_request_id(NewUuid());
+    start.set_expected_plan_hash(plan.plan_hash());
     run = session->Call(&v1::Runs::Stub::StartRun, start);
+    // A repeat with the same request id is the same run, so one lost answer does not leave the
+    // operator in the dark.
+    if (!run.ok() && absl::IsUnavailable(run.status())) {
+      std::this_thread::sleep_for(kReconnectPause);
+      run = session->Call(&v1::Runs::Stub::StartRun, start);
+    }
+    if (run.ok() || ReasonOf(run.status()) != "PLAN_DRIFTED" || look == kLooks) break;
+    MQ_RETURN_IF_ERROR(LookAgain(session, order, &plan));
   }
   if (!run.ok()) return run.status();
+  if (order.plan.incident_id().empty() && !run->incident_id().empty())
+    session->Tell(absl::StrCat("incident ", run->incident_id()));
   session->Tell(absl::StrCat("run ", run->run_id(), " started on ", run->hosts_size(),
                              run->hosts_size() == 1 ? " host" : " hosts"));
   if (order.flags.detach) {
@@ -175,21 +190,6 @@ int Broken(Session* session, Results* results, int code, const absl::Status& sta
   return Worse(code, ExitCodeOf(status));
 }
 
-absl::Status Ask(Session* session,
-                 const RunOrder& order,
-                 const std::set<std::string>& names,
-                 v1::OperationClass worst) {
-  if (worst == v1::OPERATION_CLASS_OBSERVE) return absl::OkStatus();
-  Question question;
-  question.hosts = static_cast<int>(names.size());
-  question.what = absl::StrCat(order.verb, " on ", names.size(),
-                               names.size() == 1 ? " host (" : " hosts (", HostList(names), ")");
-  question.irreversible = worst == v1::OPERATION_CLASS_IRREVERSIBLE;
-  question.yes = order.flags.yes;
-  question.no_input = order.flags.no_input;
-  return Confirm(*session, question);
-}
-
 absl::StatusOr<int> Carry(Session* session, const std::vector<RunOrder>& orders, Results* results) {
   if (orders.empty()) return NoHost();
   const bool dry_run = orders[0].flags.dry_run;
@@ -205,6 +205,9 @@ absl::StatusOr<int> Carry(Session* session, const std::vector<RunOrder>& orders,
     }
     worst = std::max(worst, ClassOfPlan(order.plan, *plan));
     for (const auto& host : plan->hosts()) names.insert(NameOfHost(host));
+    if (!dry_run) {
+      for (const std::string& notice : plan->notices()) session->Tell(notice);
+    }
     if (dry_run) MQ_RETURN_IF_ERROR(results->Add(*plan, PlanTable(*plan)));
     plans.push_back(*std::move(plan));
   }
@@ -229,6 +232,45 @@ absl::StatusOr<int> Carry(Session* session, const std::vector<RunOrder>& orders,
 
 }  // namespace
 
+v1::OperationClass ClassOfPlan(const v1::PlanRunRequest& request, const v1::Plan& plan) {
+  v1::OperationClass worst =
+      request.has_operation() ? ClassOf(request.operation()) : v1::OPERATION_CLASS_UNSPECIFIED;
+  for (const auto& step : plan.playbook().steps()) {
+    worst = std::max(worst, ClassOf(step.operation()));
+  }
+  for (const auto& host : plan.hosts()) {
+    for (const auto& step : host.steps()) worst = std::max(worst, step.operation_class());
+  }
+  return worst;
+}
+
+std::string HostList(const std::set<std::string>& names) {
+  std::vector<std::string> first(names.begin(), names.end());
+  const std::size_t all = first.size();
+  if (all > 6) {
+    first.resize(5);
+    first.push_back(absl::StrCat("and ", all - 5, " more"));
+  }
+  return absl::StrJoin(first, ", ");
+}
+
+std::set<std::string> HostNamesOf(const v1::Plan& plan) {
+  std::set<std::string> names;
+  for (const auto& host : plan.hosts()) names.insert(NameOfHost(host));
+  return names;
+}
+
+absl::StatusOr<std::set<std::string>> GoneHosts(Session* session) {
+  auto all = session->Call(&v1::Fleet::Stub::ListHosts, v1::ListHostsRequest());
+  if (!all.ok()) return all.status();
+  std::set<std::string> gone;
+  for (const v1::Host& host : all->hosts()) {
+    if (host.state() == v1::HOST_STATE_EVICTED || host.state() == v1::HOST_STATE_BANNED)
+      gone.insert(host.host_id());
+  }
+  return gone;
+}
+
 absl::Status FillTargets(Session* session, const RunFlags& flags, v1::PlanRunRequest* plan) {
   plan->set_selector(flags.selector);
   for (const auto& host : flags.hosts) plan->add_hosts(host);
@@ -247,11 +289,23 @@ absl::Status FillTargets(Session* session, const RunFlags& flags, v1::PlanRunReq
   list.set_incident_id(flags.incident);
   auto runs = session->Call(&v1::Runs::Stub::ListRuns, list);
   if (!runs.ok()) return runs.status();
+  auto gone = GoneHosts(session);
+  if (!gone.ok()) return gone.status();
   std::set<std::string> ids;
-  for (const auto& obligation : incident->obligations()) ids.insert(obligation.host_id());
+  std::map<std::string, std::string> left;
+  const auto take = [&](const std::string& id, const std::string& name) {
+    if (gone->count(id) == 0)
+      ids.insert(id);
+    else
+      left[id] = name;
+  };
+  for (const auto& obligation : incident->obligations())
+    take(obligation.host_id(), obligation.host_name());
   for (const auto& run : runs->runs()) {
-    for (const auto& host : run.hosts()) ids.insert(host.host_id());
+    for (const auto& host : run.hosts()) take(host.host_id(), host.name());
   }
+  for (const auto& [id, name] : left)
+    session->Tell(absl::StrCat("WARN ", name, " is in the fleet no more and is left out"));
   if (ids.empty()) return NoHost();
   for (const auto& id : ids) plan->add_hosts(id);
   return absl::OkStatus();

@@ -2,7 +2,7 @@
 #ifndef MAILQUENCH_CLI_CORE_RUN_DRIVER_H_
 #define MAILQUENCH_CLI_CORE_RUN_DRIVER_H_
 
-#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,14 +19,20 @@ struct RunOrder {
   std::string verb;         // "Contain": begins the question.
   v1::PlanRunRequest plan;  // What and on which hosts.
   RunFlags flags;
-  // Called after the confirmation; may change the plan's arguments (an incident opened just now),
-  // not its hosts.
-  std::function<absl::Status(v1::PlanRunRequest* plan)> before_start;
 };
 
+// The worst class of what a plan holds, as far as it is known here.
+v1::OperationClass ClassOfPlan(const v1::PlanRunRequest& request, const v1::Plan& plan);
+std::set<std::string> HostNamesOf(const v1::Plan& plan);
+// "a, b, c"; of many the first five, "and 7 more".
+std::string HostList(const std::set<std::string>& names);
+
+// Ids of hosts that were evicted or banned: no run takes them.
+absl::StatusOr<std::set<std::string>> GoneHosts(Session* session);
+
 // Fills selector, hosts and incident from the flags. An incident alone stands for the hosts of its
-// runs and obligations. Errors: INVALID_ARGUMENT/USAGE when nothing names a host,
-// NOT_FOUND/NO_HOST_MATCHED.
+// runs and obligations, but for those that are gone. Errors: INVALID_ARGUMENT/USAGE when nothing
+// names a host, NOT_FOUND/NO_HOST_MATCHED.
 absl::Status FillTargets(Session* session, const RunFlags& flags, v1::PlanRunRequest* plan);
 
 // With --dry-run prints the plan and starts nothing. Returns the exit code.

@@ -93,7 +93,17 @@ absl::Status Session::FromGrpc(const grpc::Status& status) const {
                  "The time given by --timeout ran out; what was started on the hosts goes on. Look "
                  "with `mailquench run list`.");
   }
-  return Error(code, "CONTROLLER_ERROR", status.error_message());
+  if (code == absl::StatusCode::kUnimplemented) {
+    return Error(
+        code, "NOT_IMPLEMENTED",
+        "The controller does not know this request, so nothing was done: it is of an older "
+        "version than this program, or this is not a controller.");
+  }
+  return Error(
+      code, "CONTROLLER_ERROR",
+      status.error_message().empty()
+          ? absl::StrCat("The controller refused without a word (code ", status.error_code(), ").")
+          : status.error_message());
 }
 
 absl::Status UsageError(const std::string& sentence) {

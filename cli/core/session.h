@@ -37,6 +37,7 @@ struct Environment {
 // Flags of the top level.
 struct GlobalFlags {
   std::string output = "table";
+  bool wide = false;  // Of -o wide: a table with all its columns.
   std::string context;
   std::string config;
   std::string timeout;  // "90s", "5m"; empty: none.

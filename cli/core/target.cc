@@ -51,7 +51,7 @@ void AddConfirmFlags(CLI::App* app, RunFlags* flags) {
   app->add_flag("-y,--yes", flags->yes, "Do not ask (for scripts)");
 }
 
-void AddRunFlags(CLI::App* app, RunFlags* flags, Targets targets) {
+void AddTargetFlags(CLI::App* app, RunFlags* flags, Targets targets) {
   if (targets == Targets::kHosts) {
     app->add_option("-l,--selector", flags->selector, "Hosts by label: role=edge,site in (fra,ams)")
         ->type_name("SELECTOR");
@@ -63,6 +63,10 @@ void AddRunFlags(CLI::App* app, RunFlags* flags, Targets targets) {
                   "The incident that this belongs to; alone, it also names the hosts")
       ->type_name("INCIDENT");
   app->add_option("--reason", flags->reason, "Why; kept in the audit log")->type_name("TEXT");
+}
+
+void AddRunFlags(CLI::App* app, RunFlags* flags, Targets targets) {
+  AddTargetFlags(app, flags, targets);
   AddConfirmFlags(app, flags);
   app->add_flag("--detach", flags->detach, "Start and return; print the run's id");
   app->add_flag("--no-input", flags->no_input,

@@ -34,7 +34,10 @@ struct FilterFlags {
 
 enum class Targets { kHosts, kIncidentOnly };
 
-// `flags` must outlive `app`.
+// `flags` must outlive `app`. Which hosts, of which incident, why: -l, --hosts, --incident,
+// --reason.
+void AddTargetFlags(CLI::App* app, RunFlags* flags, Targets targets = Targets::kHosts);
+// These and how to run.
 void AddRunFlags(CLI::App* app, RunFlags* flags, Targets targets = Targets::kHosts);
 void AddConfirmFlags(CLI::App* app, RunFlags* flags);  // --dry-run and --yes alone.
 void AddFilterFlags(CLI::App* app, FilterFlags* flags);

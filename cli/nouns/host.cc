@@ -10,10 +10,12 @@
 #include "cli/core/exit_code.h"
 #include "cli/core/target.h"
 #include "cli/nouns/host_manual.h"
+#include "cli/nouns/restore.h"
 #include "cli/output/printer.h"
 #include "cli/tree.h"
 #include "common/status/error.h"
 #include "mailquench/v1/fleet.grpc.pb.h"
+#include "mailquench/v1/incidents.grpc.pb.h"
 
 namespace mailquench::cli {
 namespace {
@@ -44,6 +46,13 @@ std::string State(const v1::Host& host) {
   return host.online() ? "online" : "offline";
 }
 
+std::string GroupOf(const v1::Hello& hello) {
+  if (hello.transport_group().empty()) return "-";
+  return hello.organisation().empty()
+             ? hello.transport_group()
+             : absl::StrCat(hello.organisation(), ":", hello.transport_group());
+}
+
 Table HostTable(const v1::Host& host) {
   Table table;
   table.rows = {
@@ -59,6 +68,14 @@ Table HostTable(const v1::Host& host) {
   if (host.has_manual())
     table.rows.push_back({"by hand", absl::StrCat("a person does its steps; registered by ",
                                                   host.manual().added_by())});
+  if (!host.hello().organisation().empty())
+    table.rows.push_back({"organisation", host.hello().organisation()});
+  if (!host.hello().transport_group().empty())
+    table.rows.push_back({"group", absl::StrCat(host.hello().transport_group(),
+                                                " (keeps copies of mail; contains in lockstep)")});
+  for (const auto& one : host.hello().capabilities()) {
+    if (one.organisation_wide()) table.rows.push_back({"for all of it", one.operation()});
+  }
   for (const auto& one : host.hello().listeners()) table.rows.push_back({"listener", one});
   for (const auto& one : host.hello().trusted_ranges()) table.rows.push_back({"trusts", one});
   const auto seen = [&host](const std::string& address) {
@@ -94,9 +111,14 @@ absl::StatusOr<int> DoList(Session* session, const std::string& selector) {
   auto hosts = session->Call(&v1::Fleet::Stub::ListHosts, request);
   if (!hosts.ok()) return hosts.status();
   Table table{{"NAME", "STATE", "QUEUED", "PLATFORM", "LABELS", "SEEN"}, {}};
+  const bool grouped =
+      std::any_of(hosts->hosts().begin(), hosts->hosts().end(),
+                  [](const v1::Host& host) { return !host.hello().transport_group().empty(); });
+  if (grouped) table.header.push_back("GROUP");
   for (const v1::Host& host : hosts->hosts()) {
     table.rows.push_back({host.name(), State(host), Queued(host), host.hello().platform(),
                           Labels(host.labels()), HumanTime(host.last_seen_time())});
+    if (grouped) table.rows.back().push_back(GroupOf(host.hello()));
   }
   MQ_RETURN_IF_ERROR(Print(session->flags.output, *hosts, table, *session->env.out));
   return !selector.empty() && hosts->hosts_size() == 0 ? kExitNoHost : kExitOk;
@@ -188,6 +210,27 @@ absl::StatusOr<int> DoEgress(Session* session, const Args& args) {
   return PrintHost(session, session->Call(&v1::Fleet::Stub::SetMailIdentity, request));
 }
 
+// The record of what a whole organisation shares is on one host, and goes with it. A host whose key
+// was stolen is cut off all the same: what cannot be asked is not said.
+void WarnOfRecords(Session* session, const std::string& name) {
+  auto host = Get(session, name);
+  if (!host.ok()) return;
+  auto all = session->Call(&v1::Incidents::Stub::ListIncidents, v1::ListIncidentsRequest());
+  if (!all.ok()) return;
+  for (const v1::Incident& incident : all->incidents()) {
+    for (const v1::Obligation& one : incident.obligations()) {
+      if (one.host_id() != host->host_id() || one.organisation().empty() || !one.duty().empty() ||
+          one.state() != v1::Obligation::STATE_OUTSTANDING)
+        continue;
+      session->Tell(absl::StrCat(
+          "WARN ", host->name(), " alone holds the record of what ", one.operation(),
+          " changed for all of ", one.organisation(),
+          "; without it no run puts that back: first 'mailquench run restore --incident ",
+          incident.incident_id(), "', or else put back by hand", ByHandOf(one)));
+    }
+  }
+}
+
 template <class Request>
 absl::StatusOr<int> DoCut(Session* session,
                           const Args& args,
@@ -195,6 +238,7 @@ absl::StatusOr<int> DoCut(Session* session,
                           grpc::Status (v1::Fleet::Stub::*method)(grpc::ClientContext*,
                                                                   const Request&,
                                                                   v1::Host*)) {
+  WarnOfRecords(session, args.host);
   auto go_on = GoOn(session, args, what);
   if (!go_on.ok()) return go_on.status();
   if (!*go_on) return kExitOk;

@@ -1,4 +1,4 @@
-// incident: open, list, show, note, cause add|resolve, waive, close, report.
+// incident: open, list, show, note, cause add|resolve, done, waive, close, report.
 #include <memory>
 #include <ostream>
 
@@ -46,8 +46,13 @@ Table IncidentTable(const v1::Incident& incident) {
   }
   for (const auto& one : incident.obligations()) {
     table.rows.push_back(
-        {"owed", absl::StrCat(one.obligation_id(), " ", one.host_name(), " ", one.operation(), ": ",
-                              EnumWord(v1::Obligation::State_Name(one.state()), "STATE_"))});
+        {"owed",
+         absl::StrCat(
+             one.obligation_id(), " ",
+             one.duty().empty() ? absl::StrCat(one.host_name(), " ", one.operation())
+                                : absl::StrCat("by a person: ", one.duty()),
+             one.organisation().empty() ? "" : absl::StrCat(" for all of ", one.organisation()),
+             ": ", EnumWord(v1::Obligation::State_Name(one.state()), "STATE_"))});
     for (const auto& setting : one.settings()) {
       table.rows.push_back({"", absl::StrCat(one.host_name(), ":", setting.key(),
                                              setting.opened_relay() ? " (opened the relay)" : "")});
@@ -153,6 +158,16 @@ absl::StatusOr<int> DoWaive(Session* session, const Args& args) {
   return Change(session, args, what, &Stub::WaiveObligation, request);
 }
 
+absl::StatusOr<int> DoDone(Session* session, const Args& args) {
+  v1::WaiveObligationRequest request;
+  request.set_incident_id(args.incident);
+  request.set_obligation_id(args.id);
+  request.set_reason(args.text);
+  request.set_done(true);
+  return Change(session, args, absl::StrCat("say that ", args.id, " was done"),
+                &Stub::WaiveObligation, request);
+}
+
 absl::StatusOr<int> DoClose(Session* session, const Args& args) {
   v1::CloseIncidentRequest request;
   request.set_incident_id(args.incident);
@@ -233,6 +248,12 @@ void AddIncident(CLI::App* root, Session* session) {
   resolve->add_option("CAUSE", args->id, "Its id")->required()->type_name("CAUSE");
   resolve->add_option("--how", args->text, "What was done")->required()->type_name("TEXT");
   dry(resolve);
+  CLI::App* done =
+      add(noun, "done", "Say that a person's duty was done, and how",
+          "mailquench incident done I OBLIGATION --how \"reset, ticket 12\"", true, DoDone);
+  done->add_option("OBLIGATION", args->id, "Its id")->required()->type_name("OBLIGATION");
+  done->add_option("--how", args->text, "What was done")->required()->type_name("TEXT");
+  dry(done);
   CLI::App* waive =
       add(noun, "waive", "Give up an obligation, with a reason",
           "mailquench incident waive I OBLIGATION --reason \"host was scrapped\"", true, DoWaive);

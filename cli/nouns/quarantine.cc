@@ -23,7 +23,9 @@ struct Args {
   RunFlags flags;
   FilterFlags filter;
   int samples = 5;
+  bool maybe_delivered = false;
   std::string directory;
+  bool isolate = false;
 };
 
 absl::StatusOr<v1::ListQuarantinesResponse> Fetch(Session* session, const std::string& incident) {
@@ -83,6 +85,10 @@ absl::StatusOr<int> Do(Session* session, Act act, const Args& args) {
       case Act::kRelease:
         order.verb = "Release mail (it will be delivered)";
         fill(operation->mutable_quarantine_release());
+        operation->mutable_quarantine_release()->set_maybe_delivered(args.maybe_delivered);
+        operation->mutable_quarantine_release()->set_isolate(args.isolate);
+        if (args.isolate)
+          order.verb = "Cut the host off from all others, and then release mail of the database";
         break;
       case Act::kDiscard:
         order.verb = "Delete mail for good";
@@ -138,6 +144,15 @@ void AddAct(CLI::App* noun,
         ->check(CLI::Range(0, 100))
         ->type_name("COUNT");
   }
+  if (act == Act::kRelease) {
+    app->add_flag("--maybe-delivered", args->maybe_delivered,
+                  "Also those that may have been delivered already: some may arrive twice");
+    app->add_flag(
+        "--isolate", args->isolate,
+        "Also messages of a whole queue database (Exchange): the host is cut off from all "
+        "others, takes no mail, and opens a copy of it; it may take 30 minutes. Never "
+        "tried on a real server");
+  }
   AddRunFlags(app, &args->flags, Targets::kIncidentOnly);
   if (!move) AddFilterFlags(app, &args->filter);
   app->callback([=] {
@@ -167,7 +182,8 @@ void AddQuarantine(CLI::App* root, Session* session) {
           "mailquench quarantine analyse --incident I --account mallory --samples 20"});
   AddAct(noun, session, Act::kRelease, "release", "Put matching messages back into the mail system",
          {"mailquench quarantine release Q --sender @example.org",
-          "mailquench quarantine release --incident I --except-account mallory --dry-run"});
+          "mailquench quarantine release --incident I --except-account mallory --dry-run",
+          "mailquench quarantine release Q --isolate --sender @example.org --dry-run"});
   AddAct(noun, session, Act::kDiscard, "discard", "Delete matching messages for good",
          {"mailquench quarantine discard Q --account mallory --reason spam",
           "mailquench quarantine discard Q --account mallory --dry-run"});

@@ -36,6 +36,22 @@ struct RestoreArgs {
   RestoreChoices choices;
 };
 
+// What nobody can put back any more but a person: the recorded values, of which the incident has a
+// copy.
+void SayByHand(const Session& session,
+               const v1::Incident& incident,
+               const std::set<std::string>& gone) {
+  for (const v1::Obligation& one : incident.obligations()) {
+    if (one.state() != v1::Obligation::STATE_OUTSTANDING || !one.duty().empty() ||
+        gone.count(one.host_id()) == 0)
+      continue;
+    session.Tell(absl::StrCat("WARN ", one.host_name(),
+                              " is in the fleet no more and is left out; put back by hand",
+                              ByHandOf(one), "; then waive it: mailquench incident waive ",
+                              incident.incident_id(), " ", one.obligation_id(), " --reason TEXT"));
+  }
+}
+
 absl::StatusOr<int> DoRestore(Session* session, const RestoreArgs& args) {
   v1::GetIncidentRequest get;
   get.set_incident_id(args.flags.incident);
@@ -43,9 +59,13 @@ absl::StatusOr<int> DoRestore(Session* session, const RestoreArgs& args) {
   if (!incident.ok()) return incident.status();
   auto decided = Decide(*incident, args.choices);
   if (!decided.ok()) return decided.status();
+  auto gone = GoneHosts(session);
+  if (!gone.ok()) return gone.status();
+  SayByHand(*session, *incident, *gone);
   // A decision is the same for all hosts of a run, so hosts with the same decisions share one.
   std::map<std::string, RunOrder> by_decisions;
   for (const HostDecisions& host : *decided) {
+    if (gone->count(host.host_id) > 0) continue;
     v1::Restore restore;
     for (const auto& decision : host.decisions) *restore.add_decisions() = decision;
     RunOrder& order = by_decisions[restore.SerializeAsString()];
@@ -60,12 +80,28 @@ absl::StatusOr<int> DoRestore(Session* session, const RestoreArgs& args) {
   if (orders.empty()) {
     return Error(absl::StatusCode::kNotFound, "NO_HOST_MATCHED",
                  absl::StrCat("Incident ", args.flags.incident,
-                              " has no outstanding settings; nothing was started."));
+                              " has no outstanding settings on a host of the fleet; nothing was "
+                              "started."));
   }
   return DriveAll(session, orders);
 }
 
 }  // namespace
+
+std::string ByHandOf(const v1::Obligation& obligation) {
+  std::string out = obligation.organisation().empty()
+                        ? ""
+                        : absl::StrCat(", for all of ", obligation.organisation());
+  const char* before = ": ";
+  for (const v1::Setting& setting : obligation.settings()) {
+    const std::string value(setting.before());
+    absl::StrAppend(&out, before, setting.instance(), setting.instance().empty() ? "" : " ",
+                    setting.key(),
+                    setting.before_absent() ? " removed" : absl::StrCat(" = '", value, "'"));
+    before = ", ";
+  }
+  return out;
+}
 
 absl::StatusOr<std::vector<HostDecisions>> Decide(const v1::Incident& incident,
                                                   const RestoreChoices& choices) {
@@ -89,7 +125,8 @@ absl::StatusOr<std::vector<HostDecisions>> Decide(const v1::Incident& incident,
   std::map<std::string, HostDecisions> hosts;
   std::set<std::string> there;
   for (const v1::Obligation& obligation : incident.obligations()) {
-    if (obligation.state() != v1::Obligation::STATE_OUTSTANDING) continue;
+    if (obligation.state() != v1::Obligation::STATE_OUTSTANDING || !obligation.duty().empty())
+      continue;
     HostDecisions& host = hosts[obligation.host_id()];
     host.host_id = obligation.host_id();
     for (const v1::Setting& setting : obligation.settings()) {

@@ -29,6 +29,10 @@ struct HostDecisions {
 absl::StatusOr<std::vector<HostDecisions>> Decide(const v1::Incident& incident,
                                                   const RestoreChoices& choices);
 
+// The recorded values of an obligation, for a person who puts them back: ", for all of ORG: KEY =
+// 'VALUE', ...".
+std::string ByHandOf(const v1::Obligation& obligation);
+
 void AddRestore(CLI::App* run, Session* session);
 
 }  // namespace mailquench::cli

@@ -29,6 +29,8 @@ struct ContainArgs {
   bool keep_notifications = false;
   bool leave_stopped = false;
   bool all_at_once = false;
+  bool without_copies = false;
+  std::string without_copies_in;
 };
 
 absl::StatusOr<int> DoContain(Session* session, const ContainArgs& args) {
@@ -52,19 +54,10 @@ absl::StatusOr<int> DoContain(Session* session, const ContainArgs& args) {
   if (args.keep_notifications) parameters["keep_notifications"] = "true";
   if (args.leave_stopped) parameters["leave_stopped"] = "true";
   if (args.all_at_once) parameters["waves"] = "100%";
-  if (args.flags.incident.empty() && !args.flags.dry_run) {
-    // What is set aside and locked has to be owed back to somebody: an incident keeps that account.
-    order.before_start = [session, reason = args.flags.reason](v1::PlanRunRequest* plan) {
-      v1::OpenIncidentRequest open;
-      open.set_title(reason);
-      open.set_request_id(NewUuid());
-      auto incident = session->Call(&v1::Incidents::Stub::OpenIncident, open);
-      if (!incident.ok()) return incident.status();
-      plan->set_incident_id(incident->incident_id());
-      session->Tell(absl::StrCat("incident ", incident->incident_id(), " opened"));
-      return absl::OkStatus();
-    };
-  }
+  if (args.without_copies)
+    parameters["without_copies"] = args.without_copies_in.empty() ? "true" : args.without_copies_in;
+  // What is set aside and locked has to be owed back to somebody: the controller opens an incident,
+  // named after the reason, or goes on with the one in which a part has left these hosts stopped.
   return Drive(session, order);
 }
 
@@ -92,7 +85,17 @@ void AddContain(CLI::App* noun, Session* session) {
   app->add_flag("--leave-stopped", args->leave_stopped, "Do not start the service again");
   app->add_flag("--all-at-once", args->all_at_once,
                 "No waves: no host waits for another, and none is spared where one fails");
-  app->callback([=] { session->action = [=] { return DoContain(session, *args); }; });
+  CLI::Option* without =
+      app->add_option("--without-copies", args->without_copies_in,
+                      "Your word that no server of this organisation keeps copies of another "
+                      "one's mail, so that a group may lack some; named where several are in the "
+                      "run. Where it is wrong, the spam comes back from those that keep some")
+          ->type_name("ORGANISATION")
+          ->expected(0, 1);
+  app->callback([=] {
+    args->without_copies = without->count() > 0;
+    session->action = [=] { return DoContain(session, *args); };
+  });
 }
 
 struct StartArgs {

@@ -1,4 +1,4 @@
-// sender: block, unblock. relay: probe. Each is a run of one operation.
+// sender: block, unblock. relay: probe. shadow: suspend. Each is a run of one operation.
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -51,7 +51,35 @@ absl::StatusOr<int> DoProbe(Session* session, const ProbeArgs& args) {
   return Drive(session, order);
 }
 
+absl::StatusOr<int> DoSuspend(Session* session, const RunFlags& flags) {
+  if (flags.reason.empty()) {
+    return UsageError(
+        "Say why: add --reason TEXT; it goes into the incident and the audit log. "
+        "Nothing was done.");
+  }
+  RunOrder order;
+  order.flags = flags;
+  order.verb = "Keep no copies of mail in the whole organisation, changed once";
+  MQ_RETURN_IF_ERROR(FillTargets(session, flags, &order.plan));
+  order.plan.mutable_operation()->mutable_shadow_suspend();
+  return Drive(session, order);
+}
+
 }  // namespace
+
+void AddShadow(CLI::App* root, Session* session) {
+  const std::string example = "mailquench shadow suspend -l role=exchange --reason \"ex3 is down\"";
+  CLI::App* noun =
+      AddCommand(root, "shadow", "Copies that servers keep of each other's mail", {example});
+  noun->require_subcommand(1);
+  auto flags = std::make_shared<RunFlags>();
+  CLI::App* app = AddCommand(
+      noun, "suspend",
+      "Keep them no more, in the whole organisation, until it is restored; one host does it",
+      {example});
+  AddRunFlags(app, flags.get());
+  app->callback([=] { session->action = [=] { return DoSuspend(session, *flags); }; });
+}
 
 void AddSender(CLI::App* root, Session* session) {
   CLI::App* noun = AddCommand(root, "sender", "Shut the cause: block who sends",

@@ -190,6 +190,7 @@ std::string IncidentReport(const v1::Incident& incident,
     for (const auto& setting : one.settings()) {
       absl::StrAppend(&keys, keys.empty() ? "" : ", ", setting.key());
     }
+    if (!one.duty().empty()) keys = one.duty();
     rows.push_back({one.host_name(), one.operation(), keys, StateWord(one.state()), one.reason()});
   }
   out.Grid({"Host", "Changed by", "Settings", "State", "Reason"}, rows, "No setting was changed.");
@@ -210,7 +211,14 @@ std::string IncidentReport(const v1::Incident& incident,
   }
   for (const auto& one : incident.obligations()) {
     if (one.state() == v1::Obligation::STATE_OUTSTANDING) {
-      rows.push_back({absl::StrCat("Settings of ", one.host_name()), "not put back yet"});
+      rows.push_back(!one.duty().empty() ? std::vector<std::string>{one.duty(), "not done yet"}
+                     : one.organisation().empty()
+                         ? std::vector<std::string>{absl::StrCat("Settings of ", one.host_name()),
+                                                    "not put back yet"}
+                         : std::vector<std::string>{
+                               absl::StrCat("Settings of the organisation ", one.organisation(),
+                                            ", recorded by ", one.host_name()),
+                               "not put back yet"});
     }
   }
   for (const auto& run : runs) {

@@ -1,6 +1,8 @@
 #include "cli/output/transcript.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "cli/core/duration.h"
@@ -9,6 +11,7 @@
 
 namespace mailquench::cli {
 namespace {
+constexpr char kContain[] = "contain";
 
 const std::string& NameOfHost(const v1::RunHost& host) {
   return host.name().empty() ? host.host_id() : host.name();
@@ -22,6 +25,18 @@ std::string StepName(const v1::Run& run, const v1::HostStep& step) {
   }
   return step.report().operation().empty() ? absl::StrCat("step ", step.step() + 1)
                                            : step.report().operation();
+}
+
+// A step that is only for hosts of a group, on one that is in none.
+bool LeftOut(const v1::Run& run, const v1::HostStep& step) {
+  return step.step() >= 0 && step.step() < run.playbook().steps_size() &&
+         run.playbook().steps(step.step()).only_grouped() && !step.sent() &&
+         step.report().outcome() == v1::OUTCOME_UNCHANGED;
+}
+
+std::string WithNotice(const v1::HostStep& step) {
+  const std::string said = Describe(step.report());
+  return absl::StrCat(said, said.empty() || step.notice().empty() ? "" : "; ", step.notice());
 }
 
 Colour ColourOf(v1::Outcome outcome) {
@@ -54,7 +69,8 @@ std::vector<Line> Transcript::Update(const v1::RunEvent& event) {
       std::string word, detail;
       if (outcome != v1::OUTCOME_UNSPECIFIED) {
         word = OutcomeWord(outcome);
-        detail = Describe(step.report());
+        if (LeftOut(run, step)) continue;
+        detail = WithNotice(step);
         if (step.report().has_start_time() && step.report().has_end_time()) {
           absl::StrAppend(
               &detail, detail.empty() ? "" : "; ",
@@ -63,7 +79,10 @@ std::vector<Line> Transcript::Update(const v1::RunEvent& event) {
       } else if (step.has_manual_since_time()) {
         word = "waiting";
         detail = "for a person";
-      } else if (step.sent() || !step.progress().empty()) {
+      } else if (!step.sent() && !step.progress().empty()) {
+        word = "waiting";
+        detail = step.progress();
+      } else if (step.sent()) {
         word = "running";
         detail = step.progress();
       } else {
@@ -123,7 +142,9 @@ Table RunTable(const v1::Run& run) {
     std::string detail;
     double seconds = 0;
     for (const v1::HostStep& step : host.steps()) {
-      const std::string one = Describe(step.report());
+      if (LeftOut(run, step)) continue;
+      std::string one = WithNotice(step);
+      if (one.empty() && !step.sent()) one = step.progress();
       if (!one.empty()) absl::StrAppend(&detail, detail.empty() ? "" : " | ", one);
       if (step.report().has_start_time() && step.report().has_end_time()) {
         seconds += Seconds(step.report().start_time(), step.report().end_time());
@@ -138,6 +159,8 @@ Table RunTable(const v1::Run& run) {
 
 Table PlanTable(const v1::Plan& plan) {
   Table table{{"HOST", "WAVE", "ONLINE", "OPERATION", "WOULD"}, {}};
+  for (const std::string& notice : plan.notices())
+    table.rows.push_back({"-", "-", "-", "-", notice});
   for (const v1::PlannedHost& host : plan.hosts()) {
     const std::string name = host.name().empty() ? host.host_id() : host.name();
     const std::string wave = std::to_string(host.wave());
@@ -147,13 +170,16 @@ Table PlanTable(const v1::Plan& plan) {
     if (!host.refusal().empty()) {
       table.rows.push_back({name, wave, online, "-", absl::StrCat("refuse: ", host.refusal())});
     }
+    // Of a contain once each: the parts of one that goes in lockstep repeat what they share.
+    std::set<std::string> told;
+    const auto tell = [&](const std::string& operation, const std::string& text) {
+      if (operation != kContain || told.insert(text).second)
+        table.rows.push_back({name, wave, online, operation, text});
+    };
     for (const v1::OperationPlan& step : host.steps()) {
-      for (const std::string& text : step.steps()) {
-        table.rows.push_back({name, wave, online, step.operation(), text});
-      }
-      for (const std::string& text : step.warnings()) {
-        table.rows.push_back({name, wave, online, step.operation(), absl::StrCat("WARN ", text)});
-      }
+      for (const std::string& text : step.steps()) tell(step.operation(), text);
+      for (const std::string& text : step.warnings())
+        tell(step.operation(), absl::StrCat("WARN ", text));
     }
     if (host.refusal().empty() && host.steps_size() == 0) {
       table.rows.push_back({name, wave, online, "-", "not asked"});

@@ -47,6 +47,7 @@ v1::OperationClass ClassOf(const v1::Operation& operation) {
     case v1::Operation::kSenderUnblock:
     case v1::Operation::kRestore:
     case v1::Operation::kContain:
+    case v1::Operation::kShadowSuspend:
     case v1::Operation::kDelistFetch:  // It asks for what was wanted; the host stays as it is.
       return v1::OPERATION_CLASS_REVERSIBLE;
     case v1::Operation::kQuarantineDiscard:

@@ -28,6 +28,11 @@ absl::Status OnlyKeys(const Kind& kind,
                       const std::string& file,
                       const std::set<std::string>& keys);
 
+// `root` has at most 64 levels and 200,000 nodes, where each alias counts as all that it stands
+// for: so an alias that stands for itself, or for aliases of aliases, is refused before anybody
+// walks it.
+absl::Status Bounded(const Kind& kind, const YAML::Node& root, const std::string& file);
+
 }  // namespace mailquench::yaml
 
 #endif  // MAILQUENCH_COMMON_YAML_STRICT_H_

@@ -30,6 +30,7 @@ bool IsIrreversible(const v1::Operation& operation) {
     case v1::Operation::kRelayProbe:
     case v1::Operation::kQueueWatch:
     case v1::Operation::kContain:
+    case v1::Operation::kShadowSuspend:
     case v1::Operation::kDelistFetch:
     case v1::Operation::kBlacklistClear:
     case v1::Operation::kMailBlockers:
@@ -59,6 +60,23 @@ const std::map<std::string, Need>& AuthorizationTable() {
       {"/mailquench.v1.Blacklists/ListLists", Need::kViewer},
       {"/mailquench.v1.Blacklists/RequestDelisting", Need::kResponder},
       {"/mailquench.v1.Enrolment/Enrol", Need::kToken},
+      {"/mailquench.v1.Escalations/ApproveEscalation", Need::kResponder},  // And CheckOperations().
+      {"/mailquench.v1.Escalations/CreateSource", Need::kAdmin},
+      {"/mailquench.v1.Escalations/GetEscalation", Need::kViewer},
+      {"/mailquench.v1.Escalations/GetRules", Need::kViewer},
+      {"/mailquench.v1.Escalations/LintRules", Need::kViewer},
+      {"/mailquench.v1.Escalations/ListAlerts", Need::kViewer},
+      {"/mailquench.v1.Escalations/ListEscalations", Need::kViewer},
+      {"/mailquench.v1.Escalations/ListNotices", Need::kViewer},
+      {"/mailquench.v1.Escalations/ListSources", Need::kViewer},
+      {"/mailquench.v1.Escalations/ProposeRun", Need::kResponder},
+      {"/mailquench.v1.Escalations/RaiseAlerts", Need::kResponder},
+      {"/mailquench.v1.Escalations/RejectEscalation", Need::kResponder},
+      {"/mailquench.v1.Escalations/ReloadRules", Need::kAdmin},
+      {"/mailquench.v1.Escalations/RevokeSource", Need::kAdmin},
+      {"/mailquench.v1.Escalations/SetPause", Need::kResponder},
+      {"/mailquench.v1.Escalations/TestAlerts", Need::kViewer},
+      {"/mailquench.v1.Escalations/TestNotification", Need::kResponder},
       {"/mailquench.v1.Fleet/AddManualHost", Need::kAdmin},
       {"/mailquench.v1.Fleet/BanHost", Need::kAdmin},
       {"/mailquench.v1.Fleet/CreateToken", Need::kAdmin},

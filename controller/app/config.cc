@@ -29,12 +29,17 @@ absl::Status Fill(const std::string& path, const YAML::Node& root, Config* confi
       {"ca", &config->ca},
       {"identity_dir", &config->identity_dir},
       {"trust_domain", &config->trust_domain},
-      {"playbooks", &config->playbooks}};
+      {"playbooks", &config->playbooks},
+      {"https_listen", &config->https_listen},
+      {"escalation", &config->escalation}};
   const std::map<std::string, absl::Duration*> durations = {
       {"patience", &config->patience},
       {"resume_patience", &config->resume_patience},
       {"grace", &config->grace},
-      {"manual_patience", &config->manual_patience}};
+      {"manual_patience", &config->manual_patience},
+      {"alertmanager_poll", &config->alertmanager_poll},
+      {"silence_length", &config->silence_length},
+      {"own_watch_every", &config->own_watch_every}};
   if (!root.IsMap()) return Bad(path, 0, "is not a list of 'key: value' lines");
   std::set<std::string> seen;
   for (const auto& entry : root) {
@@ -65,7 +70,7 @@ absl::Status Fill(const std::string& path, const YAML::Node& root, Config* confi
     }
   }
   for (const auto& [key, text] : texts) {
-    if (text->empty() && key != "playbooks")
+    if (text->empty() && key != "playbooks" && key != "https_listen" && key != "escalation")
       return Bad(path, 0, absl::StrCat("'", key, "' is missing"));
   }
   return absl::OkStatus();

@@ -19,13 +19,18 @@ struct Config {
   std::string ca;
   std::string identity_dir;  // With ca.key and ca.pem.
   std::string trust_domain;
-  std::string playbooks;    // Optional: a folder.
-  WatchOptions blacklists;  // Optional.
+  std::string playbooks;     // Optional: a folder.
+  std::string https_listen;  // Optional: host:port of alerts and metrics.
+  std::string escalation;    // Optional: escalation.yaml.
+  WatchOptions blacklists;   // Optional.
   // Optional; what they mean is in CoreOptions.
   absl::Duration patience = absl::Seconds(5);
   absl::Duration resume_patience = absl::Seconds(30);
   absl::Duration grace = absl::Seconds(15);
   absl::Duration manual_patience = absl::Hours(4);
+  absl::Duration alertmanager_poll = absl::Seconds(10);
+  absl::Duration silence_length = absl::Minutes(15);
+  absl::Duration own_watch_every = absl::Seconds(5);
 };
 
 // Error: INVALID_ARGUMENT / BAD_CONFIG with file and line: malformed, a key that is missing,

@@ -26,11 +26,22 @@
 namespace mailquench::controller {
 
 class Listings;
+class Escalator;
+class AlertSources;
+class Notices;
+class Metrics;
 
 struct CoreOptions {
   std::string store_path;
   std::string playbook_directory;  // Of the operator's own playbooks; empty: built-in ones only.
   WatchOptions blacklists;
+  std::string escalation_file;  // escalation.yaml; empty: nothing starts by itself.
+  absl::Duration alertmanager_poll = absl::Seconds(10);
+  absl::Duration silence_length = absl::Minutes(15);
+  absl::Duration own_watch_every = absl::Seconds(5);
+  // Of the HTTPS endpoint, for the metrics: requests by result.
+  std::function<std::map<std::string, std::int64_t>()> endpoint_results;
+  std::function<void(const std::string&)> log = [](const std::string&) {};
   Clock* clock = nullptr;     // Not owned; outlives the core.
   FleetLink* link = nullptr;  // Not owned; outlives the core.
   // A thread looks after deadlines. Tests switch it off and call Tick().
@@ -118,6 +129,12 @@ class Core {
                                                      const std::string& actor) = 0;
   virtual BlacklistWatch& blacklists() = 0;
   virtual Listings& listings() = 0;
+
+  // ---- Escalation.
+  virtual Escalator& escalations() = 0;
+  virtual AlertSources& alert_sources() = 0;
+  virtual Notices& notices() = 0;
+  virtual Metrics& metrics() = 0;
 
   // ---- Fleet.
   virtual absl::StatusOr<v1::ListHostsResponse> ListHosts(const v1::ListHostsRequest& request) = 0;

@@ -59,6 +59,9 @@ void AddInit(CLI::App* root, Action* action) {
   app->add_option("--listen", options.listen, "For agents and operators")->capture_default_str();
   app->add_option("--enrolment-listen", options.enrolment_listen, "For first contact")
       ->capture_default_str();
+  app->add_option("--https-listen", options.https_listen,
+                  "For alerts from monitoring and for metrics; 'none': not served")
+      ->capture_default_str();
   app->add_option("--admin", options.admin_name, "Name of the first admin")->capture_default_str();
   app->callback([=] { *action = [=] { return Init(*flags); }; });
 }

@@ -58,7 +58,8 @@ int ServeUntilSignal(const std::string& path) {
     }
     return Fail(server.status());
   }
-  std::printf("ready port=%d enrolment_port=%d\n", (*server)->port(), (*server)->enrolment_port());
+  std::printf("ready port=%d enrolment_port=%d https_port=%d\n", (*server)->port(),
+              (*server)->enrolment_port(), (*server)->https_port());
   std::fflush(stdout);
   const int received = WaitForEnd(signals, config->certificate);
   spdlog::info("signal {}: shutting down", received);

@@ -9,6 +9,7 @@
 #include "common/status/error.h"
 #include "common/text/harmless.h"
 #include "controller/manual/confirmation.h"
+#include "controller/runs/groups.h"
 #include "controller/store/times.h"
 
 namespace mailquench::controller {
@@ -165,6 +166,7 @@ void ManualSteps::Plan(v1::Plan* plan) {
   for (v1::PlannedHost& host : *plan->mutable_hosts()) {
     if (host.manual_platform().empty()) continue;
     for (const v1::PlaybookStep& step : plan->playbook().steps()) {
+      if (LeavesOut(step, host)) continue;
       v1::OperationPlan* out = host.add_steps();
       const std::string name = OperationName(step.operation());
       out->set_operation(name);

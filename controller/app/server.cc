@@ -15,12 +15,17 @@
 #include "common/text/harmless.h"
 #include "controller/api/authorization.h"
 #include "controller/api/services.h"
+#include "controller/escalation/engine.h"
+#include "controller/escalation/sources.h"
+#include "controller/metrics/metrics.h"
 
 namespace mailquench::controller {
 namespace {
 
 constexpr int kMaxThreads = 64;           // Of operators' calls, watchers included.
 constexpr int kMaxEnrolmentThreads = 16;  // Anybody can connect there.
+// So many requests may wait for one commit of the inbox.
+constexpr int kMaxHttpsThreads = 64;
 constexpr int kMaxMessage = 32 * 1024 * 1024;
 
 absl::Status CannotListen(const std::string& address) {
@@ -50,6 +55,7 @@ absl::StatusOr<std::unique_ptr<ControllerServer>> ControllerServer::Start(const 
 }
 
 absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
+  clock_ = clock;
   MQ_ASSIGN_OR_RETURN(ca_, CertificateAuthority::Load(config.identity_dir, clock));
   if (ca_->trust_domain() != config.trust_domain) {
     return Error(
@@ -75,6 +81,15 @@ absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   options.grace = config.grace;
   options.blacklists = config.blacklists;
   options.blacklists.log = [](const std::string& text) { spdlog::warn("{}", Harmless(text)); };
+  options.escalation_file = config.escalation;
+  options.alertmanager_poll = config.alertmanager_poll;
+  options.silence_length = config.silence_length;
+  options.own_watch_every = config.own_watch_every;
+  options.log = [](const std::string& text) { spdlog::warn("{}", Harmless(text)); };
+  options.endpoint_results = [this] {
+    AlertEndpoint* const endpoint = endpoint_now_;
+    return endpoint == nullptr ? std::map<std::string, std::int64_t>() : endpoint->Results();
+  };
   MQ_ASSIGN_OR_RETURN(core_, Core::Open(options));
   hub_->SetEvents(&core_->events());
   token_store_ = std::make_unique<CoreTokenStore>(core_.get());
@@ -96,6 +111,7 @@ absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   services_.push_back(MakeIncidentsService(core_.get(), gate_.get()));
   services_.push_back(MakeQuarantinesService(core_.get(), gate_.get()));
   services_.push_back(MakeBlacklistsService(core_.get(), gate_.get()));
+  services_.push_back(MakeEscalationsService(core_.get(), gate_.get()));
   services_.push_back(MakeAuditService(core_.get(), gate_.get()));
   enrolment_ = MakeEnrolmentService(core_.get(), tokens_.get());
   return absl::OkStatus();
@@ -137,6 +153,26 @@ absl::Status ControllerServer::Listen(const Config& config) {
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port_ == 0) return CannotListen(config.listen);
   server_->GetHealthCheckService()->SetServingStatus(true);
+  return ListenHttps(config);
+}
+
+// Last: what monitoring sends is answered once everything else is there.
+absl::Status ControllerServer::ListenHttps(const Config& config) {
+  if (config.https_listen.empty()) return absl::OkStatus();
+  endpoint_ = std::make_unique<AlertEndpoint>(
+      &core_->alert_sources(), &core_->escalations(), [this] { return core_->metrics().Text(); },
+      clock_);
+  endpoint_now_ = endpoint_.get();
+  HttpServerOptions options;
+  options.listen = config.https_listen;
+  options.certificate = config.certificate;
+  options.key = config.key;
+  options.threads = kMaxHttpsThreads;
+  // Who has no token is refused before its body is read.
+  options.screen = [this](const HttpRequest& request) { return endpoint_->Screen(request); };
+  MQ_ASSIGN_OR_RETURN(https_, HttpServer::Start(options, [this](const HttpRequest& request) {
+                        return endpoint_->Handle(request);
+                      }));
   return absl::OkStatus();
 }
 
@@ -174,6 +210,7 @@ void ControllerServer::Shutdown(absl::Duration patience) {
   if (stopping_.exchange(true)) return;
   const auto deadline = absl::ToChronoTime(absl::Now() + patience);
   if (server_ != nullptr) server_->GetHealthCheckService()->SetServingStatus(false);
+  if (https_ != nullptr) https_->Stop();
   if (hub_ != nullptr) hub_->DisconnectAll("the controller is shutting down");
   if (enrolment_server_ != nullptr) enrolment_server_->Shutdown(deadline);
   if (server_ != nullptr) server_->Shutdown(deadline);

@@ -18,7 +18,9 @@
 #include "controller/app/revocation_audit.h"
 #include "controller/app/store_claim.h"
 #include "controller/app/token_store.h"
+#include "controller/escalation/endpoint.h"
 #include "controller/fleet/stream_hub.h"
+#include "controller/http/server.h"
 #include "controller/identity/ca.h"
 #include "controller/identity/revocation_watch.h"
 
@@ -35,6 +37,7 @@ class ControllerServer {
 
   int port() const { return port_; }
   int enrolment_port() const { return enrolment_port_; }
+  int https_port() const { return https_ == nullptr ? 0 : https_->port(); }  // 0: not served.
   // Cuts all streams, ends calls under way after `patience`, and lets events that are under way
   // become durable.
   void Shutdown(absl::Duration patience = absl::Seconds(2));
@@ -43,6 +46,7 @@ class ControllerServer {
   ControllerServer() = default;
   absl::Status Open(const Config& config, Clock* clock);
   absl::Status Listen(const Config& config);
+  absl::Status ListenHttps(const Config& config);
   absl::Status Admit(const std::string& host_id);
   absl::StatusOr<std::string> Renew(const std::string& host_id, const std::string& csr);
 
@@ -51,7 +55,10 @@ class ControllerServer {
   std::unique_ptr<StoreClaim> claim_;
   std::unique_ptr<CertificateAuthority> ca_;
   std::unique_ptr<StreamHub> hub_;
+  std::atomic<AlertEndpoint*> endpoint_now_{nullptr};
   std::unique_ptr<Core> core_;
+  std::unique_ptr<AlertEndpoint> endpoint_;
+  std::unique_ptr<HttpServer> https_;
   std::unique_ptr<CoreTokenStore> token_store_;
   std::unique_ptr<Tokens> tokens_;
   std::unique_ptr<RevocationAudit> revocation_audit_;
@@ -61,6 +68,7 @@ class ControllerServer {
   std::unique_ptr<grpc::Service> enrolment_;
   std::unique_ptr<grpc::Server> enrolment_server_;
   std::unique_ptr<grpc::Server> server_;
+  Clock* clock_ = nullptr;
   int port_ = 0;
   int enrolment_port_ = 0;
 };

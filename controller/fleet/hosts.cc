@@ -38,17 +38,32 @@ bool Names(const v1::Hello& hello, const std::string& banner) {
 void Bound(v1::Hello* hello) {
   constexpr int kMost = 256;
   constexpr std::size_t kLongest = 300;
-  for (auto* texts : {hello->mutable_addresses(), hello->mutable_listeners(),
-                      hello->mutable_trusted_ranges(), hello->mutable_egress_addresses(),
-                      hello->mutable_mail_domains(), hello->mutable_helo_names()}) {
+  for (auto* texts :
+       {hello->mutable_addresses(), hello->mutable_listeners(), hello->mutable_trusted_ranges(),
+        hello->mutable_egress_addresses(), hello->mutable_mail_domains(),
+        hello->mutable_helo_names(), hello->mutable_transport_members()}) {
     if (texts->size() > kMost) texts->DeleteSubrange(kMost, texts->size() - kMost);
     texts->erase(std::remove_if(texts->begin(), texts->end(),
                                 [](const std::string& one) { return one.size() > kLongest; }),
                  texts->end());
   }
-  if (hello->hostname().size() > kLongest) hello->mutable_hostname()->resize(kLongest);
+  for (std::string* text : {hello->mutable_hostname(), hello->mutable_organisation(),
+                            hello->mutable_transport_group()}) {
+    if (text->size() > kLongest) text->resize(kLongest);
+  }
   if (hello->capabilities_size() > kMost)
     hello->mutable_capabilities()->DeleteSubrange(kMost, hello->capabilities_size() - kMost);
+}
+
+// What could not be read this time is as it was last known: forgotten, the host would be taken to
+// keep no copies with anybody.
+void KeepGroup(const v1::Hello& known, v1::Hello* hello) {
+  if (!hello->transport_group_unknown()) return;
+  if (hello->organisation().empty()) hello->set_organisation(known.organisation());
+  if (!hello->transport_group().empty() || hello->organisation() != known.organisation()) return;
+  hello->set_transport_group(known.transport_group());
+  if (hello->transport_members().empty())
+    *hello->mutable_transport_members() = known.transport_members();
 }
 
 void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
@@ -66,19 +81,19 @@ absl::StatusOr<std::unique_ptr<Hosts>> Hosts::Open(Store* store, FleetLink* link
   return hosts;
 }
 
-v1::Host Hosts::Shown(const v1::Host& host) {
-  v1::Host shown = host;
-  shown.set_online(host.state() == v1::HOST_STATE_ACTIVE && link_->IsOnline(host.host_id()));
-  return shown;
+v1::Host Hosts::Shown(v1::Host host) {
+  host.set_online(host.state() == v1::HOST_STATE_ACTIVE && link_->IsOnline(host.host_id()));
+  return host;
 }
 
 std::vector<v1::Host> Hosts::All() {
   std::vector<v1::Host> all;
   {
     const std::lock_guard<std::mutex> lock(mu_);
+    all.reserve(hosts_.size());
     for (const auto& [id, row] : hosts_) all.push_back(row.host);
   }
-  for (v1::Host& host : all) host = Shown(host);
+  for (v1::Host& host : all) host = Shown(std::move(host));
   std::sort(all.begin(), all.end(), [](const v1::Host& a, const v1::Host& b) {
     return a.name() != b.name() ? a.name() < b.name() : a.host_id() < b.host_id();
   });
@@ -86,24 +101,38 @@ std::vector<v1::Host> Hosts::All() {
 }
 
 absl::StatusOr<v1::Host> Hosts::Find(const std::string& name) {
-  const std::vector<v1::Host> all = All();
-  // An id wins over a name, an active host over an evicted one of the same name.
-  for (const v1::Host& host : all) {
-    if (host.host_id() == name) return host;
-  }
-  const v1::Host* found = nullptr;
-  for (const v1::Host& host : all) {
-    if (host.name() == name && (found == nullptr || host.state() == v1::HOST_STATE_ACTIVE)) {
-      found = &host;
+  v1::Host copy;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    // An id wins over a name, an active host over an evicted one of the same name.
+    const auto by_id = hosts_.find(name);
+    const v1::Host* found = by_id == hosts_.end() ? nullptr : &by_id->second.host;
+    for (auto row = hosts_.begin(); by_id == hosts_.end() && row != hosts_.end(); ++row) {
+      const v1::Host& host = row->second.host;
+      if (host.name() == name && (found == nullptr || host.state() == v1::HOST_STATE_ACTIVE))
+        found = &host;
     }
+    if (found == nullptr) return NoSuchHost(name);
+    copy = *found;
   }
-  if (found == nullptr) return NoSuchHost(name);
-  return *found;
+  return Shown(std::move(copy));
 }
 
 absl::StatusOr<std::vector<v1::Host>> Hosts::Choose(const std::string& selector,
                                                     const std::vector<std::string>& names) {
   MQ_ASSIGN_OR_RETURN(const Selector parsed, Selector::Parse(selector));
+  if (selector.empty() && !names.empty()) {  // The copy of a large fleet takes longer than its use.
+    std::map<std::pair<std::string, std::string>, v1::Host> by_name;
+    for (const std::string& name : names) {
+      MQ_ASSIGN_OR_RETURN(v1::Host host, Find(name));
+      if (host.state() != v1::HOST_STATE_ACTIVE) return NoSuchHost(name);
+      const std::pair<std::string, std::string> key{host.name(), host.host_id()};
+      by_name.emplace(key, std::move(host));
+    }
+    std::vector<v1::Host> named;
+    for (auto& [key, host] : by_name) named.push_back(std::move(host));
+    return named;
+  }
   const std::vector<v1::Host> all = All();
   std::set<std::string> ids;
   for (const std::string& name : names) {
@@ -242,7 +271,9 @@ void Hosts::Connected(const std::string& host_id, const v1::Hello& hello) {
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return;
+  const v1::Hello known = found->second.host.hello();
   *found->second.host.mutable_hello() = hello;
+  KeepGroup(known, found->second.host.mutable_hello());
   Bound(found->second.host.mutable_hello());
   Stamp(clock_->Now(), found->second.host.mutable_last_seen_time());
   // What a host said is said again at its next hello: a full disk here is no reason to fail.

@@ -56,7 +56,7 @@ class Hosts {
 
  private:
   Hosts(Store* store, FleetLink* link, Clock* clock) : store_(store), link_(link), clock_(clock) {}
-  v1::Host Shown(const v1::Host& host);
+  v1::Host Shown(v1::Host host);
   // kAlreadyExists or kPermissionDenied where another host stands in the way. Holds mu_.
   absl::Status MayBeNamed(const std::string& host_id, const std::string& name);
 

@@ -31,6 +31,13 @@ bool MayExist(const std::string& path) {
   return ::lstat(path.c_str(), &info) == 0 || errno != ENOENT;
 }
 
+constexpr const char* kNone = "none";
+// Nothing starts by itself until a person writes a rule.
+constexpr const char* kNoRules =
+    "# What may follow an alert: docs/escalation.md. Without rules alerts are kept and nothing is\n"
+    "# done. 'mailquench escalation rules lint FILE' checks it, '... rules reload' takes it.\n"
+    "rules: []\n";
+
 std::string ConfigText(const InitOptions& options, const std::string& store_path) {
   const auto at = [&](const char* name) { return absl::StrCat(options.dir, "/", name); };
   YAML::Emitter out;
@@ -41,6 +48,11 @@ std::string ConfigText(const InitOptions& options, const std::string& store_path
       << YAML::Comment("operators and agents, mutual TLS");
   out << YAML::Key << "enrolment_listen" << YAML::Value << options.enrolment_listen
       << YAML::Comment("first contact of a host, by join token");
+  if (options.https_listen != kNone)
+    out << YAML::Key << "https_listen" << YAML::Value << options.https_listen
+        << YAML::Comment("alerts from monitoring, and metrics, by bearer token");
+  out << YAML::Key << "escalation" << YAML::Value << at("escalation.yaml")
+      << YAML::Comment("what may follow an alert");
   out << YAML::Key << "store" << YAML::Value << store_path;
   out << YAML::Key << "identity_dir" << YAML::Value << options.dir
       << YAML::Comment("has ca.key and ca.pem");
@@ -57,6 +69,7 @@ absl::StatusOr<InitResult> InitController(const InitOptions& options, Clock* clo
   const auto at = [&](const char* name) { return absl::StrCat(options.dir, "/", name); };
   MQ_RETURN_IF_ERROR(CheckAddress(options.listen));
   MQ_RETURN_IF_ERROR(CheckAddress(options.enrolment_listen));
+  if (options.https_listen != kNone) MQ_RETURN_IF_ERROR(CheckAddress(options.https_listen));
   for (const char* name : {"ca.key", "ca.pem"}) {
     if (MayExist(at(name))) {
       return Error(absl::StatusCode::kAlreadyExists, "ALREADY_INITIALISED",
@@ -85,6 +98,8 @@ absl::StatusOr<InitResult> InitController(const InitOptions& options, Clock* clo
   MQ_RETURN_IF_ERROR(identity::WriteSecretFile(at("admin.key"), admin.key_pem));
   MQ_RETURN_IF_ERROR(identity::WritePublicFile(at("admin.pem"), admin.certificate_pem));
   MQ_RETURN_IF_ERROR(identity::WritePublicFile(at("controller.yaml"), ConfigText(options, store)));
+  if (!MayExist(at("escalation.yaml")))
+    MQ_RETURN_IF_ERROR(identity::WritePublicFile(at("escalation.yaml"), kNoRules));
   // The CA is last: until it is there, a run that was cut off may simply be made again.
   MQ_RETURN_IF_ERROR(ca->Save(options.dir));
   InitResult result;

@@ -19,7 +19,9 @@ struct InitOptions {
   ControllerNames names;
   std::string listen = "0.0.0.0:7443";            // Operators and agents, mTLS.
   std::string enrolment_listen = "0.0.0.0:7444";  // First contact.
-  std::string store_path;                         // Empty: DIR/controller.db.
+  // Alerts and metrics, server-side TLS and a token; "none": not served.
+  std::string https_listen = "0.0.0.0:7445";
+  std::string store_path;  // Empty: DIR/controller.db.
   std::string admin_name = "admin";
   absl::Duration admin_life = CertificateAuthority::kMaxOperatorLife;
 };
@@ -34,9 +36,10 @@ struct InitResult {
 
 // Writes into `dir` (made with mode 0700 where it is missing) controller.key, controller.pem (with
 // the CA behind it, as enrolment sends both), admin.key, admin.pem, operators.txt, controller.yaml
-// and at last ca.key and ca.pem; keys are 0600. controller.yaml has trust_domain, listen,
-// enrolment_listen, store, identity_dir, key, certificate and ca. Error: ALREADY_EXISTS /
-// ALREADY_INITIALISED where `dir` has a ca.key or ca.pem; nothing is touched then.
+// and at last ca.key and ca.pem; keys are 0600; and escalation.yaml, without rules, where there is
+// none. controller.yaml has trust_domain, listen, enrolment_listen, https_listen, escalation,
+// store, identity_dir, key, certificate and ca. Error: ALREADY_EXISTS / ALREADY_INITIALISED where
+// `dir` has a ca.key or ca.pem; nothing is touched then.
 absl::StatusOr<InitResult> InitController(const InitOptions& options, Clock* clock);
 
 }  // namespace mailquench::controller

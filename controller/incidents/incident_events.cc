@@ -19,38 +19,35 @@ bool HasStep(const v1::Run& run, Predicate predicate) {
 }  // namespace
 
 absl::StatusOr<FleetPicture> Incidents::PictureWith(const v1::Run& run) {
-  MQ_ASSIGN_OR_RETURN(std::vector<std::string> ids, store_->RunIds(run.incident_id(), false));
-  std::reverse(ids.begin(), ids.end());
+  MQ_ASSIGN_OR_RETURN(std::vector<v1::Run> runs, store_->RunsOfIncident(run.incident_id()));
+  std::reverse(runs.begin(), runs.end());
   FleetPicture picture;
-  for (const std::string& id : ids) {
-    if (id == run.run_id()) {  // It knows more than the store yet may.
-      picture.Add(run);
-      continue;
-    }
-    MQ_ASSIGN_OR_RETURN(const v1::Run other, store_->FindRun(id));
-    picture.Add(other);
-  }
-  MQ_ASSIGN_OR_RETURN(const auto hosts, store_->AllHosts());
-  for (const Store::HostRow& row : hosts) {
-    if (row.host.state() != v1::HOST_STATE_ACTIVE) picture.Forget(row.host.host_id());
-  }
+  // This one knows more than the store yet may.
+  for (const v1::Run& other : runs) picture.Add(other.run_id() == run.run_id() ? run : other);
+  MQ_ASSIGN_OR_RETURN(const std::set<std::string> gone, store_->HostsNotActive());
+  for (const std::string& id : gone) picture.Forget(id);
   return picture;
 }
 
-void Incidents::RunStarted(const v1::Run& run) {
-  if (run.incident_id().empty()) return;
-  Edit(run.incident_id(), [&](v1::Incident* incident) -> absl::Status {
+// Whether some host of the run is not contained by those before it.
+absl::StatusOr<bool> Incidents::JoinsWith(const v1::Run& run, const v1::Incident& incident) {
+  if (!incident.has_contain_time()) return false;  // It is waited for already.
+  v1::Run before = run;
+  before.clear_hosts();
+  MQ_ASSIGN_OR_RETURN(const FleetPicture picture, PictureWith(before));
+  return std::any_of(run.hosts().begin(), run.hosts().end(),
+                     [&](const auto& host) { return !picture.Contained(host.host_id()); });
+}
+
+absl::Status Incidents::RunStarted(const v1::Run& run) {
+  if (run.incident_id().empty()) return absl::OkStatus();
+  const auto changed = Edit(run.incident_id(), [&](v1::Incident* incident) -> absl::Status {
     Note(incident, run.requested_by(),
          "run " + run.run_id() + " started: " + run.playbook().name() + " on " +
              std::to_string(run.hosts_size()) + " hosts");
     if (HasStep(run, IsContaining)) {
       // The time to contain is that of the last host: one that joins now is waited for.
-      v1::Run before = run;
-      before.clear_hosts();
-      MQ_ASSIGN_OR_RETURN(const FleetPicture picture, PictureWith(before));
-      const bool joins = std::any_of(run.hosts().begin(), run.hosts().end(), [&](const auto& host) {
-        return !picture.Contained(host.host_id());
-      });
+      MQ_ASSIGN_OR_RETURN(const bool joins, JoinsWith(run, *incident));
       if (joins) {
         incident->clear_contain_time();
         incident->clear_time_to_contain();
@@ -63,7 +60,8 @@ void Incidents::RunStarted(const v1::Run& run) {
       incident->set_state(v1::INCIDENT_STATE_VERIFYING);
     }
     return absl::OkStatus();
-  }).IgnoreError();
+  });
+  return absl::IsInternal(changed.status()) ? changed.status() : absl::OkStatus();
 }
 
 void Incidents::Judge(const v1::Run& run, const FleetPicture& picture, v1::Incident* incident) {

@@ -19,10 +19,7 @@ absl::StatusOr<Gates> Gates::Read(Store* store,
                                   absl::Time now,
                                   const std::set<std::string>& joined) {
   Gates gates;
-  MQ_ASSIGN_OR_RETURN(const auto hosts, store->AllHosts());
-  for (const Store::HostRow& row : hosts) {
-    if (row.host.state() != v1::HOST_STATE_ACTIVE) gates.gone_.insert(row.host.host_id());
-  }
+  MQ_ASSIGN_OR_RETURN(gates.gone_, store->HostsNotActive());
   MQ_ASSIGN_OR_RETURN(std::vector<v1::Incident> all, store->AllIncidents(true));
   for (v1::Incident& incident : all) {
     Attack attack;

@@ -40,7 +40,8 @@ absl::StatusOr<std::string> Incidents::StillChanging(const std::string& incident
         // A person stops the service with more than its switch: its start type, a firewall.
         const bool stops = step.has_manual_since_time() && operation.has_service_stop();
         const bool changes = stops || operation.has_contain() || operation.has_relay_lock() ||
-                             operation.has_ndr_silence() || operation.has_sender_block();
+                             operation.has_ndr_silence() || operation.has_sender_block() ||
+                             operation.has_shadow_suspend();
         const v1::Outcome outcome = step.report().outcome();
         // A person was asked and has said nothing: the half of it may be done.
         const bool unsaid =
@@ -54,6 +55,16 @@ absl::StatusOr<std::string> Incidents::StillChanging(const std::string& incident
                " of run " + id;
       }
     }
+  }
+  // What stands stopped will lock and silence by itself.
+  MQ_ASSIGN_OR_RETURN(const auto held, HeldIn(incident_id));
+  for (const auto& [host_id, one] : held) {
+    if (gone.count(host_id) > 0) continue;
+    out += (out.empty() ? "" : ", ") + one.name + " was left stopped by a part of run " +
+           one.run_id +
+           (one.for_good ? ", could not do the rest by itself when its lease ended, and no lease "
+                           "starts it any more"
+                         : " and has not said yet that its lease has ended");
   }
   return out;
 }
@@ -86,6 +97,7 @@ absl::Status Incidents::Owe(const std::string& incident_id,
   obligation.set_host_name(host_name);
   obligation.set_snapshot_id(change.snapshot_id());
   obligation.set_operation(operation);
+  obligation.set_organisation(change.organisation());
   obligation.set_state(v1::Obligation::STATE_OUTSTANDING);
   *obligation.mutable_settings() = change.settings();
   MQ_RETURN_IF_ERROR(store_->PutObligation(incident_id, obligation));
@@ -125,7 +137,9 @@ absl::Status Incidents::SettleObligations(const std::string& host_id,
   MQ_ASSIGN_OR_RETURN(const std::vector<v1::Obligation> all, store_->ObligationsOfHost(host_id));
   const v1::RestoreResult& result = report.result().restore();
   for (v1::Obligation obligation : all) {
-    if (obligation.state() != v1::Obligation::STATE_OUTSTANDING) continue;
+    // What a person owes is not done by putting settings back.
+    if (obligation.state() != v1::Obligation::STATE_OUTSTANDING || !obligation.duty().empty())
+      continue;
     if (asked != nullptr && asked->snapshot_ids_size() > 0 &&
         std::find(asked->snapshot_ids().begin(), asked->snapshot_ids().end(),
                   obligation.snapshot_id()) == asked->snapshot_ids().end()) {
@@ -319,21 +333,25 @@ absl::Status Incidents::Keep(const v1::Run& run,
   v1::ChangeResult lock_part = result.contain().lock();
   if (lock_part.snapshot_id() == result.contain().silence().snapshot_id()) {
     lock_part.mutable_settings()->MergeFrom(result.contain().silence().settings());
+    if (lock_part.organisation().empty())
+      lock_part.set_organisation(result.contain().silence().organisation());
   }
   const std::pair<const char*, const v1::ChangeResult*> changes[] = {
       {"relay.lock", &result.relay_lock()},
       {"ndr.silence", &result.ndr_silence()},
       {"sender.block", &result.sender_block()},
+      {"shadow.suspend", &result.shadow_suspend()},
       {"contain", &lock_part},
       {"contain", &result.contain().silence()},
       {report.operation().c_str(), &report.changed_by_hand()}};
   std::string incident_id = run.incident_id();
   for (const auto& [name, change] : changes) {
-    if (change->snapshot_id().empty()) continue;
+    if (change->snapshot_id().empty() && change->duties().empty()) continue;
     if (incident_id.empty()) {
       MQ_ASSIGN_OR_RETURN(incident_id, IncidentOfLocal(host_name, report));
     }
     MQ_RETURN_IF_ERROR(Owe(incident_id, host_id, host_name, name, *change));
+    MQ_RETURN_IF_ERROR(OweDuties(incident_id, host_id, host_name, report, *change));
   }
   if (result.has_restore()) {
     MQ_RETURN_IF_ERROR(
@@ -342,6 +360,13 @@ absl::Status Incidents::Keep(const v1::Run& run,
   if (incident_id.empty()) return absl::OkStatus();
   if (report.has_manual())
     MQ_RETURN_IF_ERROR(NoteByHand(incident_id, host_name, run.run_id(), report));
+  if (operation == nullptr && !run.run_id().empty()) {
+    MQ_RETURN_IF_ERROR(UnlessClosed(Edit(incident_id, [&](v1::Incident* incident) {
+      NoteOnce(incident, host_name + " did alone at the end of its lease: " + report.operation() +
+                             ", " + OutcomeName(report.outcome()) + " (run " + run.run_id() + ")");
+      return absl::OkStatus();
+    })));
+  }
   MQ_RETURN_IF_ERROR(NoteEvidence(incident_id, host_name, result.contain().evidence()));
   if (operation == nullptr) return absl::OkStatus();
   if (operation->has_sender_block() && WentWell(report.outcome()))

@@ -128,9 +128,19 @@ absl::StatusOr<v1::Incident> Incidents::Waive(const v1::WaiveObligationRequest& 
     for (v1::Obligation& obligation : *incident->mutable_obligations()) {
       if (obligation.obligation_id() != request.obligation_id()) continue;
       if (obligation.state() != v1::Obligation::STATE_OUTSTANDING) return absl::OkStatus();
-      obligation.set_state(v1::Obligation::STATE_WAIVED);
+      if (request.done() && obligation.duty().empty()) {
+        return Error(absl::StatusCode::kFailedPrecondition, "NOT_A_DUTY",
+                     obligation.obligation_id() +
+                         " is settings of a host, not a person's duty; nothing was changed; "
+                         "restore them, or waive them with a reason");
+      }
+      obligation.set_state(request.done() ? v1::Obligation::STATE_DONE
+                                          : v1::Obligation::STATE_WAIVED);
       obligation.set_reason(request.reason());
-      Note(incident, actor, "waived: " + obligation.obligation_id() + ", " + request.reason());
+      const std::string what =
+          obligation.duty().empty() ? obligation.obligation_id() : obligation.duty();
+      Note(incident, actor,
+           (request.done() ? "done: " : "waived: ") + what + ", " + request.reason());
       return store_->PutObligation(incident->incident_id(), obligation);
     }
     return Error(
@@ -142,24 +152,38 @@ absl::StatusOr<v1::Incident> Incidents::Waive(const v1::WaiveObligationRequest& 
 absl::StatusOr<v1::Incident> Incidents::Close(const v1::CloseIncidentRequest& request,
                                               const std::string& actor) {
   return Edit(request.incident_id(), [&](v1::Incident* incident) {
-    std::string outstanding;
+    std::string outstanding, duties;
     for (const v1::Obligation& o : incident->obligations()) {
       if (o.state() != v1::Obligation::STATE_OUTSTANDING) continue;
-      outstanding += (outstanding.empty() ? "" : ", ") + o.obligation_id() + " (" + o.operation() +
-                     " on " + o.host_name() + ")";
+      std::string& list = o.duty().empty() ? outstanding : duties;
+      list += (list.empty() ? "" : ", ") + o.obligation_id() + " (" +
+              (!o.duty().empty()
+                   ? o.duty()
+                   : o.operation() + " on " + o.host_name() +
+                         (o.organisation().empty() ? "" : " for all of " + o.organisation())) +
+              ")";
     }
     if (!outstanding.empty()) {
       return Error(absl::StatusCode::kFailedPrecondition, "OBLIGATION_OUTSTANDING",
                    "these settings are still as the incident changed them: " + outstanding +
+                       (duties.empty() ? "" : "; and a person owes: " + duties) +
                        "; the incident stays open; restore them, or waive each with a reason");
+    }
+    if (!duties.empty()) {
+      return Error(absl::StatusCode::kFailedPrecondition, "OBLIGATION_OUTSTANDING",
+                   "a person still owes: " + duties +
+                       "; the incident stays open; say of each how it was done with 'mailquench "
+                       "incident done', or waive it with a reason");
     }
     MQ_ASSIGN_OR_RETURN(const std::string changing, StillChanging(incident->incident_id()));
     if (!changing.empty()) {
-      return Error(absl::StatusCode::kFailedPrecondition, "STILL_CHANGING",
-                   "settings may still be changing: " + changing +
-                       "; the incident stays open; wait for the report, say what became of a step "
-                       "that is done by hand with 'mailquench run confirm', or evict a host that "
-                       "is gone for good");
+      return Error(
+          absl::StatusCode::kFailedPrecondition, "STILL_CHANGING",
+          "settings may still be changing: " + changing +
+              "; the incident stays open; wait for the report, run contain again with "
+              "--incident where hosts were left stopped, say what became of a step that is "
+              "done by hand with 'mailquench run confirm', or evict a host that "
+              "is gone for good");
     }
     incident->set_state(v1::INCIDENT_STATE_CLOSED);
     StampTime(clock_->Now(), incident->mutable_close_time());

@@ -3,6 +3,7 @@
 #define MAILQUENCH_CONTROLLER_INCIDENTS_INCIDENTS_H_
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "common/clock/clock.h"
 #include "controller/incidents/incident_gates.h"
 #include "controller/incidents/incident_rules.h"
+#include "controller/runs/plan_groups.h"
 #include "controller/store/store.h"
 
 namespace mailquench::controller {
@@ -45,8 +47,9 @@ class Incidents {
                             const v1::Restore& restore,
                             const std::set<std::string>& host_ids);
 
-  // From runs. Reports may come twice.
-  void RunStarted(const v1::Run& run);
+  // From runs. Reports may come twice. RunStarted() is called inside of the change of the store
+  // that begins the run. Errors: those of the store; an incident that is closed is left as it is.
+  absl::Status RunStarted(const v1::Run& run);
   void RunEnded(const v1::Run& run);
   // Whether RunEnded() has come to its end for this run.
   bool Concluded(const v1::Run& run);
@@ -71,6 +74,28 @@ class Incidents {
   // here: incidents are locked before the store, always.
   absl::Status Together(const std::function<absl::Status()>& work);
 
+  // A host that a part of a contain has left stopped, and until when its lease runs at the latest.
+  struct HeldHost {
+    std::string name, incident_id, run_id;
+    absl::Time until;
+    bool for_good = false;  // No lease starts it any more: its agent could not end the contain.
+  };
+  // Of these hosts (ids), by the runs of all open incidents.
+  absl::StatusOr<std::vector<HeldHost>> HeldHosts(const std::set<std::string>& host_ids);
+  struct Adopted {
+    std::string incident_id;  // "": a new one.
+    std::string notice;       // Where it is not the one that was asked for.
+  };
+  // The incident of a run of `playbook` on these hosts, where `incident_id` ("": none) was asked
+  // for: an agent that is stopped by a part goes on only in that part's incident.
+  // kFailedPrecondition/OTHER_CONTAIN where it cannot be one for all.
+  absl::StatusOr<Adopted> Adopt(const v1::Playbook& playbook,
+                                const std::set<std::string>& host_ids,
+                                const std::string& incident_id);
+
+  // What the open incidents keep changed in whole organisations.
+  absl::StatusOr<OrganisationDebts> Debts();
+
   // Into the timeline of every incident that this host owes settings to.
   void Drifted(const std::string& host_id,
                const std::string& host_name,
@@ -84,6 +109,7 @@ class Incidents {
   void NoteOnce(v1::Incident* incident, const std::string& text);
   // All runs of the incident, with this one as it is now.
   absl::StatusOr<FleetPicture> PictureWith(const v1::Run& run);
+  absl::StatusOr<bool> JoinsWith(const v1::Run& run, const v1::Incident& incident);
   void Judge(const v1::Run& run, const FleetPicture& picture, v1::Incident* incident);
   absl::Status Keep(const v1::Run& run,
                     const std::string& host_id,
@@ -91,6 +117,7 @@ class Incidents {
                     const v1::Operation* operation,
                     const v1::OperationReport& report);
   absl::Status NoteOpenListings(v1::Incident* incident);
+  absl::StatusOr<std::map<std::string, HeldHost>> HeldIn(const std::string& incident_id);
   // What is still being made, or may have been made, by the incident's runs; "": nothing.
   absl::StatusOr<std::string> StillChanging(const std::string& incident_id);
   // An incident that owes something is not closed, whoever closed it before he could know.
@@ -100,6 +127,12 @@ class Incidents {
                    const std::string& host_name,
                    const std::string& operation,
                    const v1::ChangeResult& change);
+  // What a person owes beside it, each once.
+  absl::Status OweDuties(const std::string& incident_id,
+                         const std::string& host_id,
+                         const std::string& host_name,
+                         const v1::OperationReport& report,
+                         const v1::ChangeResult& change);
   absl::Status Blocked(const v1::Run& run,
                        const std::string& incident_id,
                        const v1::Operation& operation);

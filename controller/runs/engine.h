@@ -17,16 +17,23 @@
 #include "controller/fleet/hosts.h"
 #include "controller/fleet/link.h"
 #include "controller/manual/guide.h"
+#include "controller/runs/organisation.h"
 #include "controller/store/store.h"
 #include "mailquench/v1/runs.pb.h"
 
 namespace mailquench::controller {
 
-// What a run tells those that draw conclusions. Never called under the engine's lock; OnStepReport
-// may come again for a report that was handled, and must not act twice.
+// What a run tells those that draw conclusions. Never called under the engine's lock, but for
+// Together() and OnRunStarting(); OnStepReport may come again for a report that was handled, and
+// must not act twice.
 class RunListener {
  public:
   virtual ~RunListener() = default;
+  // `work` as one change of the store. May lock what is locked before the store, but never calls
+  // the engine.
+  virtual absl::Status Together(const std::function<absl::Status()>& work) = 0;
+  // Inside of the change of the store that begins the run. An error: the run does not begin.
+  virtual absl::Status OnRunStarting(const v1::Run& run) = 0;
   virtual void OnRunStarted(const v1::Run& run) = 0;
   // `operation` is null for a command that no run gave (break-glass on the host).
   // An error: nothing of it was kept, and the host must send it again.
@@ -37,6 +44,8 @@ class RunListener {
   virtual void OnRunEnded(const v1::Run& run) = 0;
   // The host's settings drifted otherwise than it said before; empty: not any more.
   virtual void OnDrift(const std::string& host_id, const std::vector<std::string>& drifted) = 0;
+  // Each heartbeat. Quick.
+  virtual void OnBeat(const std::string&, const v1::Heartbeat&) {}
 };
 
 struct EngineOptions {
@@ -62,9 +71,12 @@ class RunEngine final : public AgentEvents {
 
   // Journals and begins `plan`. The caller has made sure that `request_id` is new.
   // `patient`: hosts that are not there get the time that they have after a restart.
+  // The run, its first commands and what `before` writes are one change of the store: whoever calls
+  // for help waits for each. Error: nothing was kept and nothing sent.
   absl::StatusOr<v1::Run> Start(const v1::Run& run,
                                 const std::string& request_id,
-                                bool patient = false);
+                                bool patient,
+                                const std::function<absl::Status()>& before);
   // Takes up every run that had not ended: what may have been sent is asked after, never sent
   // again.
   absl::Status Resume();
@@ -117,7 +129,11 @@ class RunEngine final : public AgentEvents {
     std::set<std::string> dirty;                 // Hosts whose summary changed.
     bool patient = false;                        // Its hosts may still be on their way to us.
     bool changed = false;
+    bool again = false;  // Some host waits for a command to leave.
     bool ended = false;
+    // Not in the journal yet: its commands are gathered, and become durable with it.
+    bool starting = false;
+    std::vector<CommandRow> first;
     std::string text;
   };
   struct Subscription;
@@ -137,9 +153,25 @@ class RunEngine final : public AgentEvents {
   v1::RunHost* HostOf(Active* a, const std::string& host_id);
   bool Final(const Active& a, const v1::HostStep& step) const;
   absl::Status Save(Active* a, const std::string& host_id, const v1::HostStep& step);
+  absl::Status KeepRun(Active* a);
+  absl::Status KeepCommand(Active* a, const CommandRow& row);
+  // The same, and the host's step with it.
+  absl::Status KeepCommand(Active* a, const CommandRow& row, const v1::HostStep& step);
   void Settle(Active* a, v1::RunHost* host, v1::HostStep* step, v1::Outcome outcome);
   bool Drive(Active* a, v1::RunHost* host, Outbox* out);
   bool Begin(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* out);
+  // What a step waits for on other hosts (engine_gates.cc).
+  bool Held(Active* a, v1::RunHost* host, v1::HostStep* step);
+  void PassOn(Active* a, v1::RunHost* host, v1::HostStep* step);
+  void SayWhatStays(Active* a, const v1::RunHost& host, v1::HostStep* step);
+  std::vector<std::string> MissingOf(const v1::Run& run, const v1::RunHost& host);
+  std::string BusyWith(const Active& a, const v1::RunHost& host);
+  absl::Status Hindered(const Active& a, const v1::RunHost& host, const v1::PlaybookStep& step);
+  absl::Duration PatienceWith(const Active& a, const v1::RunHost& host, int step) const;
+  std::string CopiesLeft(const v1::RunHost& host);
+  OrganisationView ViewOf(const Active& a);
+  bool Renews(const CommandRow& row);
+  bool DriveWave(Active* a, int wave, bool* by_hand, Outbox* out);
   v1::ControllerMessage MessageFor(const Active& a,
                                    const std::string& command_id,
                                    const Open& open);
@@ -148,6 +180,10 @@ class RunEngine final : public AgentEvents {
   void Publish(Active* a, Outbox* out);
   void AskAgain(const std::string& host_id);
   void Answer(const std::string& from, const v1::OperationReport& report, Outbox* out);
+  // True: the report was of a command that an agent made at the end of a lease, and is seen to.
+  bool AnswerOfLease(const std::string& from, const v1::OperationReport& report, Outbox* out);
+  static void MarkEndedAlone(v1::HostStep* step);
+  bool TakeFromLease(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* out);
   absl::Status Apply(Active* a, CommandRow row, const v1::OperationReport& report, Outbox* out);
   // Of hosts without an agent. True: it is waited for something.
   bool BeginManual(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* out);
@@ -169,6 +205,7 @@ class RunEngine final : public AgentEvents {
   void LoseCommands(const std::string& host_id, Outbox* out);
   void Reconcile(const std::string& host_id, Outbox* out);
   void Dispatch(Outbox out);
+  bool HandOver(Outbox* out);  // True: some command has left.
 
   Store* const store_;
   Hosts* const hosts_;

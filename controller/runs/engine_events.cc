@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "common/status/error.h"
 #include "controller/runs/engine.h"
+#include "controller/runs/groups.h"
 #include "controller/runs/operation_fields.h"
 #include "controller/store/ids.h"
 
@@ -72,10 +74,23 @@ absl::Status RunEngine::Apply(Active* a,
     FinishProbe(a, host, step, nullptr, out);
     return absl::OkStatus();
   }
+  if (report.outcome() == v1::OUTCOME_UNREACHABLE && TakeFromLease(a, host, step, out))
+    return absl::OkStatus();
   *step->mutable_report() = report;
   if (report.outcome() == v1::OUTCOME_UNSPECIFIED) {
     step->mutable_report()->set_outcome(v1::OUTCOME_FAILED);  // An answer that says nothing.
   }
+  MarkEndedAlone(step);
+  if (report.outcome() == v1::OUTCOME_UNREACHABLE && !IsManual(*host) &&
+      host->acts_for_organisation()) {
+    // The host never saw it: as if it had not been sent, so that another one does it for all.
+    step->set_sent(false);
+    PassOn(a, host, step);
+  }
+  if (report.result().contain().ended_alone())
+    step->set_notice(absl::StrCat(host->name(),
+                                  " had done the rest alone when its lease ended; by this run it "
+                                  "was neither stopped nor swept again"));
   return Save(a, row.host_id, *step);
 }
 
@@ -90,6 +105,7 @@ void RunEngine::Answer(const std::string& from, const v1::OperationReport& repor
     out->calls.push_back([this, from] { AskAgain(from); });
     return;
   }
+  if (!row.ok() && AnswerOfLease(from, report, out)) return;
   if (!row.ok() || row->sent_to != from) {
     // Nobody here asked for it: it was done on the host itself. An agent that names a command of
     // another host ends here too, and cannot speak for that one.
@@ -155,6 +171,7 @@ void RunEngine::OnProgress(const std::string& host_id, const v1::Progress& progr
 
 void RunEngine::OnHeartbeat(const std::string& host_id, const v1::Heartbeat& heartbeat) {
   RenewLeases(host_id, heartbeat);
+  listener_->OnBeat(host_id, heartbeat);
   if (!hosts_->Beat(host_id, heartbeat)) return;
   listener_->OnDrift(host_id, {heartbeat.drifted().begin(), heartbeat.drifted().end()});
 }
@@ -169,7 +186,7 @@ void RunEngine::RenewLeases(const std::string& host_id, const v1::Heartbeat& hea
                       TimeUtil::TimestampToMicroseconds(heartbeat.time());
     if (left > std::max(TimeUtil::DurationToMicroseconds(lease.length()) / 2, kSoon)) continue;
     const absl::StatusOr<CommandRow> command = store_->FindCommand(lease.command_id());
-    if (!command.ok() || command->sent_to != host_id) continue;
+    if (!command.ok() || command->sent_to != host_id || !Renews(*command)) continue;
     v1::ControllerMessage message;
     message.mutable_lease()->set_command_id(lease.command_id());
     *message.mutable_lease()->mutable_length() = lease.length();
@@ -331,15 +348,20 @@ void RunEngine::AskPlans(v1::Plan* plan, const std::string& actor, absl::Duratio
   for (v1::PlannedHost& host : *plan->mutable_hosts()) {
     if (!host.manual_platform().empty()) continue;  // The caller has said what a person does.
     if (!host.online()) {
-      host.set_refusal("offline: it could not be asked");
+      if (host.refusal().empty()) host.set_refusal("offline: it could not be asked");
       continue;
     }
     for (const v1::PlaybookStep& step : plan->playbook().steps()) {
+      if (LeavesOut(step, host)) continue;
       v1::ControllerMessage message;
       v1::Command* command = message.mutable_command();
       command->set_command_id(NewId());
       command->set_host_id(host.host_id());
       *command->mutable_operation() = step.operation();
+      if (step.operation().has_contain()) {
+        command->mutable_operation()->mutable_contain()->set_organisation_elsewhere(
+            ActsElsewhere(host));
+      }
       command->set_plan_only(true);
       command->mutable_timeout()->set_seconds(step.timeout_seconds());
       command->set_requested_by(actor);

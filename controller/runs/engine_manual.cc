@@ -51,10 +51,7 @@ bool RunEngine::ProbeManual(Active* a, v1::RunHost* host, v1::HostStep* step, Ou
   StampTime(clock_->Now(), row.report.mutable_start_time());
   step->set_command_id(row.command_id);
   step->set_sent(true);
-  const absl::Status kept = store_->Transaction([&]() -> absl::Status {
-    MQ_RETURN_IF_ERROR(store_->PutCommand(row));
-    return Save(a, host->host_id(), *step);
-  });
+  const absl::Status kept = KeepCommand(a, row, *step);
   return kept.ok() && AskOutside(a, *host, *step, out);
 }
 
@@ -92,10 +89,7 @@ bool RunEngine::WaitForHand(Active* a, v1::RunHost* host, v1::HostStep* step) {
   step->set_sent(true);
   StampTime(clock_->Now(), step->mutable_manual_since_time());
   StampTime(until, step->mutable_manual_until_time());
-  const absl::Status kept = store_->Transaction([&]() -> absl::Status {
-    MQ_RETURN_IF_ERROR(store_->PutCommand(row));
-    return Save(a, host->host_id(), *step);
-  });
+  const absl::Status kept = KeepCommand(a, row, *step);
   if (!kept.ok()) {  // What is not in the journal is asked of nobody.
     step->set_sent(false);
     step->clear_manual_since_time();

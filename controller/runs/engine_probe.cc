@@ -113,7 +113,7 @@ bool RunEngine::AskOutside(Active* a,
     row.step = step.step();
     row.sent_to = vantage.host_id();
     row.outside = row.sent = true;
-    if (!store_->PutCommand(row).ok()) return false;
+    if (!KeepCommand(a, row).ok()) return false;
     Open open;
     open.host_id = row.host_id;
     open.step = row.step;

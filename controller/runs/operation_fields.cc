@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "common/operation/duration.h"
 #include "common/status/error.h"
+#include "controller/runs/group_rules.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace mailquench::controller {
@@ -235,6 +236,10 @@ absl::Status ApplyParameters(const std::map<std::string, std::string>& parameter
       playbook->set_max_failures(number);
       continue;
     }
+    if (name == kWithoutCopies) continue;  // It names organisations: the plan knows them.
+    if (name == "until" || name == "organisation_elsewhere") {
+      return Wrong(where, "how a contain is parted between steps and hosts is no parameter");
+    }
     for (v1::PlaybookStep& step : *playbook->mutable_steps()) {
       Message* kind = KindOf(step.mutable_operation());
       if (name == "vantage" && step.operation().has_relay_probe()) {
@@ -251,6 +256,13 @@ absl::Status ApplyParameters(const std::map<std::string, std::string>& parameter
     return Error(absl::StatusCode::kInvalidArgument, "UNKNOWN_PARAMETER",
                  "no step of the playbook " + playbook->name() + " takes the parameter '" + name +
                      "'; nothing was done");
+  }
+  if (parameters.count("lease") == 0) return absl::OkStatus();
+  for (const v1::PlaybookStep& step : playbook->steps()) {
+    if (ShortLease(step))
+      return Wrong("parameter lease",
+                   absl::StrCat("of a contain in lockstep it is at least ", kLeastLeaseSeconds,
+                                "s, three heartbeats: a shorter one ends while the group waits"));
   }
   return absl::OkStatus();
 }

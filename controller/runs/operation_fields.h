@@ -28,8 +28,11 @@ absl::Status FillFromYaml(const YAML::Node& map,
 // Sets the run's parameters in every step that has such a field. Known to the built-in playbooks:
 // mode, clients, reason, instances, samples, interval, decisions and so on: any field of a step's
 // operation; lists are comma-separated, messages JSON. Beside these: `vantage` (selector of the
-// hosts that probe from outside), `waves` ("1,100%") and `max_failures`. A parameter that no step
-// takes is kInvalidArgument/UNKNOWN_PARAMETER.
+// hosts that probe from outside), `waves` ("1,100%"), `max_failures` and `without_copies` (true:
+// the servers keep no copies of each other's mail, so that a group may be incomplete; the
+// planner's). How far a contain goes is a step's own, and who acts for an organisation the plan's:
+// neither is a parameter. One that no step takes is kInvalidArgument/UNKNOWN_PARAMETER.
+inline constexpr char kWithoutCopies[] = "without_copies";
 absl::Status ApplyParameters(const std::map<std::string, std::string>& parameters,
                              v1::Playbook* playbook);
 

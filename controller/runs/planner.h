@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "controller/fleet/hosts.h"
+#include "controller/runs/plan_groups.h"
 #include "mailquench/v1/runs.pb.h"
 
 namespace mailquench::controller {
@@ -16,10 +17,12 @@ namespace mailquench::controller {
 absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Playbook>& playbooks,
                                              const v1::PlanRunRequest& request);
 
-// Freezes hosts and waves; asks no agent. kNotFound/NO_HOST_MATCHED.
+// Freezes hosts, waves, groups and who acts for an organisation; asks no agent. `debts`: as they
+// are now. kNotFound/NO_HOST_MATCHED.
 absl::StatusOr<v1::Plan> FreezePlan(const v1::Playbook& playbook,
                                     const v1::PlanRunRequest& request,
-                                    Hosts* hosts);
+                                    Hosts* hosts,
+                                    const OrganisationDebts& debts = {});
 
 }  // namespace mailquench::controller
 

@@ -35,9 +35,29 @@ absl::Status OnlyKeys(const YAML::Node& map,
   return yaml::OnlyKeys(kPlaybook, map, file, keys);
 }
 
+absl::Status ReadLockstep(const YAML::Node& node, const std::string& file, v1::PlaybookStep* step) {
+  const YAML::Node lockstep = node["lockstep"], only = node["only_grouped"];
+  if (lockstep) {
+    if (!lockstep.IsScalar() || lockstep.Scalar().empty())
+      return Fault(file, lockstep.Mark(), "'lockstep' is 'transport' or the name of a label");
+    step->set_lockstep(lockstep.Scalar());
+    // A label's name alone is a selector of its own: whoever has it.
+    const absl::StatusOr<Selector> label = Selector::Parse(step->lockstep());
+    if (!label.ok() || label->Keys() != std::vector<std::string>{step->lockstep()})
+      return Fault(file, lockstep.Mark(),
+                   "'" + step->lockstep() + "' is neither 'transport' nor the name of a label");
+  }
+  if (!only) return absl::OkStatus();
+  step->set_only_grouped(only.as<bool>());
+  if (step->only_grouped() && !lockstep)
+    return Fault(file, only.Mark(), "'only_grouped' goes with 'lockstep' only");
+  return absl::OkStatus();
+}
+
 absl::Status ReadStep(const YAML::Node& node, const std::string& file, v1::PlaybookStep* step) {
-  MQ_RETURN_IF_ERROR(
-      OnlyKeys(node, file, {"name", "op", "with", "timeout", "continue_on_failure", "vantage"}));
+  MQ_RETURN_IF_ERROR(OnlyKeys(node, file,
+                              {"name", "op", "with", "timeout", "continue_on_failure", "vantage",
+                               "lockstep", "only_grouped"}));
   if (!node["op"]) return Fault(file, node.Mark(), "a step needs 'op'");
   const std::string op = node["op"].as<std::string>();
   if (!SetOperation(op, step->mutable_operation())) {
@@ -68,7 +88,7 @@ absl::Status ReadStep(const YAML::Node& node, const std::string& file, v1::Playb
       return Fault(file, node["vantage"].Mark(), std::string(selector.status().message()));
     }
   }
-  return absl::OkStatus();
+  return ReadLockstep(node, file, step);
 }
 
 absl::StatusOr<v1::Playbook> Read(const YAML::Node& root, const std::string& file) {
@@ -118,7 +138,9 @@ std::string WrongWave(const std::string& wave) {
 absl::StatusOr<v1::Playbook> ParsePlaybook(const std::string& text, const std::string& file) {
   if (text.size() > kMostBytes) return Fault(file, YAML::Mark(), "larger than 256 KiB");
   try {  // yaml-cpp throws.
-    MQ_ASSIGN_OR_RETURN(v1::Playbook playbook, Read(YAML::Load(text), file));
+    const YAML::Node root = YAML::Load(text);
+    MQ_RETURN_IF_ERROR(yaml::Bounded(kPlaybook, root, file));
+    MQ_ASSIGN_OR_RETURN(v1::Playbook playbook, Read(root, file));
     playbook.set_source(text);
     return playbook;
   } catch (const YAML::Exception& e) {

@@ -22,7 +22,14 @@ std::string HashOf(const v1::AuditEntry& e) {
 absl::Status AuditChain::Add(const std::string& actor,
                              const std::string& action,
                              const std::string& detail) {
-  const std::lock_guard<std::mutex> lock(mu_);
+  // The store's own lock, and no other: entries are also made inside of transactions, which hold
+  // it.
+  return store_->Transaction([&]() -> absl::Status { return Append(actor, action, detail); });
+}
+
+absl::Status AuditChain::Append(const std::string& actor,
+                                const std::string& action,
+                                const std::string& detail) {
   MQ_ASSIGN_OR_RETURN(const v1::AuditEntry last, store_->LastAudit());
   v1::AuditEntry entry;
   const std::int64_t nanos = absl::ToUnixNanos(clock_->Now());

@@ -2,7 +2,6 @@
 #ifndef MAILQUENCH_CONTROLLER_STORE_AUDIT_CHAIN_H_
 #define MAILQUENCH_CONTROLLER_STORE_AUDIT_CHAIN_H_
 
-#include <mutex>
 #include <string>
 
 #include "common/clock/clock.h"
@@ -20,9 +19,12 @@ class AuditChain {
   absl::StatusOr<v1::VerifyResponse> Verify();
 
  private:
+  absl::Status Append(const std::string& actor,
+                      const std::string& action,
+                      const std::string& detail);
+
   Store* const store_;
   Clock* const clock_;
-  std::mutex mu_;
 };
 
 }  // namespace mailquench::controller

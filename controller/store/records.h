@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "mailquench/v1/agent_link.pb.h"
 #include "mailquench/v1/blacklist.pb.h"
+#include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/operations.pb.h"
 
 namespace mailquench::controller {
@@ -46,6 +47,22 @@ struct AnswerTime {
   std::string zone;
   v1::BlacklistVerdict verdict = v1::BLACKLIST_VERDICT_UNSPECIFIED;
   absl::Time time;
+};
+
+// An alert on its way into the inbox. The same event key is the same event.
+struct AlertEvent {
+  std::string event_key;
+  v1::Alert alert;
+};
+
+struct AlertSourceRow {
+  v1::AlertSource source;
+  std::string hash;
+};
+
+struct DueNotice {
+  v1::Notice notice;
+  v1::NoticeDelivery delivery;
 };
 
 }  // namespace mailquench::controller

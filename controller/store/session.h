@@ -7,6 +7,7 @@
 
 #include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/status/error.h"
@@ -52,6 +53,32 @@ absl::Status Store::EachBlob(const char* what,
       while (statement.fetch()) rows.push_back(BytesOf(blob));
     }
     for (const std::string& row : rows) MQ_RETURN_IF_ERROR(each(row));
+    return absl::OkStatus();
+  });
+}
+
+// The same for a text and a blob.
+template <typename F>
+absl::Status Store::EachKeyedBlob(const char* what,
+                                  const std::string& query,
+                                  const std::string& key,
+                                  F each) {
+  return Guard(what, [&]() -> absl::Status {
+    std::vector<std::pair<std::string, std::string>> rows;
+    {
+      std::string text;
+      soci::blob blob(*sql_);
+      soci::statement statement(*sql_);
+      statement.exchange(soci::into(text));
+      statement.exchange(soci::into(blob));
+      if (query.find(":k") != std::string::npos) statement.exchange(soci::use(key, "k"));
+      statement.alloc();
+      statement.prepare(query);
+      statement.define_and_bind();
+      statement.execute(false);
+      while (statement.fetch()) rows.emplace_back(text, BytesOf(blob));
+    }
+    for (const auto& [text, bytes] : rows) MQ_RETURN_IF_ERROR(each(text, bytes));
     return absl::OkStatus();
   });
 }

@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
+#include "controller/store/checkpoint.h"
 #include "controller/store/migrations.h"
 #include "controller/store/session.h"
 
@@ -21,8 +24,17 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   });
   ::umask(before);
   if (status.ok()) status = store->Migrate(path);
+  if (status.ok()) status = store->BeginCheckpoints(path);
   if (!status.ok()) return Prepend(status, path);
   return store;
+}
+
+absl::Status Store::BeginCheckpoints(const std::string& path) {
+  // SOCI has SQLite's declarations in a namespace of its own.
+  auto* const writer = reinterpret_cast<sqlite3*>(
+      static_cast<soci::sqlite3_session_backend*>(sql_->get_backend())->conn_);
+  MQ_ASSIGN_OR_RETURN(checkpointer_, Checkpointer::Start(path, writer));
+  return absl::OkStatus();
 }
 
 absl::Status Store::Migrate(const std::string& path) {
@@ -65,33 +77,61 @@ absl::Status Store::Transaction(const std::function<absl::Status()>& work) {
       throw;
     }
     --depth_;
-    if (status.ok()) transaction.commit();
+    if (status.ok()) {
+      const absl::Time begin = absl::Now();
+      transaction.commit();
+      if (committed_) committed_(absl::Now() - begin);
+    }
     return status;  // Not committed: the transaction's end rolls back.
   });
 }
 
-// Statements name texts :t0.., numbers :n0.. and the body :b.
+// A statement that is used again, and what is bound to it.
+struct Store::Prepared {
+  Prepared(soci::session& sql,
+           const std::string& text,
+           std::size_t texts_in,
+           std::size_t numbers_in)
+      : texts(texts_in), numbers(numbers_in), body(sql), statement(sql) {
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      statement.exchange(soci::use(texts[i], std::to_string(i).insert(0, 1, 't')));
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      statement.exchange(soci::use(numbers[i], std::to_string(i).insert(0, 1, 'n')));
+    if (text.find(":b") != std::string::npos) statement.exchange(soci::use(body, "b"));
+    statement.alloc();
+    statement.prepare(text);
+    statement.define_and_bind();
+  }
+  std::vector<std::string> texts;
+  std::vector<long long> numbers;
+  soci::blob body;
+  soci::statement statement;
+};
+
+// Statements name texts :t0.., numbers :n0.. and the body :b. They are few, and each is prepared
+// once: that takes as long as its work.
 absl::Status Store::Write(const char* what,
                           const std::string& sql,
                           const std::vector<std::string>& texts,
                           const std::vector<std::int64_t>& numbers,
                           const std::string& body) {
   return Guard(what, [&]() -> absl::Status {
-    soci::blob blob(*sql_);
-    blob.write(0, body.data(), body.size());
-    std::vector<long long> values(numbers.begin(), numbers.end());
-    soci::statement statement(*sql_);
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      statement.exchange(soci::use(texts[i], "t" + std::to_string(i)));
+    std::unique_ptr<Prepared>& one = prepared_[sql];
+    try {
+      if (one == nullptr)
+        one = std::make_unique<Prepared>(*sql_, sql, texts.size(), numbers.size());
+      std::copy(texts.begin(), texts.end(), one->texts.begin());
+      std::copy(numbers.begin(), numbers.end(), one->numbers.begin());
+      if (one->body.get_len() > body.size()) one->body.trim(body.size());
+      one->body.write(0, body.data(), body.size());
+      const absl::Time begin = absl::Now();
+      one->statement.execute(true);
+      if (depth_ == 0 && committed_) committed_(absl::Now() - begin);
+      written_ = one->statement.get_affected_rows();
+    } catch (...) {
+      prepared_.erase(sql);
+      throw;
     }
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      statement.exchange(soci::use(values[i], "n" + std::to_string(i)));
-    }
-    if (sql.find(":b") != std::string::npos) statement.exchange(soci::use(blob, "b"));
-    statement.alloc();
-    statement.prepare(sql);
-    statement.define_and_bind();
-    statement.execute(true);
     return absl::OkStatus();
   });
 }
@@ -107,19 +147,25 @@ absl::Status Store::PutHost(const HostRow& row) {
 
 absl::StatusOr<std::vector<Store::HostRow>> Store::AllHosts() {
   std::vector<HostRow> hosts;
-  MQ_RETURN_IF_ERROR(EachBlob("read its hosts", "SELECT body FROM hosts ORDER BY name", "",
-                              [&](const std::string& bytes) {
-                                hosts.emplace_back();
-                                return Parse(bytes, "host", &hosts.back().host);
-                              }));
+  MQ_RETURN_IF_ERROR(EachKeyedBlob("read its hosts", "SELECT serial, body FROM hosts ORDER BY name",
+                                   "", [&](const std::string& serial, const std::string& bytes) {
+                                     hosts.emplace_back();
+                                     hosts.back().serial = serial;
+                                     return Parse(bytes, "host", &hosts.back().host);
+                                   }));
+  return hosts;
+}
+
+absl::StatusOr<std::set<std::string>> Store::HostsNotActive() {
+  std::set<std::string> ids;
   MQ_RETURN_IF_ERROR(Guard("read its hosts", [&]() -> absl::Status {
-    for (HostRow& row : hosts) {
-      const std::string id = row.host.host_id();
-      *sql_ << "SELECT serial FROM hosts WHERE host_id = :i", soci::use(id), soci::into(row.serial);
-    }
+    const int active = v1::HOST_STATE_ACTIVE;
+    soci::rowset<std::string> rows =
+        (sql_->prepare << "SELECT host_id FROM hosts WHERE state <> :a", soci::use(active));
+    ids.insert(rows.begin(), rows.end());
     return absl::OkStatus();
   }));
-  return hosts;
+  return ids;
 }
 
 // ---- Quarantines

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "controller/store/records.h"
 #include "mailquench/v1/audit.pb.h"
 #include "mailquench/v1/blacklist.pb.h"
+#include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/fleet.pb.h"
 #include "mailquench/v1/incidents.pb.h"
 #include "mailquench/v1/quarantines.pb.h"
@@ -25,6 +27,8 @@ class session;
 }
 
 namespace mailquench::controller {
+
+class Checkpointer;
 
 // Thread-safe. Errors: kNotFound where a row is asked for and missing; kInternal/STORE_FAILED with
 // what the database said; what was stored before stays as it was.
@@ -37,6 +41,12 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
+  // How long each commit to the disk took. Called while the store is locked; set before it is used
+  // by several threads.
+  void OnCommit(std::function<void(absl::Duration)> committed) {
+    committed_ = std::move(committed);
+  }
+
   // All writes of `work` become durable together, or none does. May be nested; holds the lock.
   absl::Status Transaction(const std::function<absl::Status()>& work);
 
@@ -47,6 +57,8 @@ class Store {
   };
   absl::Status PutHost(const HostRow& row);
   absl::StatusOr<std::vector<HostRow>> AllHosts();
+  // Ids of those that are evicted or banned.
+  absl::StatusOr<std::set<std::string>> HostsNotActive();
 
   absl::Status InsertToken(const TokenRow& token);
   absl::Status UpdateToken(const TokenRow& token);
@@ -60,6 +72,8 @@ class Store {
                        const std::string& host_id,
                        const v1::HostStep& step);
   absl::StatusOr<v1::Run> FindRun(const std::string& run_id);  // With its steps.
+  // With their steps, newest first.
+  absl::StatusOr<std::vector<v1::Run>> RunsOfIncident(const std::string& incident_id);
   absl::StatusOr<std::string> RunOfRequest(const std::string& request_id);
   // Empty incident: all. Newest first.
   absl::StatusOr<std::vector<std::string>> RunIds(const std::string& incident_id,
@@ -76,6 +90,8 @@ class Store {
   absl::StatusOr<v1::Incident> FindIncident(const std::string& incident_id);
   absl::StatusOr<std::string> IncidentOfRequest(const std::string& request_id);
   absl::StatusOr<std::vector<v1::Incident>> AllIncidents(bool include_closed);
+  // Host id: the open incidents that cover it, by a run or by what is owed there; newest first.
+  absl::StatusOr<std::map<std::string, std::vector<std::string>>> OpenIncidentsByHost();
   absl::Status PutObligation(const std::string& incident_id, const v1::Obligation& obligation);
   absl::StatusOr<v1::Obligation> FindObligation(const std::string& obligation_id,
                                                 std::string* incident_id);
@@ -113,6 +129,52 @@ class Store {
                            std::int64_t used);
   absl::StatusOr<std::map<std::string, std::int64_t>> QuotaUse(const std::string& day);
 
+  // Alerts: the durable inbox. A repeat of an event key is not kept again; says of each whether it
+  // was new.
+  absl::StatusOr<std::vector<bool>> InsertAlerts(const std::vector<AlertEvent>& events);
+  absl::StatusOr<std::vector<v1::AlertRecord>> UndoneAlerts(int limit);  // Oldest first.
+  absl::StatusOr<std::int64_t> CountUndoneAlerts();
+  absl::Status PutAlert(const v1::AlertRecord& record);
+  // Newest first; empty fields match all. `limit`: more than 0.
+  absl::StatusOr<std::vector<v1::AlertRecord>> Alerts(const v1::ListAlertsRequest& request);
+  // Both statuses of one alert, as far as they came.
+  absl::StatusOr<std::vector<v1::AlertRecord>> AlertsOfKey(const std::string& alert_key);
+  absl::StatusOr<std::vector<v1::AlertRecord>> AlertsSince(absl::Time receive_time);
+  // Those that are done and came before `before`, and have no open escalation.
+  absl::Status PruneAlerts(absl::Time before);
+
+  // `request_id`: "" or of ProposeRun.
+  absl::Status InsertEscalation(const v1::Escalation& escalation, const std::string& request_id);
+  absl::Status PutEscalation(const v1::Escalation& escalation);
+  // By id, or a beginning of it that is no other's.
+  absl::StatusOr<v1::Escalation> FindEscalation(const std::string& escalation_id);
+  absl::StatusOr<std::string> EscalationOfRequest(const std::string& request_id);
+  absl::StatusOr<std::vector<v1::Escalation>> Escalations(
+      const v1::ListEscalationsRequest& request);
+  // Those that are open, and those that ended since; oldest first.
+  absl::StatusOr<std::vector<v1::Escalation>> OpenEscalations(absl::Time ended_since);
+
+  absl::Status PutAlertSource(const v1::AlertSource& source, const std::string& hash);
+  absl::StatusOr<std::vector<AlertSourceRow>> AllAlertSources();
+
+  // With one delivery for each channel. False: this notice id is there already.
+  absl::StatusOr<bool> InsertNotice(const v1::Notice& notice,
+                                    const std::vector<std::string>& channels);
+  // Of this channel, due now, oldest first.
+  absl::StatusOr<std::vector<DueNotice>> DueNotices(const std::string& channel,
+                                                    absl::Time now,
+                                                    int limit);
+  absl::StatusOr<std::vector<std::string>> ChannelsWithOpenDeliveries();
+  absl::Status PutDelivery(const std::string& notice_id, const v1::NoticeDelivery& delivery);
+  absl::StatusOr<std::vector<v1::NoticeRecord>> NoticeRecords(
+      const v1::ListNoticesRequest& request);
+  absl::StatusOr<std::int64_t> CountOpenDeliveries();
+  absl::Status PruneNotices(absl::Time before);  // None that is still to be delivered.
+
+  // Single values, by name; "" where there is none.
+  absl::Status PutValue(const std::string& name, const std::string& value);
+  absl::StatusOr<std::string> FindValue(const std::string& name);
+
   // `entry` is complete, its sequence unused.
   absl::Status InsertAudit(const v1::AuditEntry& entry);
   absl::StatusOr<std::vector<v1::AuditEntry>> AuditEntries(std::int64_t after, std::int64_t limit);
@@ -125,16 +187,29 @@ class Store {
   absl::Status Guard(const char* what, F work);
   template <typename F>
   absl::Status EachBlob(const char* what, const std::string& query, const std::string& key, F each);
+  template <typename F>
+  absl::Status EachKeyedBlob(const char* what,
+                             const std::string& query,
+                             const std::string& key,
+                             F each);
   absl::Status Write(const char* what,
                      const std::string& statement,
                      const std::vector<std::string>& texts,
                      const std::vector<std::int64_t>& numbers,
                      const std::string& body);
+  absl::StatusOr<std::vector<v1::AlertRecord>> AlertRows(const std::string& condition,
+                                                         const std::string& key);
   absl::Status Migrate(const std::string& path);
+  absl::Status BeginCheckpoints(const std::string& path);
 
+  std::function<void(absl::Duration)> committed_;
   std::recursive_mutex mu_;
   int depth_ = 0;
   std::unique_ptr<soci::session> sql_;
+  struct Prepared;
+  std::map<std::string, std::unique_ptr<Prepared>> prepared_;  // By statement; ends before sql_.
+  std::unique_ptr<Checkpointer> checkpointer_;                 // Ends before sql_, too.
+  std::int64_t written_ = 0;                                   // Rows, by the last Write().
 };
 
 }  // namespace mailquench::controller

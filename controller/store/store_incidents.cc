@@ -1,3 +1,5 @@
+#include <map>
+
 #include "controller/store/session.h"
 
 namespace mailquench::controller {
@@ -55,24 +57,69 @@ absl::StatusOr<std::string> Store::IncidentOfRequest(const std::string& request_
 }
 
 absl::StatusOr<std::vector<v1::Incident>> Store::AllIncidents(bool include_closed) {
+  // Three queries, however many there are: this is asked before every run.
   const std::lock_guard<std::recursive_mutex> lock(mu_);
-  std::vector<std::string> ids;
+  const std::string which =
+      include_closed ? "" : "WHERE state <> " + std::to_string(v1::INCIDENT_STATE_CLOSED) + " ";
+  const std::string of_those =
+      "WHERE incident_id IN (SELECT incident_id FROM incidents " + which + ") ";
+  std::vector<v1::Incident> incidents;
+  MQ_RETURN_IF_ERROR(
+      EachBlob("list its incidents",
+               "SELECT body FROM incidents " + which + "ORDER BY open_ms DESC, rowid DESC", "",
+               [&](const std::string& bytes) {
+                 incidents.emplace_back();
+                 return Parse(bytes, "incident", &incidents.back());
+               }));
+  std::map<std::string, v1::Incident*> by_id;
+  for (v1::Incident& incident : incidents) by_id[incident.incident_id()] = &incident;
+  MQ_RETURN_IF_ERROR(EachKeyedBlob(
+      "list its incidents",
+      "SELECT incident_id, body FROM obligations " + of_those + "ORDER BY rowid", "",
+      [&](const std::string& id, const std::string& bytes) {
+        const auto found = by_id.find(id);
+        return found == by_id.end() ? absl::OkStatus()
+                                    : Parse(bytes, "obligation", found->second->add_obligations());
+      }));
   MQ_RETURN_IF_ERROR(Guard("list its incidents", [&]() -> absl::Status {
-    const int all = include_closed ? 1 : 0;
-    const int closed = v1::INCIDENT_STATE_CLOSED;
-    soci::rowset<std::string> rows =
-        (sql_->prepare << "SELECT incident_id FROM incidents WHERE :a = 1 OR state <> :c "
-                          "ORDER BY open_ms DESC, rowid DESC",
-         soci::use(all), soci::use(closed));
-    for (const std::string& id : rows) ids.push_back(id);
+    std::string run_id, incident_id;
+    soci::statement statement = (sql_->prepare << "SELECT run_id, incident_id FROM runs " +
+                                                      of_those + "ORDER BY start_ms, rowid",
+                                 soci::into(run_id), soci::into(incident_id));
+    statement.execute(false);
+    while (statement.fetch()) {
+      const auto found = by_id.find(incident_id);
+      if (found != by_id.end()) found->second->add_run_ids(run_id);
+    }
     return absl::OkStatus();
   }));
-  std::vector<v1::Incident> incidents;
-  for (const std::string& id : ids) {
-    MQ_ASSIGN_OR_RETURN(v1::Incident incident, FindIncident(id));
-    incidents.push_back(std::move(incident));
-  }
   return incidents;
+}
+
+absl::StatusOr<std::map<std::string, std::vector<std::string>>> Store::OpenIncidentsByHost() {
+  std::map<std::string, std::vector<std::string>> incidents_of;
+  MQ_RETURN_IF_ERROR(Guard("list its incidents", [&]() -> absl::Status {
+    const int closed = v1::INCIDENT_STATE_CLOSED;
+    std::string host_id, incident_id;
+    // The hosts of a run are those of its steps. CROSS JOIN keeps the order: from the few incidents
+    // that are open, never over all steps.
+    soci::statement statement =
+        (sql_->prepare
+             << "SELECT host_id, incident_id FROM ("
+                "SELECT i.open_ms AS opened, i.rowid AS place, i.incident_id, s.host_id FROM "
+                "incidents i "
+                "CROSS JOIN runs r ON r.incident_id = i.incident_id "
+                "CROSS JOIN run_steps s ON s.run_id = r.run_id WHERE i.state <> :c UNION "
+                "SELECT i.open_ms, i.rowid, i.incident_id, o.host_id FROM incidents i "
+                "CROSS JOIN obligations o ON o.incident_id = i.incident_id WHERE i.state <> :d) "
+                "ORDER BY opened DESC, place DESC",
+         soci::use(closed, "c"), soci::use(closed, "d"), soci::into(host_id),
+         soci::into(incident_id));
+    statement.execute(false);
+    while (statement.fetch()) incidents_of[host_id].push_back(incident_id);
+    return absl::OkStatus();
+  }));
+  return incidents_of;
 }
 
 absl::Status Store::PutObligation(const std::string& incident_id, const v1::Obligation& o) {

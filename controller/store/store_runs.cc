@@ -73,6 +73,38 @@ absl::StatusOr<v1::Run> Store::FindRun(const std::string& run_id) {
   return run;
 }
 
+absl::StatusOr<std::vector<v1::Run>> Store::RunsOfIncident(const std::string& incident_id) {
+  const std::lock_guard<std::recursive_mutex> lock(mu_);
+  std::vector<v1::Run> runs;
+  MQ_RETURN_IF_ERROR(
+      EachBlob("read runs",
+               "SELECT body FROM runs WHERE incident_id = :k ORDER BY start_ms DESC, rowid DESC",
+               incident_id, [&](const std::string& bytes) {
+                 runs.emplace_back();
+                 return Parse(bytes, "run", &runs.back());
+               }));
+  std::map<std::pair<std::string, std::string>, v1::RunHost*> hosts;
+  for (v1::Run& run : runs) {
+    for (v1::RunHost& host : *run.mutable_hosts()) hosts[{run.run_id(), host.host_id()}] = &host;
+  }
+  MQ_RETURN_IF_ERROR(Guard("read runs", [&]() -> absl::Status {
+    std::string run_id, host_id;
+    soci::blob blob(*sql_);
+    soci::statement statement =
+        (sql_->prepare << "SELECT s.run_id, s.host_id, s.body FROM runs r CROSS JOIN run_steps s "
+                          "ON s.run_id = r.run_id WHERE r.incident_id = :i ORDER BY s.step",
+         soci::use(incident_id), soci::into(run_id), soci::into(host_id), soci::into(blob));
+    statement.execute(false);
+    while (statement.fetch()) {
+      const auto host = hosts.find({run_id, host_id});
+      if (host == hosts.end()) continue;
+      MQ_RETURN_IF_ERROR(Parse(BytesOf(blob), "step of a run", host->second->add_steps()));
+    }
+    return absl::OkStatus();
+  }));
+  return runs;
+}
+
 absl::StatusOr<std::string> Store::RunOfRequest(const std::string& request_id) {
   std::string id;
   MQ_RETURN_IF_ERROR(Guard("read a run", [&]() -> absl::Status {
@@ -86,11 +118,12 @@ absl::StatusOr<std::vector<std::string>> Store::RunIds(const std::string& incide
                                                        bool running_only) {
   std::vector<std::string> ids;
   MQ_RETURN_IF_ERROR(Guard("list its runs", [&]() -> absl::Status {
-    const int running = running_only ? 1 : 0;
+    // Literally so, that the index of those that go on is used: it is asked before every decision.
+    const std::string which = running_only ? "state = 1 AND " : "";
     soci::rowset<std::string> rows =
-        (sql_->prepare << "SELECT run_id FROM runs WHERE (:i = '' OR incident_id = :j) AND "
-                          "(:r = 0 OR state = 1) ORDER BY start_ms DESC, rowid DESC",
-         soci::use(incident_id), soci::use(incident_id), soci::use(running));
+        (sql_->prepare << "SELECT run_id FROM runs WHERE " + which +
+                              "(:i = '' OR incident_id = :j) ORDER BY start_ms DESC, rowid DESC",
+         soci::use(incident_id), soci::use(incident_id));
     for (const std::string& id : rows) ids.push_back(id);
     return absl::OkStatus();
   }));

@@ -44,7 +44,7 @@ class Stage:
 
     # ---- setting up
 
-    def start_lab(self, hosts, windows=0):
+    def start_lab(self, hosts, windows=()):
         self.lab = world.up(self.folder, hosts, True, windows)
         self.env = dict(os.environ, MAILQUENCH_CONFIG=os.path.join(self.folder, 'contexts.yaml'))
 

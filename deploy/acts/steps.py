@@ -73,7 +73,7 @@ def survey(stage, wanted, figures):
     stage.operate('run', 'start', 'survey', '-l', 'role=edge', '--yes')
     found = probe(stage)
     figures['open before'] = len(found)
-    require(found == wanted, 'the open relays of the lab are %s, but the probe found %s' % (
+    require(sorted(found) == sorted(wanted), 'the open relays of the lab are %s, but the probe found %s' % (
         ', '.join(wanted), ', '.join(found) or 'none'))
 
 
@@ -147,16 +147,17 @@ def shut_the_cause(stage, incident, account, hosts, relays):
             for setting in result.get('settings', [])}
 
 
-def release(stage, incident, valid_ids, whose, figures):
-    """`whose`: filters of one release each, which together are all the valid mail."""
+def release(stage, incident, valid_ids, whose, figures, whole_incident=True):
+    """`whose`: filters of one release each, which together are all the valid mail; with the quarantines before them
+    where it is not all of the incident's."""
     chapter('Give the valid mail back')
     set_sink(stage.folder, 'accept')
     stage.wait(lambda: sink_counts(stage.folder)['mode'] == 'accept', 10, 'the sink to accept')
     released = 0
     for who in whose:
-        stage.operate('quarantine', 'release', '--incident', incident, *who, '--dry-run')
-        runs = stage.operate('quarantine', 'release', '--incident', incident, *who, '--reason',
-                             'valid mail', '--yes')
+        chosen = ['--incident', incident, *who] if whole_incident else who
+        stage.operate('quarantine', 'release', *chosen, '--dry-run')
+        runs = stage.operate('quarantine', 'release', *chosen, '--reason', 'valid mail', '--yes')
         released += sum(int(r.get('released', 0)) for _, r in results(runs, 'quarantineRelease'))
     figures['released'] = released
 
@@ -224,7 +225,7 @@ def common_lines(figures):
 
 
 def time_line(closed):
-    return 'time to contain: %s' % closed['timeToContain'].replace('s', ' s')
+    return 'time to contain: %.1f s' % float(closed['timeToContain'].rstrip('s'))
 
 
 def write_reports(stage, incident, out, lines, name='report'):

@@ -164,7 +164,7 @@ def play(stage, options):
     reason = wine.available()
     require(reason is None, reason)
     chapter('The fleet: 2 Postfix hosts, 1 Windows host, a vantage outside, a controller')
-    stage.start_lab(2, windows=1)
+    stage.start_lab(2, windows=['win1'])
     windows = Windows(stage, options.windows)
     try:
         say(WHAT_IT_IS % wine_version(windows))

@@ -35,8 +35,10 @@ if defined THERE if not exist "%TOOL%" call :say "the service %SERVICE% is there
 if not defined THERE if not exist "%FOLDER%\" if not exist "%STATE%\" echo uninstall.cmd: it is not installed; nothing was changed
 if not defined THERE if not exist "%FOLDER%\" if not exist "%STATE%\" exit /b 0
 
-rem --- Nothing is left behind that only the agent can put back.
-if not exist "%STATE%\journal.db" goto remove
+rem --- Nothing is left behind that only the agent can put back. Of Exchange there are notes beside the journal, which may be lost.
+set "OWES="
+for %%f in (journal.db exchange-recovery exchange-isolation) do if exist "%STATE%\%%f" set "OWES=1"
+if not defined OWES goto remove
 if not exist "%TOOL%" goto unknown
 "%TOOL%" outstanding --state-dir "%STATE%"
 set "CODE=%errorlevel%"
@@ -48,12 +50,13 @@ call :say "whether this host has changes that were not put back cannot be told; 
 exit /b 1
 :outstanding
 if defined FORCE call :say "what is above stays as it is, as /force says" & goto remove
-call :say "the journal has what is above: end the incident first ('mailquench run restore', or 'mailquench-agent do ...' here), or take it off all the same with /force; nothing was changed"
+call :say "this host has what is above: end the incident first ('mailquench run restore', or 'mailquench-agent do ...' here), or take it off all the same with /force; nothing was changed"
 exit /b 1
 
 :remove
 if not defined THERE goto files
-"%TOOL%" service uninstall --name "%SERVICE%"
+if defined FORCE "%TOOL%" service uninstall --name "%SERVICE%" --force
+if not defined FORCE "%TOOL%" service uninstall --name "%SERVICE%"
 if "%errorlevel%"=="0" goto files
 "%SYSTEM%\reg.exe" query "%KEY%" /v ImagePath >nul 2>nul
 if "%errorlevel%"=="0" call :say "the service was not taken away, see the line above; program and state were left; run this again as administrator" & exit /b 1
@@ -103,7 +106,7 @@ echo.
 echo   uninstall.cmd [/purge] [/force]
 echo.
 echo   /purge   also remove identity, journal and log; what was set aside or changed can then be put back by hand only
-echo   /force   also where changes of this host were not put back, or its mail service is stopped under a lease
+echo   /force   also where changes of this host were not put back, its mail service is stopped under a lease, or Exchange is held
 echo.
 echo Ends with 0 once it is done, with 1 otherwise, having said what was left how. Run it again then.
 exit /b 0

@@ -19,6 +19,9 @@ class MailHost {
   virtual std::string target() const = 0;  // Numeric "ADDRESS:PORT".
   // Whether mail goes back into its queue only while it is stopped.
   virtual bool ReleasesStopped() const = 0;
+  // Whether single messages can be read and taken while the service is stopped; else only while it
+  // runs.
+  virtual bool ReadsAtRest() const { return true; }
   // All settings that an operation may touch, byte for byte.
   virtual std::string SettingsBytes() = 0;
   // Changes one setting that a lock of the relay makes, as somebody would by hand.

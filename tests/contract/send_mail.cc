@@ -5,21 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/os/socket.h"
-#include "tests/simulation/smtpsvc/line_socket.h"
+#include "tests/simulation/common/line_socket.h"
+#include "tests/simulation/common/smtp_client.h"
 
 namespace mailquench::contract {
-namespace {
-
-std::string Ask(simulation::LineSocket& peer, const std::string& command) {
-  if (!command.empty() && !peer.Write(command + "\r\n")) return "the connection is lost";
-  while (const std::optional<std::string> line = peer.ReadLine()) {
-    if (line->size() < 4 || (*line)[3] != '-') return *line;
-  }
-  return "no reply";
-}
-
-}  // namespace
-
+using simulation::Ask;
 std::string SendMail(const std::string& target,
                      const std::string& sender,
                      const std::string& recipient,
@@ -39,15 +29,6 @@ std::string SendMail(const std::string& target,
   }
   (void)Ask(*peer, "QUIT");
   return reply;
-}
-
-int FreePort() {
-  os::StartSockets();
-  const os::Socket socket = simulation::ListenOn("127.0.0.1", 0);
-  sockaddr_in bound{};
-  socklen_t size = sizeof bound;
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size);
-  return ntohs(bound.sin_port);
 }
 
 }  // namespace mailquench::contract

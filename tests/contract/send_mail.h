@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "tests/simulation/common/line_socket.h"
+
 namespace mailquench::contract {
 
 // The reply that decided: "250 ..." is queued mail. `target`: numeric "ADDRESS:PORT".
@@ -12,7 +14,7 @@ std::string SendMail(const std::string& target,
                      const std::string& recipient,
                      const std::string& subject);
 // Of 127.0.0.1, free a moment ago.
-int FreePort();
+using simulation::FreePort;
 
 }  // namespace mailquench::contract
 

@@ -4,6 +4,7 @@
   bad_days.py --build FOLDER --work FOLDER [--only kills,settings,volume,fleet]
 """
 import argparse
+import glob
 import json
 import os
 import signal
@@ -21,6 +22,14 @@ QUEUES = ('incoming', 'active', 'deferred', 'hold', 'maildrop')
 LOCAL = '/var/lib/mailquench/local'
 ENROLLED = '/var/lib/mailquench/agent'
 failed = []
+folder = None  # Where the logs are.
+
+
+def show_logs(most=25):
+    """The ends of the logs, since the folder goes with the run."""
+    for path in sorted(glob.glob(os.path.join(folder, '*.log'))):
+        with open(path, encoding='utf-8', errors='replace') as file:
+            print('-- %s' % os.path.basename(path), *file.read().splitlines()[-most:], sep='\n| ', flush=True)
 
 
 def bad_day(name):
@@ -34,6 +43,7 @@ def bad_day(name):
                 traceback.print_exc()
             failed.append(name)
             say('not ok - %s: %s' % (name, ' '.join(str(problem).split())[:300]))
+            show_logs()
     return run
 
 
@@ -480,12 +490,14 @@ PARTS = {'kills': on_one_host, 'settings': broken_settings, 'volume': other_volu
 
 
 def main():
+    global folder  # pylint: disable=global-statement
     parser = argparse.ArgumentParser()
     parser.add_argument('--build', required=True)
     parser.add_argument('--work', required=True)
     parser.add_argument('--only', default='kills,settings,volume,fleet')
     options = parser.parse_args()
     stage = Stage(options.build, options.work)
+    folder = stage.folder
     stage.start_lab(3)
     attack(stage.lab, 60, 30)
     time.sleep(3)  # The queue manager's first round.

@@ -165,10 +165,11 @@ class ControllerTest : public ::testing::Test {
     dir_ = root_ + "/c";
     port_ = FreePort();
     enrolment_port_ = FreePort();
-    const pid_t init = Spawn({MAILQUENCH_CONTROLLER, "init", "--dir", dir_, "--trust-domain",
-                              "test.example", "--address", "127.0.0.1:" + std::to_string(port_),
-                              "--listen", Address(), "--enrolment-listen", EnrolmentAddress()},
-                             root_ + "/init");
+    const pid_t init =
+        Spawn({MAILQUENCH_CONTROLLER, "init", "--dir", dir_, "--trust-domain", "test.example",
+               "--address", "127.0.0.1:" + std::to_string(port_), "--listen", Address(),
+               "--enrolment-listen", EnrolmentAddress(), "--https-listen", "none"},
+              root_ + "/init");
     ASSERT_EQ(WaitFor(init), 0) << *identity::ReadFile(root_ + "/init.err");
     StartController();
     ConnectOperator();

@@ -42,7 +42,13 @@ bool Eventually(Condition condition, absl::Duration limit = absl::Seconds(10)) {
 
 class Recorder final : public controller::AgentEvents {
  public:
-  void OnConnected(const std::string& host, const v1::Hello&) override { Add("connected", host); }
+  void OnConnected(const std::string& host, const v1::Hello& hello) override {
+    {
+      std::lock_guard<std::mutex> lock(mu_);
+      hello_ = hello.hostname();
+    }
+    Add("connected", host);
+  }
   void OnDisconnected(const std::string& host) override { Add("disconnected", host); }
   void OnHeartbeat(const std::string& host, const v1::Heartbeat&) override { Add("beat", host); }
   void OnProgress(const std::string& host, const v1::Progress&) override { Add("progress", host); }
@@ -57,6 +63,10 @@ class Recorder final : public controller::AgentEvents {
   int Count(const std::string& what) {
     std::lock_guard<std::mutex> lock(mu_);
     return static_cast<int>(std::count(events_.begin(), events_.end(), what));
+  }
+  std::string LastHello() {
+    std::lock_guard<std::mutex> lock(mu_);
+    return hello_;
   }
   std::vector<std::string> Presence() {
     std::lock_guard<std::mutex> lock(mu_);
@@ -74,6 +84,7 @@ class Recorder final : public controller::AgentEvents {
   }
   std::mutex mu_;
   std::vector<std::string> events_;
+  std::string hello_;
 };
 
 // An executor that runs nothing, but keeps reports until they are acknowledged as the real one
@@ -235,6 +246,35 @@ TEST_F(LinkTest, AReportThatEndedWhileTheLinkWasDownIsSentAgainAfterTheReconnect
   StartController(port);
   EXPECT_TRUE(Eventually([&] { return executor.Unacked() == 0; })) << link.last_end();
   EXPECT_GE(events_.Count("report c2"), 1);
+}
+
+TEST_F(LinkTest, WhoHasANewHelloSaysItAtOnceOnAConnectionOfItsOwn) {
+  FakeExecutor executor;
+  std::atomic<int> said = 0;
+  agent::LinkCallbacks callbacks = executor.Callbacks();
+  callbacks.hello = [&said] {
+    v1::Hello hello;
+    hello.set_hostname("hello-" + std::to_string(++said));
+    return hello;
+  };
+  agent::LinkOptions options = Options(Enrolled("a", uuid_, *ca_));
+  options.min_backoff = options.max_backoff = absl::Minutes(5);  // Else it would come by itself.
+  agent::AgentLink link(options, std::move(callbacks));
+  link.Reconnect();  // Nobody is there: the first connection says what there is to say.
+  ASSERT_TRUE(link.Start().ok());
+  ASSERT_TRUE(Eventually([&] { return events_.LastHello() == "hello-1" && link.connected(); }))
+      << link.last_end();
+  executor.Finish("c3");  // Its acknowledgement is lost with the stream, or never came.
+  for (const char* next : {"hello-2", "hello-3"}) {
+    link.Reconnect();
+    link.Reconnect();  // One change that is seen twice is said once.
+    ASSERT_TRUE(Eventually([&] { return events_.LastHello() == next && link.connected(); }))
+        << link.last_end();
+  }
+  EXPECT_TRUE(Eventually([&] { return executor.Unacked() == 0; }));
+  EXPECT_EQ(events_.Presence(), (std::vector<std::string>{"connected", "disconnected", "connected",
+                                                          "disconnected", "connected"}));
+  EXPECT_EQ(said, 3);
 }
 
 TEST_F(LinkTest, AnEvictionCutsTheLiveStreamWithinASecondAndRefusesTheReturnWithItsReason) {

@@ -60,6 +60,7 @@ class OperatorsTest : public testing::Test {
     options.names.ip = {"127.0.0.1"};
     options.listen = Address(port_);
     options.enrolment_listen = Address(enrolment_port_);
+    options.https_listen = "none";
     const auto made = controller::InitController(options, &clock_);
     ASSERT_TRUE(made.ok()) << made.status();
     // A run waits for a host that is away, so that there is something to watch.

@@ -6,9 +6,11 @@
 
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -18,22 +20,34 @@
 
 namespace mailquench::agent {
 
-class FileMailSystem final : public MailSystem {
+class FileMailSystem : public MailSystem {
  public:
   explicit FileMailSystem(std::string dir) : dir_(std::move(dir)) {}
 
   // Levers of a test.
   bool dialogue_fails = false;  // Every Probe answers OPEN.
   bool verify_fails = false;
+  bool listens = true;      // Else a Probe finds no listener, though there is one.
+  int unavailable = 0;      // So many plans, and looks at the lock, of a stopped host find it so.
+  std::string start_error;  // The reason of a start that fails while the service runs.
+  bool scans_delay_sweeps = false;
+  std::function<void()> on_select = [] {};
   bool silence_fails = false;  // Once it is stopped.
   bool releases_stopped = false;
+  bool isolates = false;
   bool start_fails = false;
   bool stop_fails = false;  // After it has stopped.
   std::function<void()> on_release = [] {};
   std::function<absl::Time()> clock = absl::Now;  // Of deadlines.
   bool silences_by_watch = false;                 // "ndrs" holds how many notifications are queued.
   std::string notice;                             // Of too little room.
-  int files_to_move = 0;                          // A move takes them one by one, 10 ms each.
+  std::string lock_notice;                        // What the lock leaves open.
+  std::vector<std::string> lock_duties;
+  bool organisation_wide = false;                   // Silence and shadow copies.
+  std::vector<std::string> relay_keys = {"relay"};  // Files that the lock writes.
+  std::string status_notice;                        // Why it takes no mail.
+  std::vector<double> velocities;                   // One for each time that it is asked.
+  int files_to_move = 0;                            // A move takes them one by one, 10 ms each.
 
   void Put(const std::string& name, const std::string& text) {
     std::ofstream(dir_ + "/" + name) << text;
@@ -51,12 +65,17 @@ class FileMailSystem final : public MailSystem {
   }
 
   absl::StatusOr<Inventory> Inspect() override {
-    return Inventory{"fake", "1", {}, {}, {}, {}, {}, false, {}};
+    Inventory out;
+    out.platform = "fake";
+    out.version = "1";
+    out.listeners = {"127.0.0.1:25"};
+    return out;
   }
   absl::StatusOr<v1::ServiceStatusResult> Status(const InstanceNames&) override {
     v1::ServiceStatusResult out;
     out.add_instances()->set_name("-");
     out.mutable_instances(0)->set_running(Get("running") == "1");
+    out.mutable_instances(0)->set_notice(status_notice);
     return out;
   }
   absl::StatusOr<v1::ServiceStopResult> Stop(const InstanceNames&, const CallContext&) override {
@@ -84,6 +103,8 @@ class FileMailSystem final : public MailSystem {
       out.add_started("-");
     }
     Put("running", "1");
+    if (!start_error.empty())
+      return Error(absl::StatusCode::kFailedPrecondition, start_error, "it takes no mail");
     return out;
   }
   absl::StatusOr<v1::QueueSurveyResult> Survey(const InstanceNames&, const CallContext&) override {
@@ -106,13 +127,24 @@ class FileMailSystem final : public MailSystem {
     const std::string text = Get("queue");
     return text.empty() ? 0 : std::stoll(text);
   }
+  absl::StatusOr<std::optional<double>> Velocity(const InstanceNames&) override {
+    if (velocities.empty()) return std::optional<double>();
+    const double out = velocities.front();
+    velocities.erase(velocities.begin());
+    return std::optional<double>(out);
+  }
   bool ReleasesStopped() const override { return releases_stopped; }
+  bool ScansDelaySweeps() const override { return scans_delay_sweeps; }
+  bool IsolatesReleases() const override { return isolates; }
+  std::string IsolationCaveat() const override { return isolates ? "never tried" : ""; }
   bool SilencesByWatch() const override { return silences_by_watch; }
   absl::StatusOr<v1::QueueQuarantineResult> Quarantine(const v1::QueueQuarantine& request,
                                                        const CallContext& context) override {
     if (request.has_filter()) {
       v1::QueueQuarantineResult taken;
       Log("select");
+      on_select();
+      MQ_RETURN_IF_ERROR(context.still_wanted());
       v1::QuarantineInfo* some = taken.add_quarantines();
       some->set_quarantine_id(context.command_id);
       some->set_messages(std::stoll(Get("ndrs")));
@@ -183,12 +215,33 @@ class FileMailSystem final : public MailSystem {
   }
   std::string SpaceNotice(const InstanceNames&) override { return notice; }
   absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock&) override {
-    return PlanFile("relay", "locked\n", true);
+    MQ_RETURN_IF_ERROR(Reachable());
+    SettingsChange all;
+    for (const std::string& key : relay_keys) {
+      MQ_ASSIGN_OR_RETURN(const SettingsChange one, PlanFile(key, "locked\n", true));
+      all.result.MergeFrom(one.result);
+      all.files.insert(all.files.end(), one.files.begin(), one.files.end());
+    }
+    all.verify_closed = true;
+    all.result.set_notice(lock_notice);
+    for (const std::string& duty : lock_duties) all.result.add_duties(duty);
+    return all;
   }
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence&) override {
     if (silences_by_watch) return absl::UnimplementedError("there is no such setting");
     if (silence_fails && Get("running") == "0") return absl::InternalError("no room");
     return PlanFile("ndr", "silent\n", false);
+  }
+  bool OrganisationWide(v1::Operation::KindCase kind) const override {
+    return organisation_wide &&
+           (kind == v1::Operation::kNdrSilence || kind == v1::Operation::kShadowSuspend);
+  }
+  absl::StatusOr<SettingsChange> PlanShadowSuspend(const v1::ShadowSuspend& request) override {
+    if (!organisation_wide) return MailSystem::PlanShadowSuspend(request);
+    auto change = PlanFile("shadow", "off\n", false);
+    if (change.ok() && !change->files.empty())
+      change->result.set_organisation("First Organization");
+    return change;
   }
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override {
     return PlanFile("blocks", request.account() + "\n", false);
@@ -229,9 +282,9 @@ class FileMailSystem final : public MailSystem {
     return absl::OkStatus();
   }
   absl::Status VerifyLocked(const v1::RelayLock&) override {
+    MQ_RETURN_IF_ERROR(Reachable());
     if (verify_fails) return absl::FailedPreconditionError("not locked");
-    return Get("relay") == "locked\n" ? absl::OkStatus()
-                                      : absl::FailedPreconditionError("not locked");
+    return IsLocked() ? absl::OkStatus() : absl::FailedPreconditionError("not locked");
   }
   std::vector<DeliveryReply> replies;
   absl::StatusOr<ReadLog> ReadDeliveryReplies(absl::Time since,
@@ -244,14 +297,26 @@ class FileMailSystem final : public MailSystem {
   }
   absl::StatusOr<v1::RelayProbeResult> Probe(const v1::RelayProbe&, const CallContext&) override {
     v1::RelayProbeResult out;
+    if (!listens) return out;
     v1::ListenerProbe* listener = out.add_listeners();
     listener->set_target("127.0.0.1:25");
-    listener->set_verdict(dialogue_fails || Get("relay") != "locked\n" ? v1::RELAY_VERDICT_OPEN
-                                                                       : v1::RELAY_VERDICT_CLOSED);
+    listener->set_verdict(dialogue_fails || !IsLocked() ? v1::RELAY_VERDICT_OPEN
+                                                        : v1::RELAY_VERDICT_CLOSED);
     return out;
   }
 
  private:
+  absl::Status Reachable() {
+    if (Get("running") == "1" || unavailable == 0) return absl::OkStatus();
+    --unavailable;
+    return Error(absl::StatusCode::kUnavailable, "NO_SHELL", "the shell does not answer");
+  }
+  bool IsLocked() const {
+    for (const std::string& key : relay_keys) {
+      if (Get(key) != "locked\n") return false;
+    }
+    return true;
+  }
   void Log(const std::string& act) {
     std::ofstream(dir_ + "/acts.log", std::ios::app) << act << "\n";
   }

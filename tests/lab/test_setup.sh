@@ -45,6 +45,9 @@ grep -q -- '--no-install-recommends.* postfix' "$work/apt" || fail "apt was call
 rm "$work/apt"
 setup lab || fail 'the second call failed'
 [ ! -e "$work/apt" ] || fail 'apt was called although all is installed'
+setup monitoring || fail "the set monitoring was not installed: $(cat "$work/out")"
+grep -q -- '--no-install-recommends.* prometheus-alertmanager' "$work/apt" || fail "apt was called as: $(cat "$work/apt")"
+[ "$(sort -u "$work/policy")" = 101 ] || fail 'Prometheus was allowed to start'
 setup nonsense && fail 'an unknown set was let in'
 [ "$(ls -l /usr/sbin/policy-rc.d 2>&1)" = "$policy_before" ] || fail 'policy-rc.d is not as before'
 echo 'test_setup: all as expected'

@@ -139,7 +139,7 @@ class Smoke:
         self.dir = self.work / 'c'
         self.address = '127.0.0.1:%d' % port
         subprocess.run([self.options.controller, 'init', '--dir', str(self.dir), '--trust-domain', 'test.example', '--address', self.address,
-                        '--listen', self.address, '--enrolment-listen', '127.0.0.1:%d' % enrolment], check=True, stdout=subprocess.DEVNULL)
+                        '--listen', self.address, '--enrolment-listen', '127.0.0.1:%d' % enrolment, '--https-listen', 'none'], check=True, stdout=subprocess.DEVNULL)
         log = self.work / 'serve.log'
         child = self.spawn([self.options.controller, 'serve', '--config', str(self.dir / 'controller.yaml')], log)
         end = time.monotonic() + 30
@@ -288,7 +288,7 @@ class Smoke:
     def other_ca(self):
         other = self.work / 'other'
         subprocess.run([self.options.controller, 'init', '--dir', str(other), '--trust-domain', 'other.example', '--address', '127.0.0.1:1',
-                        '--listen', '127.0.0.1:1', '--enrolment-listen', '127.0.0.1:2'], check=True, stdout=subprocess.DEVNULL)
+                        '--listen', '127.0.0.1:1', '--enrolment-listen', '127.0.0.1:2', '--https-listen', 'none'], check=True, stdout=subprocess.DEVNULL)
         self.add(name='fremd', **{'--ca': self.windows(other / 'ca.pem'), '--cert': self.windows(other / 'admin.pem'),
                                   '--key': self.windows(other / 'admin.key')})
         _, err = self.run('--context', 'fremd', '--timeout', '20s', 'host', 'list', code=1)

@@ -1,6 +1,8 @@
 #!/bin/bash
 # A Windows host as one of a fleet, small: the act windows of deploy/demo with 300 spam and 20 valid messages.
+# fleet.sh ACT: another act that is played with Windows hosts.
 set -u
+act_name=${1:-windows}
 root=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 [ "$(id -u)" = 0 ] || { echo 'network namespaces need root'; exit 77; }
 command -v wine >/dev/null || { echo 'wine is not installed (deploy/setup wine)'; exit 77; }
@@ -22,7 +24,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
-python3 "$root/deploy/acts/windows.py" --build "${MAILQUENCH_BUILD:-$root/build/debug}" \
+python3 "$root/deploy/acts/$act_name.py" --build "${MAILQUENCH_BUILD:-$root/build/debug}" \
   --windows "${MAILQUENCH_WINDOWS:-$root/build/windows}" --work "$work" --out "$work" --spam 200 --valid 10 &
 act=$!
 wait "$act"

@@ -244,6 +244,24 @@ def last_days(play):
         require(play.identity() != play.kept, 'it is the old identity')
         play.wait_online()
 
+    @day('an uninstall is refused while Exchange is held, also without a journal, and loses no note of it')
+    def _():
+        # As after a crash between the agent's stop of Exchange and its start.
+        note, journal = (os.path.join(play.state, name) for name in ('exchange-recovery', 'journal.db'))
+        write(note, b'{}')
+        expect(play.script('uninstall'), 1, 'Managed Availability', 'nothing was changed')
+        require(play.state_of_service() == 'RUNNING', 'the service is %s' % play.state_of_service())
+        play.wine.must(play.wine.path(play.installed), 'service', 'stop')
+        os.rename(journal, journal + '.lost')
+        expect(play.script('uninstall', '/purge'), 1, 'Managed Availability', 'nothing was changed')
+        require(content(note) == b'{}' and play.state_of_service() is not None, 'it was changed')
+        os.rename(journal + '.lost', journal)
+        os.remove(note)
+        write(os.path.join(play.state, 'exchange-isolation'), b'{}')
+        expect(play.script('uninstall'), 1, 'cut off', 'nothing was changed')
+        os.remove(os.path.join(play.state, 'exchange-isolation'))
+        expect(play.install(), 0, 'reached its controller')
+
     @day('an uninstall is refused while a lock stands, and done once it was put back')
     def _():
         play.do('contain', '{"reason": "a test"}')

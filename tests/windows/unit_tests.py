@@ -21,7 +21,7 @@ def main():
     failed = False
     try:
         os.makedirs(prefix.drive('tests'))
-        for name in PROGRAMS + ('smtpsvc_sim',):  # One place: a test finds its helpers beside it.
+        for name in PROGRAMS + ('smtpsvc_sim', 'child_play'):  # One place: a test finds its helpers beside it.
             shutil.copy(scene.find(options.windows, name + '.exe'), prefix.drive('tests', name + '.exe'))
         for name in PROGRAMS:
             done = prefix.run('C:\\tests\\%s.exe' % name, '--gtest_color=no', timeout=600)

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/mail/postfix/effective.h"
+#include "agent/mail/relay_request.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {
@@ -19,33 +20,23 @@ absl::StatusOr<Cidr> ParseClient(const std::string& text) {
 }
 
 absl::StatusOr<Parameters> LockValues(const v1::RelayLock& request) {
-  switch (request.mode()) {
-    case v1::RELAY_MODE_CLOSED:
-      return Parameters{{kRelay, "reject_unauth_destination"}, {kSasl, "no"}};
-    case v1::RELAY_MODE_AUTHENTICATED_ONLY:
-      return Parameters{{kRelay, "permit_sasl_authenticated, reject_unauth_destination"}};
-    case v1::RELAY_MODE_LISTED: {
-      std::vector<std::string> blocks;
-      for (const std::string& client : request.clients()) {
-        MQ_ASSIGN_OR_RETURN(const Cidr cidr, ParseClient(client));
-        if (cidr.prefix < 8)
-          return Error(absl::StatusCode::kInvalidArgument, "BAD_CLIENT",
-                       absl::StrCat(cidr.ForTable(),
-                                    " is so wide that it would open the relay to strangers; "
-                                    "nothing was changed; name narrower blocks"));
-        blocks.push_back(cidr.ForMynetworks());
-      }
-      if (blocks.empty())
-        return Error(absl::StatusCode::kInvalidArgument, "BAD_CLIENT",
-                     "the lock 'listed' names no client; nothing was changed; name some or ask for "
-                     "'closed'");
-      return Parameters{{kRelay, "permit_mynetworks, reject_unauth_destination"},
-                        {kNetworks, absl::StrJoin(blocks, ", ")}};
-    }
-    default:
-      return Error(absl::StatusCode::kInvalidArgument, "NO_MODE",
-                   "the relay lock names no mode that this agent knows; nothing was changed");
+  MQ_ASSIGN_OR_RETURN(const RelayRequest wanted, ReadRelayRequest(request));
+  if (wanted.logins)
+    return Parameters{{kRelay, "permit_sasl_authenticated, reject_unauth_destination"}};
+  if (wanted.clients.empty())
+    return Parameters{{kRelay, "reject_unauth_destination"}, {kSasl, "no"}};
+  std::vector<std::string> blocks;
+  for (const std::string& client : wanted.clients) {
+    MQ_ASSIGN_OR_RETURN(const Cidr cidr, ParseClient(client));
+    if (cidr.prefix < 8)
+      return Error(absl::StatusCode::kInvalidArgument, "BAD_CLIENT",
+                   absl::StrCat(cidr.ForTable(),
+                                " is so wide that it would open the relay to strangers; nothing "
+                                "was changed; name narrower blocks"));
+    blocks.push_back(cidr.ForMynetworks());
   }
+  return Parameters{{kRelay, "permit_mynetworks, reject_unauth_destination"},
+                    {kNetworks, absl::StrJoin(blocks, ", ")}};
 }
 
 bool SameList(const std::string& a, const std::string& b) {

@@ -21,6 +21,7 @@ namespace mailquench::agent {
 namespace {
 constexpr std::size_t kMaxLine = 4096;  // RFC 5321 allows 512; servers are more generous.
 constexpr std::size_t kMaxLines = 200;
+constexpr int kSubmissions = 465;  // RFC 8314: TLS before the banner.
 
 struct Endpoint {
   sockaddr_storage address{};
@@ -370,6 +371,19 @@ class Conversation {
   DialogueResult& result_;
   bool starttls_ = false;
 };
+
+DialogueResult Talk(const Endpoint& endpoint,
+                    const DialogueRequest& request,
+                    bool wrapper,
+                    absl::Time deadline) {
+  DialogueResult result;
+  Connection connection(deadline);
+  if (connection.Open(endpoint) && (!wrapper || connection.StartTls()))
+    Conversation(connection, request, result).Run();
+  else
+    result.reply = connection.error();
+  return result;
+}
 }  // namespace
 
 absl::StatusOr<DialogueResult> Dialogue(const std::string& target, const DialogueRequest& request) {
@@ -378,15 +392,13 @@ absl::StatusOr<DialogueResult> Dialogue(const std::string& target, const Dialogu
   MQ_RETURN_IF_ERROR(CheckWord(request.recipient, "recipient"));
   if (request.sender != "<>") MQ_RETURN_IF_ERROR(CheckWord(request.sender, "sender"));
   os::IgnoreBrokenPipes();
-  DialogueResult result;
-  Connection connection(absl::Now() + request.timeout);
-  const bool wrapper = request.tls_wrapper || endpoint.port == 465;
-  if (!connection.Open(endpoint) || (wrapper && !connection.StartTls())) {
-    result.reply = connection.error();
-    return result;
-  }
-  Conversation(connection, request, result).Run();
-  return result;
+  const absl::Time deadline = absl::Now() + request.timeout;
+  const bool implied = !request.tls_wrapper && endpoint.port == kSubmissions;
+  DialogueResult result = Talk(endpoint, request, request.tls_wrapper || implied, deadline);
+  if (!implied || result.tls || result.answered) return result;
+  // A transport of Exchange speaks plain SMTP there ("Client Proxy").
+  DialogueResult plain = Talk(endpoint, request, /*wrapper=*/false, deadline);
+  return plain.answered ? plain : result;
 }
 
 bool Accepts(const std::string& target, absl::Duration timeout) {

@@ -18,7 +18,9 @@ struct DialogueRequest {
       "probe@mailquench.invalid";  // In a domain that the target does not serve.
   std::string account;             // Set: AUTH PLAIN, over TLS where it is offered.
   std::string password;
-  bool tls_wrapper = false;                    // TLS before the banner. Port 465 implies it.
+  // TLS before the banner. On port 465 (RFC 8314) it is tried first, and plain SMTP where that
+  // does not begin.
+  bool tls_wrapper = false;
   absl::Duration timeout = absl::Seconds(10);  // Of the whole conversation.
 };
 

@@ -6,7 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "agent/mail/smtpsvc/paths.h"
+#include "agent/mail/folders/paths.h"
 #include "agent/os/files.h"
 #include "common/status/error.h"
 

@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "agent/mail/smtpsvc/paths.h"
+#include "agent/mail/folders/paths.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::smtpsvc {
@@ -138,6 +138,25 @@ absl::StatusOr<std::vector<Group>> FindGroups(const std::vector<VirtualServer>& 
   }
   MQ_RETURN_IF_ERROR(NoneBelow(groups, all));
   return groups;
+}
+
+std::vector<std::string> RootsOf(const std::vector<VirtualServer>& all) {
+  std::vector<std::string> roots;
+  for (const VirtualServer& server : all) {
+    if (IsAbsolutePath(server.queue) && !ParentOf(server.queue).empty())
+      roots.push_back(RootOf(server.queue, ""));
+  }
+  return roots;
+}
+
+bool HasFolderOf(const OpenQuarantine& open, const VirtualServer& server) {
+  return std::any_of(open.items.begin(), open.items.end(), [&](const Item& item) {
+    return item.path == Trimmed(server.queue) || item.path == Trimmed(server.badmail);
+  });
+}
+
+bool IsBadmail(const Item& item) {
+  return absl::StartsWith(item.label, "Badmail");
 }
 
 FileRole RoleOf(const std::string& name, bool badmail) {

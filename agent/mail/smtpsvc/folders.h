@@ -11,21 +11,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/mail/folders/disk.h"
+#include "agent/mail/folders/quarantine_home.h"
 #include "agent/mail/smtpsvc/virtual_servers.h"
 #include "agent/os/folder.h"
 
 namespace mailquench::agent::smtpsvc {
-
-// What these rooms ask of the disk; a test puts its own in. Both thread-safe.
-struct Disk {
-  std::function<absl::Status(const std::string& from, const std::string& to)> move = MoveEntry;
-  std::function<absl::Status(const std::string& path, const EntryVisitor& visit)> for_each =
-      ForEachEntry;
-  // A file that names every folder in which a quarantine was ever made, a line each: a queue whose
-  // directory is changed later leaves its quarantines where they are. Empty: those of today's
-  // queues alone.
-  std::string remembered;
-};
 
 struct MailFolder {
   std::string label;  // Of its place in a quarantine: "Queue", "Badmail"; "Queue-2" of server 2.
@@ -49,6 +40,12 @@ struct Group {
 absl::StatusOr<std::vector<Group>> FindGroups(const std::vector<VirtualServer>& all,
                                               const std::vector<VirtualServer>& chosen,
                                               const Disk& disk);
+
+// Where homes of quarantines can be: beside each server's queue folder.
+std::vector<std::string> RootsOf(const std::vector<VirtualServer>& all);
+// Whether it took, or was to take, the queue or the Badmail folder of the server, by its path.
+bool HasFolderOf(const OpenQuarantine& open, const VirtualServer& server);
+bool IsBadmail(const Item& item);
 
 // What a file in a queue or in Badmail is. Of Badmail's three, .BAD is the message; .BDP and .BDR
 // tell about it. Transcripts (.LTR, .RTR) of old versions belong to none.

@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "agent/mail/smtp/ask_listeners.h"
 #include "agent/mail/smtp/probe.h"
 #include "agent/mail/smtpsvc/settings_ops.h"
 #include "agent/os/host.h"
@@ -17,36 +18,8 @@
 
 namespace mailquench::agent::smtpsvc {
 namespace {
-constexpr absl::Duration kDialogueTimeout = absl::Seconds(10);
-
 void Add(std::vector<std::string>& list, const std::string& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
-}
-
-std::string Target(const std::string& address, int port) {
-  return absl::StrContains(address, ":") ? absl::StrCat("[", address, "]:", port)
-                                         : absl::StrCat(address, ":", port);
-}
-
-// What each address says to a stranger's request, asked at the same time.
-absl::StatusOr<std::vector<DialogueResult>> AskAll(const std::vector<std::string>& targets,
-                                                   const CallContext& context) {
-  std::vector<absl::StatusOr<DialogueResult>> answers(targets.size());
-  std::vector<std::function<void()>> tasks;
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    tasks.emplace_back([&answers, &targets, &context, i] {
-      DialogueRequest request;
-      request.timeout = std::min(kDialogueTimeout, context.deadline - absl::Now());
-      answers[i] = Dialogue(targets[i], request);
-    });
-  }
-  RunTogether(tasks, static_cast<int>(tasks.size()));
-  std::vector<DialogueResult> out;
-  for (auto& answer : answers) {
-    MQ_RETURN_IF_ERROR(answer.status());
-    out.push_back(*std::move(answer));
-  }
-  return out;
 }
 }  // namespace
 
@@ -67,11 +40,11 @@ std::vector<std::string> AddressesOf(const VirtualServer& server,
     if (address.size() > 2 && address.front() == '[' && address.back() == ']')
       address = address.substr(1, address.size() - 2);
     if (!address.empty() && address != "0.0.0.0" && address != "::") {
-      Add(out, Target(address, port));
+      Add(out, ListenerTarget(address, port));
       continue;
     }
-    for (const std::string& one : own) Add(out, Target(one, port));
-    Add(out, Target("127.0.0.1", port));
+    for (const std::string& one : own) Add(out, ListenerTarget(one, port));
+    Add(out, ListenerTarget("127.0.0.1", port));
   }
   return out;
 }
@@ -85,7 +58,8 @@ absl::Status ListenerCheck::Before(const std::vector<VirtualServer>& servers) {
   for (const VirtualServer& server : servers) {
     for (const std::string& target : AddressesOf(server, OwnAddresses())) Add(targets, target);
   }
-  MQ_ASSIGN_OR_RETURN(const std::vector<DialogueResult> said, AskAll(targets, context_));
+  MQ_ASSIGN_OR_RETURN(const std::vector<DialogueResult> said,
+                      AskListeners(targets, context_.deadline));
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (said[i].answered) answered_.insert(targets[i]);
   }
@@ -97,7 +71,7 @@ absl::StatusOr<std::vector<DialogueResult>> ListenerCheck::AskAgain(
     const std::vector<std::string>& targets) const {
   const absl::Time until = std::min(context_.deadline, absl::Now() + dead_wait_);
   for (;;) {
-    MQ_ASSIGN_OR_RETURN(std::vector<DialogueResult> said, AskAll(targets, context_));
+    MQ_ASSIGN_OR_RETURN(std::vector<DialogueResult> said, AskListeners(targets, context_.deadline));
     bool dead = false;
     for (std::size_t i = 0; i < targets.size(); ++i)
       dead |= !said[i].answered && answered_.count(targets[i]) != 0;

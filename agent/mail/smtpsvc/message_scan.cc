@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "agent/mail/smtpsvc/paths.h"
+#include "agent/mail/folders/paths.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::smtpsvc {
@@ -15,13 +15,6 @@ void ScanTotals::Add(const ScanTotals& other) {
   unreadable += other.unreadable;
   links += other.links;
   guessed += other.guessed;
-}
-
-absl::Status CheckTime(const CallContext& context) {
-  MQ_RETURN_IF_ERROR(context.still_wanted());
-  if (absl::Now() < context.deadline) return absl::OkStatus();
-  return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
-               "the time for the operation ended; ask again for the rest");
 }
 
 absl::StatusOr<ScanTotals> ScanMessages(const std::string& path,

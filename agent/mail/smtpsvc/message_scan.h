@@ -8,9 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/mail/folders/check_time.h"
+#include "agent/mail/folders/message_file.h"
 #include "agent/mail/mail_system.h"
 #include "agent/mail/smtpsvc/folders.h"
-#include "agent/mail/smtpsvc/message_file.h"
 #include "agent/quarantine/filter.h"
 
 namespace mailquench::agent::smtpsvc {
@@ -43,9 +44,6 @@ absl::StatusOr<ScanTotals> ScanMessages(const std::string& path,
                                         const CallContext& context,
                                         const MessageVisitor& visit,
                                         Unreadable unreadable = Unreadable::kLeave);
-
-// kDeadlineExceeded/DEADLINE, those of still_wanted.
-absl::Status CheckTime(const CallContext& context);
 
 // One sentence about guesses and links, or "".
 std::string NoticeOf(const ScanTotals& totals);

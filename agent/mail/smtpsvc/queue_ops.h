@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/mail/folders/folder_swap.h"
 #include "agent/mail/mail_system.h"
 #include "agent/mail/smtpsvc/folders.h"
 #include "agent/mail/smtpsvc/virtual_servers.h"
@@ -34,11 +35,6 @@ absl::StatusOr<v1::InstanceSurvey> SurveyServer(const VirtualServer& server,
 absl::StatusOr<std::int64_t> CountQueues(const std::vector<VirtualServer>& servers,
                                          const Disk& disk,
                                          Counters* counters);
-
-struct SwapOptions {
-  absl::Duration busy_wait = absl::Seconds(10);  // For a folder that another program has open.
-  absl::Duration between_tries = absl::Milliseconds(250);
-};
 
 struct Taken {
   v1::QuarantineInfo info;

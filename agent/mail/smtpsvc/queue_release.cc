@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "agent/mail/folders/paths.h"
+#include "agent/mail/folders/quarantine_home.h"
 #include "agent/mail/smtpsvc/chosen_files.h"
-#include "agent/mail/smtpsvc/paths.h"
-#include "agent/mail/smtpsvc/quarantine_home.h"
 #include "agent/mail/smtpsvc/queue_ops.h"
 #include "agent/os/files.h"
 #include "common/fault/fault_point.h"
@@ -22,7 +22,7 @@ MQ_DEFINE_FAULT_POINT(kDiscardMessage, "smtpsvc.discard.message");
 
 std::vector<ScannedFolder> Places(const OpenQuarantine& open) {
   std::vector<ScannedFolder> folders;
-  for (const Item& item : open.items) folders.push_back({item.place, item.badmail});
+  for (const Item& item : open.items) folders.push_back({item.place, IsBadmail(item)});
   return folders;
 }
 
@@ -45,8 +45,8 @@ absl::StatusOr<std::string> TargetOf(const Item& item,
                  absl::StrCat("quarantine ", manifest.quarantine_id, " is of virtual server ", name,
                               ", which is not here any more; nothing was released; move its files "
                               "by hand into another's queue folder while the service is stopped"));
-  return item.badmail ? DirectoryOf(*server, server->badmail, "BadMailDirectory")
-                      : DirectoryOf(*server, server->queue, "QueueDirectory");
+  return IsBadmail(item) ? DirectoryOf(*server, server->badmail, "BadMailDirectory")
+                         : DirectoryOf(*server, server->queue, "QueueDirectory");
 }
 
 // What a finished operation leaves is counted again where it is a repeat: later ones may have been
@@ -67,7 +67,7 @@ absl::StatusOr<ScanTotals> CountAgain(const OpenQuarantine& open,
     for (const Item& item : open.items) {
       MQ_ASSIGN_OR_RETURN(
           const ScanTotals one,
-          ScanMessages(item.place, item.badmail, all, disk, context,
+          ScanMessages(item.place, IsBadmail(item), all, disk, context,
                        [](const std::string&, const MessageFacts&) { return absl::OkStatus(); }));
       now.Add(one);
     }
@@ -105,7 +105,8 @@ absl::StatusOr<v1::QuarantineReleaseResult> ReleaseQuarantine(const std::vector<
                                                               const Disk& disk,
                                                               const CallContext& context) {
   if (context.command_id.empty()) return absl::InvalidArgumentError("a command id is wanted");
-  MQ_ASSIGN_OR_RETURN(const OpenQuarantine open, OpenById(all, request.quarantine_id(), disk));
+  MQ_ASSIGN_OR_RETURN(const OpenQuarantine open,
+                      OpenById(RootsOf(all), request.quarantine_id(), disk));
   MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
   std::vector<std::string> targets;
   for (const Item& item : open.items) {
@@ -160,7 +161,8 @@ absl::StatusOr<v1::QuarantineDiscardResult> DiscardQuarantine(const std::vector<
                                                               const Disk& disk,
                                                               const CallContext& context) {
   if (context.command_id.empty()) return absl::InvalidArgumentError("a command id is wanted");
-  MQ_ASSIGN_OR_RETURN(const OpenQuarantine open, OpenById(all, request.quarantine_id(), disk));
+  MQ_ASSIGN_OR_RETURN(const OpenQuarantine open,
+                      OpenById(RootsOf(all), request.quarantine_id(), disk));
   MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
   MQ_ASSIGN_OR_RETURN(const ChosenFiles chosen, ChooseOnce(ListOf(open, "discard", context),
                                                            Places(open), filter, disk, context));

@@ -1,9 +1,9 @@
 // A selective quarantine: single messages move, the service may run.
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "agent/mail/folders/paths.h"
+#include "agent/mail/folders/quarantine_home.h"
 #include "agent/mail/smtpsvc/chosen_files.h"
-#include "agent/mail/smtpsvc/paths.h"
-#include "agent/mail/smtpsvc/quarantine_home.h"
 #include "agent/mail/smtpsvc/queue_ops.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
@@ -22,15 +22,15 @@ absl::StatusOr<Manifest> Begin(const Group& group,
                                const Disk& disk,
                                const CallContext& context) {
   MQ_RETURN_IF_ERROR(MakePlace(home, disk));
-  Manifest manifest = NewManifest(group, request, id, context.command_id);
+  Manifest manifest = NewManifest(group.servers.front().name, request, id, context.command_id);
   manifest.selective = true;
   for (const MailFolder& folder : group.folders) {
     if (folder.badmail) continue;
-    const Item item = ItemOf(folder, id);
+    const Item item = ItemOf(folder.label, folder.path, id);
     MQ_RETURN_IF_ERROR(MakePlace(ParentOf(item.place), disk));
     const absl::Status made = MakeFolderLike(item.place, folder.path);
     if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
-    manifest.originals.push_back(RecordOf(folder));
+    manifest.originals.push_back(RecordOf(item, folder.identity));
   }
   MQ_RETURN_IF_ERROR(WriteManifest(home, manifest));
   return manifest;
@@ -64,7 +64,7 @@ absl::StatusOr<Taken> MoveMatching(const Group& group,
   }
   MQ_FAULT_POINT(kManifest);
   std::vector<ScannedFolder> folders;
-  for (const Item& item : items) folders.push_back({item.path, item.badmail});
+  for (const Item& item : items) folders.push_back({item.path, IsBadmail(item)});
   MQ_ASSIGN_OR_RETURN(const ChosenFiles chosen,
                       ChooseOnce(JoinPath(home, "select.list"), folders, filter, disk, context));
   MQ_FAULT_POINT(kList);

@@ -2,10 +2,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/mail/analysis_sum.h"
+#include "agent/mail/folders/paths.h"
+#include "agent/mail/folders/quarantine_home.h"
 #include "agent/mail/smtpsvc/chosen_files.h"
 #include "agent/mail/smtpsvc/message_scan.h"
-#include "agent/mail/smtpsvc/paths.h"
-#include "agent/mail/smtpsvc/quarantine_home.h"
 #include "agent/mail/smtpsvc/queue_ops.h"
 #include "agent/quarantine/top_k.h"
 #include "common/status/error.h"
@@ -185,9 +185,9 @@ absl::StatusOr<v1::QuarantineAnalyseResult> AnalyseQuarantine(const std::vector<
                                                               const v1::QuarantineAnalyse& request,
                                                               const Disk& disk,
                                                               const CallContext& context) {
-  MQ_ASSIGN_OR_RETURN(OpenQuarantine open, OpenById(all, request.quarantine_id(), disk));
+  MQ_ASSIGN_OR_RETURN(OpenQuarantine open, OpenById(RootsOf(all), request.quarantine_id(), disk));
   std::vector<ScannedFolder> places;
-  for (const Item& item : open.items) places.push_back({item.place, item.badmail});
+  for (const Item& item : open.items) places.push_back({item.place, IsBadmail(item)});
   v1::QuarantineAnalyseResult result;
   MQ_ASSIGN_OR_RETURN(const ScanTotals totals,
                       Describe(places, request.filter(), request.samples(), disk, context, result));

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/mail/relay_request.h"
 #include "agent/mail/smtpsvc/ip_block.h"
 #include "agent/mail/smtpsvc/metabase_value.h"
 #include "agent/mail/smtpsvc/setting.h"
@@ -21,27 +22,14 @@ struct Lock {
 };
 
 absl::StatusOr<Lock> LockOf(const v1::RelayLock& request) {
+  MQ_ASSIGN_OR_RETURN(const RelayRequest wanted, ReadRelayRequest(request));
   Lock lock;
-  switch (request.mode()) {
-    case v1::RELAY_MODE_CLOSED:
-      return lock;
-    case v1::RELAY_MODE_AUTHENTICATED_ONLY:
-      lock.no_logins = false;
-      return lock;
-    case v1::RELAY_MODE_LISTED:
-      for (const std::string& client : request.clients()) {
-        MQ_ASSIGN_OR_RETURN(const IpBlock block, ParseClient(client));
-        lock.list.ip_grant.push_back(block.ForIis());
-      }
-      if (lock.list.ip_grant.empty())
-        return Error(absl::StatusCode::kInvalidArgument, "BAD_CLIENT",
-                     "the lock 'listed' names no client; nothing was changed; name some or ask for "
-                     "'closed'");
-      return lock;
-    default:
-      return Error(absl::StatusCode::kInvalidArgument, "NO_MODE",
-                   "the relay lock names no mode that this agent knows; nothing was changed");
+  lock.no_logins = !wanted.logins;
+  for (const std::string& client : wanted.clients) {
+    MQ_ASSIGN_OR_RETURN(const IpBlock block, ParseClient(client));
+    lock.list.ip_grant.push_back(block.ForIis());
   }
+  return lock;
 }
 
 // What IIS makes of the relay list now.

@@ -8,6 +8,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "agent/mail/services/dependents.h"
+#include "agent/mail/services/progress.h"
 #include "agent/mail/smtpsvc/auto_start.h"
 #include "agent/mail/smtpsvc/metabase_value.h"
 #include "agent/os/files.h"
@@ -21,12 +23,7 @@ MQ_DEFINE_FAULT_POINT(kDependentsListed, "smtpsvc.stop.dependents_listed");
 MQ_DEFINE_FAULT_POINT(kDependentsStopped, "smtpsvc.stop.dependents_stopped");
 
 constexpr std::int64_t kMostCounted = 1000;
-constexpr absl::Duration kBetweenWords = absl::Seconds(5);
 constexpr std::uint32_t kStartCommand = 1, kStopCommand = 2;
-
-std::string Seconds(absl::Duration time) {
-  return absl::StrCat(absl::ToInt64Seconds(time), " s");
-}
 
 absl::Status CameBack(const std::string& what) {
   return Error(absl::StatusCode::kAborted, "SERVICE_CAME_BACK",
@@ -36,27 +33,12 @@ absl::Status CameBack(const std::string& what) {
                             "end what starts it, then repeat"));
 }
 
-// Words every few seconds while the service takes its time.
-ServiceProgress Talk(const CallContext& context,
-                     const std::string& doing,
-                     const std::vector<VirtualServer>& servers) {
-  auto next = std::make_shared<absl::Duration>(kBetweenWords);
-  auto badmail = std::make_shared<std::string>();
-  return [&context, doing, &servers, next, badmail](const ServiceInfo& info,
-                                                    absl::Duration waited) -> absl::Status {
-    MQ_RETURN_IF_ERROR(context.still_wanted());
-    if (waited < *next) return absl::OkStatus();
-    if (badmail->empty()) *badmail = BadmailNotice(servers);
-    *next = waited + kBetweenWords;
-    context.progress(
-        absl::StrCat(kService, " has been ", doing, " for ", Seconds(waited),
-                     info.checkpoint == 0 ? "" : absl::StrCat(", at checkpoint ", info.checkpoint),
-                     info.wait_hint == absl::ZeroDuration()
-                         ? ""
-                         : absl::StrCat(", and asks for ", Seconds(info.wait_hint), " more"),
-                     badmail->empty() ? "" : absl::StrCat("; ", *badmail)));
-    return absl::OkStatus();
-  };
+// As it takes its time: what it reads meanwhile may be why.
+ServiceProgress TalkOf(const CallContext& context,
+                       const char* doing,
+                       const std::vector<VirtualServer>& servers) {
+  return Talk(context, absl::StrCat(kService, " has been ", doing),
+              [&servers] { return BadmailNotice(servers); });
 }
 }  // namespace
 
@@ -113,17 +95,7 @@ absl::Status SmtpService::StopDependents(const CallContext& context) {
                       services_.RunningDependents(kService));
   if (dependents.empty()) return absl::OkStatus();
   const std::string file = DependentsFile();
-  if (!file.empty()) {
-    // Those of a stop that was cut short stay on the list.
-    std::vector<std::string> list = dependents;
-    const absl::StatusOr<std::string> before = ReadFile(file, 65536);
-    if (before.ok()) {
-      for (const absl::string_view name : absl::StrSplit(*before, '\n', absl::SkipEmpty())) {
-        if (std::find(list.begin(), list.end(), name) == list.end()) list.emplace_back(name);
-      }
-    }
-    MQ_RETURN_IF_ERROR(WriteFileAtomically(file, absl::StrJoin(list, "\n") + "\n", 0600));
-  }
+  if (!file.empty()) MQ_RETURN_IF_ERROR(ListDependents(file, dependents));
   MQ_FAULT_POINT(kDependentsListed);
   for (const std::string& name : dependents) {
     context.progress(absl::StrCat("stopping ", name, ", which depends on ", kService));
@@ -137,25 +109,6 @@ absl::Status SmtpService::StopDependents(const CallContext& context) {
   }
   MQ_FAULT_POINT(kDependentsStopped);
   return absl::OkStatus();
-}
-
-absl::Status SmtpService::StartDependents(const CallContext& context) {
-  const std::string file = DependentsFile();
-  if (file.empty()) return absl::OkStatus();
-  const absl::StatusOr<std::string> list = ReadFile(file, 65536);
-  if (absl::IsNotFound(list.status())) return absl::OkStatus();
-  MQ_RETURN_IF_ERROR(list.status());
-  std::vector<std::string> names = absl::StrSplit(*list, '\n', absl::SkipEmpty());
-  std::reverse(names.begin(), names.end());  // As they lean on each other.
-  for (const std::string& name : names) {
-    const absl::Status started =
-        services_.Start(name, context.deadline,
-                        [&](const ServiceInfo&, absl::Duration) { return context.still_wanted(); });
-    if (!started.ok())
-      context.progress(absl::StrCat("warning: service ", name, ", which was stopped with ",
-                                    kService, ", does not start again: ", started.message()));
-  }
-  return RemoveFile(file);
 }
 
 absl::StatusOr<bool> SmtpService::StaysStopped() {
@@ -176,7 +129,7 @@ absl::Status SmtpService::StopService(const std::vector<VirtualServer>& servers,
   for (int attempt = 0; attempt < 2; ++attempt) {
     MQ_RETURN_IF_ERROR(StopDependents(context));
     const absl::Status stopped =
-        services_.Stop(kService, context.deadline, Talk(context, "stopping", servers));
+        services_.Stop(kService, context.deadline, TalkOf(context, "stopping", servers));
     if (ReasonOf(stopped) == "SERVICE_STOP_TIMED_OUT") {
       const std::string badmail = BadmailNotice(servers);
       return Error(
@@ -301,7 +254,7 @@ absl::Status SmtpService::Start(const std::vector<VirtualServer>& servers,
     auto_start.PutBack().IgnoreError();  // What fails here is in the file, for the next start.
     return Prepend(first, absl::StrCat("nothing was started: ServerAutoStart could not be set"));
   }
-  first = services_.Start(kService, context.deadline, Talk(context, "starting", servers));
+  first = services_.Start(kService, context.deadline, TalkOf(context, "starting", servers));
   if (!first.ok()) {
     auto_start.PutBack().IgnoreError();
     return first;
@@ -313,7 +266,8 @@ absl::Status SmtpService::Start(const std::vector<VirtualServer>& servers,
     first.Update(StopOthers(servers, context));
   }
   first.Update(auto_start.PutBack());
-  first.Update(StartDependents(context));
+  if (!DependentsFile().empty())
+    first.Update(StartDependents(services_, DependentsFile(), kService, context));
   return first;
 }
 

@@ -59,7 +59,6 @@ class SmtpService {
   absl::StatusOr<ServiceState> State();
   absl::Status StopService(const std::vector<VirtualServer>& servers, const CallContext& context);
   absl::Status StopDependents(const CallContext& context);
-  absl::Status StartDependents(const CallContext& context);
   absl::StatusOr<bool> StaysStopped();
   absl::StatusOr<std::vector<VirtualServer>> OthersThan(const std::vector<VirtualServer>& servers);
   absl::Status StopOthers(const std::vector<VirtualServer>& servers, const CallContext& context);

@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/mail/analysis_sum.h"
+#include "agent/mail/folders/paths.h"
+#include "agent/mail/folders/quarantine_home.h"
 #include "agent/mail/smtp/probe.h"
 #include "agent/mail/smtpsvc/inventory.h"
 #include "agent/mail/smtpsvc/listeners.h"
-#include "agent/mail/smtpsvc/paths.h"
-#include "agent/mail/smtpsvc/quarantine_home.h"
 #include "agent/mail/smtpsvc/settings_ops.h"
 #include "common/status/error.h"
 
@@ -230,8 +230,9 @@ absl::StatusOr<v1::QuarantineListResult> SmtpsvcMailSystem::ListQuarantines() {
   // aside is still here.
   const absl::StatusOr<std::vector<VirtualServer>> all = Find({});
   if (!all.ok() && ReasonOf(all.status()) != "NO_VIRTUAL_SERVER") return all.status();
-  MQ_ASSIGN_OR_RETURN(std::vector<v1::QuarantineInfo> list,
-                      ListHomes(all.ok() ? *all : std::vector<VirtualServer>(), options_.disk));
+  MQ_ASSIGN_OR_RETURN(
+      std::vector<v1::QuarantineInfo> list,
+      ListHomes(RootsOf(all.ok() ? *all : std::vector<VirtualServer>()), options_.disk));
   v1::QuarantineListResult result;
   for (v1::QuarantineInfo& info : list) *result.add_quarantines() = std::move(info);
   return result;
@@ -246,7 +247,7 @@ absl::StatusOr<v1::QuarantineAnalyseResult> SmtpsvcMailSystem::Analyse(
 absl::StatusOr<v1::QuarantineReleaseResult> SmtpsvcMailSystem::Release(
     const v1::QuarantineRelease& request, const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> all, Find({}));
-  MQ_RETURN_IF_ERROR(OpenById(all, request.quarantine_id(), options_.disk).status());
+  MQ_RETURN_IF_ERROR(OpenById(RootsOf(all), request.quarantine_id(), options_.disk).status());
   MQ_ASSIGN_OR_RETURN(const std::vector<bool> running, service_.Running(all));
   if (std::find(running.begin(), running.end(), true) != running.end())
     return Error(absl::StatusCode::kFailedPrecondition, "SERVICE_RUNNING",

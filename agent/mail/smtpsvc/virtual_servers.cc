@@ -7,8 +7,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "agent/mail/folders/paths.h"
 #include "agent/mail/smtpsvc/metabase_value.h"
-#include "agent/mail/smtpsvc/paths.h"
 #include "agent/quarantine/top_k.h"
 #include "common/status/error.h"
 

@@ -122,6 +122,15 @@ absl::Status RemoveFolder(const std::string& path) {
   return SystemError(errno, absl::StrCat("remove ", path));
 }
 
+// One that is mounted on itself is not told; renaming it fails.
+absl::StatusOr<std::string> MountedVolume(const std::string& path) {
+  struct stat folder {
+  }, parent{};
+  if (lstat(path.c_str(), &folder) != 0 || !S_ISDIR(folder.st_mode)) return "";
+  if (lstat((path + "/..").c_str(), &parent) != 0) return "";
+  return folder.st_dev == parent.st_dev ? "" : path;
+}
+
 absl::StatusOr<std::int64_t> FreeBytes(const std::string& path) {
   struct statvfs info {};
   if (statvfs(path.c_str(), &info) != 0)

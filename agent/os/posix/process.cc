@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,82 +12,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "agent/os/posix/spawn.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
 namespace {
-constexpr char kPath[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() { Close(); }
-  void Reset(int fd) {
-    Close();
-    fd_ = fd;
-  }
-  void Close() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_ = -1;
-};
-
-struct Pipe {
-  Fd read, write;
-  absl::Status Open() {
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0) return SystemError(errno, "pipe2");
-    read.Reset(fds[0]);
-    write.Reset(fds[1]);
-    return absl::OkStatus();
-  }
-};
-
-// Runs in the child between fork and exec: async-signal-safe calls only.
-[[noreturn]] void Child(const char* program,
-                        const std::vector<char*>& argv,
-                        const std::vector<char*>& environment,
-                        int in,
-                        int out,
-                        int err,
-                        int report) {
-  setpgid(0, 0);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  signal(SIGPIPE, SIG_DFL);
-  dup2(in, 0);
-  dup2(out, 1);
-  dup2(err, 2);
-  execve(program, argv.data(), environment.data());
-  const int error = errno;
-  (void)!write(report, &error, sizeof error);
-  _exit(127);
-}
-
-// The system's folders only, whatever PATH this process was started with.
-std::string Locate(const std::string& program) {
-  if (program.find('/') != std::string::npos) return program;
-  for (const char* folder : {"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"}) {
-    if (access((folder + program).c_str(), X_OK) == 0) return folder + program;
-  }
-  return program;
-}
-
-std::vector<char*> Pointers(const std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  for (const std::string& s : strings) out.push_back(const_cast<char*>(s.c_str()));
-  out.push_back(nullptr);
-  return out;
-}
-
 // Moves bytes until both outputs end or the deadline comes. False at the deadline.
 bool Exchange(Pipe& in,
               Pipe& out,
@@ -132,37 +60,20 @@ bool Exchange(Pipe& in,
 absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argv,
                                          const ProcessOptions& options) {
   if (argv.empty()) return absl::InvalidArgumentError("no program to run");
-  signal(SIGPIPE, SIG_IGN);  // A child that does not read its input must not end us.
-  Pipe in, out, err, report;
+  Pipe in, out, err;
   MQ_RETURN_IF_ERROR(in.Open());
   MQ_RETURN_IF_ERROR(out.Open());
   MQ_RETURN_IF_ERROR(err.Open());
-  MQ_RETURN_IF_ERROR(report.Open());
   Fd null(open("/dev/null", O_WRONLY | O_CLOEXEC));
-  std::vector<std::string> environment = options.environment;
-  environment.insert(environment.begin(), {kPath, "LC_ALL=C"});
-  const std::string program = Locate(argv[0]);
-  const std::vector<char*> args = Pointers(argv);
-  const std::vector<char*> env = Pointers(environment);
-  // The child of execvpe searches our own PATH; it is set here once, before there is a second
-  // program.
   const absl::Time deadline = absl::Now() + options.timeout;
-  const pid_t pid = fork();
-  if (pid < 0) return SystemError(errno, "fork");
-  if (pid == 0) {
-    Child(program.c_str(), args, env, in.read.get(), options.capture ? out.write.get() : null.get(),
-          options.capture ? err.write.get() : null.get(), report.write.get());
-  }
-  setpgid(pid, pid);
+  MQ_ASSIGN_OR_RETURN(const pid_t pid,
+                      Spawn(argv, options.environment,
+                            {in.read.get(), options.capture ? out.write.get() : null.get(),
+                             options.capture ? err.write.get() : null.get()},
+                            /*dies_with_us=*/false));
   in.read.Close();
   out.write.Close();
   err.write.Close();
-  report.write.Close();
-  int exec_error = 0;
-  if (read(report.read.get(), &exec_error, sizeof exec_error) == sizeof exec_error) {
-    waitpid(pid, nullptr, 0);
-    return Prepend(SystemError(exec_error, argv[0]), "cannot run");
-  }
   ProcessResult result;
   bool ended = Exchange(in, out, err, options, deadline, result);
   int status = 0;
@@ -178,7 +89,7 @@ absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argv,
                  absl::StrCat("'", absl::StrJoin(argv, " "), "' did not end within ",
                               absl::FormatDuration(options.timeout), " and was killed"));
   }
-  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  result.exit_code = ExitCodeOf(status);
   return result;
 }
 

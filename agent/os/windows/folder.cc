@@ -190,6 +190,14 @@ absl::Status RemoveFolder(const std::string& path) {
   return os::WindowsError(error, absl::StrCat("remove ", path));
 }
 
+absl::StatusOr<std::string> MountedVolume(const std::string& path) {
+  std::wstring folder = os::ToWide(path);
+  if (!folder.empty() && folder.back() != L'\\') folder.push_back(L'\\');
+  wchar_t volume[64];  // "\\\\?\\Volume{GUID}\\"
+  if (!::GetVolumeNameForVolumeMountPointW(folder.c_str(), volume, 64)) return "";
+  return os::ToUtf8(volume);
+}
+
 absl::StatusOr<std::int64_t> FreeBytes(const std::string& path) {
   ULARGE_INTEGER bytes;
   if (!::GetDiskFreeSpaceExW(os::LongPath(path).c_str(), &bytes, nullptr, nullptr))

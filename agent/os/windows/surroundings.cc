@@ -3,7 +3,9 @@
 #include <windows.h>
 
 #include <algorithm>
+#include <cwchar>
 #include <map>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -29,6 +31,27 @@ std::wstring Variable(const wchar_t* name) {
   wchar_t value[MAX_PATH + 1] = L"";
   const DWORD length = ::GetEnvironmentVariableW(name, value, MAX_PATH);
   return length < MAX_PATH ? std::wstring(value, length) : std::wstring();
+}
+// By name without regard to case, as CreateProcessW() wants them sorted.
+struct Less {
+  bool operator()(const std::wstring& a, const std::wstring& b) const {
+    return ::CompareStringOrdinal(a.data(), static_cast<int>(a.size()), b.data(),
+                                  static_cast<int>(b.size()), TRUE) == CSTR_LESS_THAN;
+  }
+};
+using Variables = std::map<std::wstring, std::wstring, Less>;
+
+// With `more` ("NAME=value") added or replaced.
+std::wstring Block(Variables values, const std::vector<std::string>& more) {
+  for (const std::string& one : more) {
+    const std::wstring wide = os::ToWide(one);
+    const std::size_t equals = wide.find(L'=');
+    if (equals != std::wstring::npos && equals > 0)
+      values[wide.substr(0, equals)] = wide.substr(equals + 1);
+  }
+  std::wstring block;
+  for (const auto& [name, value] : values) block += name + L"=" + value + L'\0';
+  return block + L'\0';
 }
 }  // namespace
 
@@ -63,13 +86,7 @@ absl::StatusOr<std::wstring> LocateProgram(const std::string& program) {
 }
 
 std::wstring EnvironmentBlock(const std::vector<std::string>& more) {
-  struct Less {
-    bool operator()(const std::wstring& a, const std::wstring& b) const {
-      return ::CompareStringOrdinal(a.data(), static_cast<int>(a.size()), b.data(),
-                                    static_cast<int>(b.size()), TRUE) == CSTR_LESS_THAN;
-    }
-  };
-  std::map<std::wstring, std::wstring, Less> values;
+  Variables values;
   for (const wchar_t* name :
        {L"ComSpec", L"TEMP", L"TMP", L"SystemDrive", L"ProgramData", L"ProgramFiles",
         L"ProgramFiles(x86)", L"CommonProgramFiles", L"ALLUSERSPROFILE", L"COMPUTERNAME",
@@ -82,15 +99,20 @@ std::wstring EnvironmentBlock(const std::vector<std::string>& more) {
   values[L"windir"] = WindowsFolder();
   values[L"PATH"] = SearchPath();
   values[L"PATHEXT"] = L".COM;.EXE;.BAT;.CMD";
-  for (const std::string& one : more) {
-    const std::wstring wide = os::ToWide(one);
-    const std::size_t equals = wide.find(L'=');
-    if (equals != std::wstring::npos && equals > 0)
-      values[wide.substr(0, equals)] = wide.substr(equals + 1);
+  return Block(std::move(values), more);
+}
+
+std::wstring InheritedEnvironmentBlock(const std::vector<std::string>& more) {
+  Variables values;
+  wchar_t* const ours = ::GetEnvironmentStringsW();
+  for (const wchar_t* at = ours; at != nullptr && *at != L'\0'; at += std::wcslen(at) + 1) {
+    const std::wstring one = at;
+    // "=C:=C:\folder" is how cmd.exe keeps its folders: the name begins with "=".
+    const std::size_t equals = one.find(L'=', 1);
+    if (equals != std::wstring::npos) values[one.substr(0, equals)] = one.substr(equals + 1);
   }
-  std::wstring block;
-  for (const auto& [name, value] : values) block += name + L"=" + value + L'\0';
-  return block + L'\0';
+  if (ours != nullptr) ::FreeEnvironmentStringsW(ours);
+  return Block(std::move(values), more);
 }
 
 }  // namespace mailquench::agent

@@ -19,6 +19,9 @@ absl::StatusOr<std::wstring> LocateProgram(const std::string& program);
 // ("NAME=value"), sorted by name without regard to case.
 std::wstring EnvironmentBlock(const std::vector<std::string>& more);
 
+// The same of all that this process has itself, and `more`.
+std::wstring InheritedEnvironmentBlock(const std::vector<std::string>& more);
+
 }  // namespace mailquench::agent
 
 #endif  // MAILQUENCH_AGENT_OS_WINDOWS_SURROUNDINGS_H_

@@ -118,9 +118,9 @@ def sink_counts(folder):
         return json.load(file)
 
 
-def up(folder, hosts, vantage, windows=0):
-    """Brings the lab up; on a failure takes down what was there already. `windows`: hosts without a mail system, in
-    which Wine is to run."""
+def up(folder, hosts, vantage, windows=()):
+    """Brings the lab up; on a failure takes down what was there already. `windows`: names of hosts without a mail
+    system, in which Wine is to run."""
     postfix.require()
     if naming.claimed_by(folder) is not None:
         raise LabError('there is a lab in %s already; take it down first' % folder)
@@ -132,7 +132,7 @@ def up(folder, hosts, vantage, windows=0):
     lab = {'names': names, 'vantage': vantage, 'folder': folder, 'hosts': [
         {'name': 'mx%d' % n, 'ip': names.host_ip(n), 'roles': roles_of(n, hosts)}
         for n in range(1, hosts + 1)], 'windows': [
-            {'name': 'win%d' % n, 'ip': names.host_ip(100 + n)} for n in range(1, windows + 1)]}
+            {'name': name, 'ip': names.host_ip(101 + n)} for n, name in enumerate(windows)]}
     try:
         start_network(names, lab['hosts'] + lab['windows'], vantage)
         start_sink(names, folder)

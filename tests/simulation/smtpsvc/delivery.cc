@@ -6,50 +6,15 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "agent/os/files.h"
 #include "agent/os/folder.h"
+#include "tests/simulation/common/smtp_client.h"
 #include "tests/simulation/smtpsvc/virtual_server.h"
 
 namespace mailquench::simulation {
 namespace {
 
 constexpr int kOnePass = 500;
-
-// The last line of the reply; "" where the connection is gone.
-std::string Ask(LineSocket& peer, const std::string& command) {
-  if (!command.empty() && !peer.Write(command + "\r\n")) return "";
-  while (const std::optional<std::string> line = peer.ReadLine()) {
-    if (line->size() < 4 || (*line)[3] != '-') return *line;
-  }
-  return "";
-}
-
-bool IsGood(const std::string& reply) {
-  return !reply.empty() && reply[0] == '2';
-}
-
-std::string Stuffed(const std::string& content) {
-  std::string out;
-  for (absl::string_view line : absl::StrSplit(content, "\r\n")) {
-    if (absl::StartsWith(line, ".")) out.push_back('.');
-    absl::StrAppend(&out, line, "\r\n");
-  }
-  return out;
-}
-
-// The deciding reply.
-std::string Hand(LineSocket& peer, const Message& message) {
-  std::string reply = Ask(peer, absl::StrCat("MAIL FROM:<", message.sender, ">"));
-  for (const std::string& one : message.recipients) {
-    if (IsGood(reply)) reply = Ask(peer, absl::StrCat("RCPT TO:<", one, ">"));
-  }
-  if (IsGood(reply)) reply = Ask(peer, "DATA");
-  if (!reply.empty() && reply[0] == '3')
-    reply = Ask(peer, absl::StrCat(Stuffed(message.content), "."));
-  if (!IsGood(reply)) (void)Ask(peer, "RSET");
-  return reply;
-}
 
 }  // namespace
 
@@ -93,7 +58,8 @@ void VirtualServer::DeliverAll() {
           !IsGood(Ask(*next_hop, "HELO " + settings_.fqdn)))
         return;
     }
-    const std::string reply = Hand(*next_hop, *message);
+    const std::string reply =
+        Hand(*next_hop, message->sender, message->recipients, message->content);
     if (reply.empty()) return;  // It is gone; later.
     if (reply[0] == '4') continue;
     if (reply[0] == '5') GiveBack(*message, reply);

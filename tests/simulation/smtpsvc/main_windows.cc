@@ -11,52 +11,24 @@
 // After windows.h.
 #include <shellapi.h>
 
-#include <atomic>
 #include <cstdio>
+#include <functional>
 #include <string>
-#include <thread>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "agent/mail/smtpsvc/metabase_file.h"
 #include "agent/os/files.h"
 #include "common/os/wide.h"
+#include "tests/simulation/common/service_program_windows.h"
 #include "tests/simulation/smtpsvc/prepare.h"
 #include "tests/simulation/smtpsvc/smtp_service.h"
 
 namespace mailquench::simulation {
 namespace {
 
-constexpr wchar_t kName[] = L"SMTPSVC";
-constexpr DWORD kWaitHint = 5000;
+constexpr char kName[] = "SMTPSVC";
 
-std::string folder;
-SERVICE_STATUS_HANDLE handle;
-SERVICE_STATUS status{};
-HANDLE stop_asked;
-
-void Report(DWORD state) {
-  const bool pending = state == SERVICE_START_PENDING || state == SERVICE_STOP_PENDING;
-  status.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
-  status.dwCheckPoint =
-      pending ? (state == status.dwCurrentState ? status.dwCheckPoint + 1 : 1) : 0;
-  status.dwCurrentState = state;
-  status.dwWaitHint = pending ? kWaitHint : 0;
-  status.dwControlsAccepted =
-      state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN : 0;
-  ::SetServiceStatus(handle, &status);
-}
-
-DWORD WINAPI Control(DWORD control, DWORD, void*, void*) {
-  if (control == SERVICE_CONTROL_INTERROGATE) return NO_ERROR;
-  if (control != SERVICE_CONTROL_STOP && control != SERVICE_CONTROL_SHUTDOWN)
-    return ERROR_CALL_NOT_IMPLEMENTED;
-  Report(SERVICE_STOP_PENDING);
-  ::SetEvent(stop_asked);
-  return NO_ERROR;
-}
-
-void DawdleAsTold() {
+void DawdleAsTold(const std::string& folder, const std::function<void()>& progress) {
   const std::string told = agent::ReadFile(folder + "/stop.txt").value_or("");
   const bool never = absl::StartsWith(told, "never");
   const bool silent = absl::StartsWith(told, "silent ");
@@ -65,55 +37,27 @@ void DawdleAsTold() {
                                                       : 0;
   for (int tick = 0; never || tick < seconds * 4; ++tick) {
     ::Sleep(250);
-    if (!silent) Report(SERVICE_STOP_PENDING);
+    if (!silent) progress();
   }
 }
 
-void WINAPI ServiceMain(DWORD, wchar_t**) {
-  stop_asked = ::CreateEventW(nullptr, TRUE, FALSE, nullptr);
-  handle = ::RegisterServiceCtrlHandlerExW(kName, Control, nullptr);
-  Report(SERVICE_START_PENDING);
+int Run(const std::string& folder) {
   agent::smtpsvc::MetabaseFile metabase(folder + "/metabase.json");
   SmtpService service(metabase, ReadOptions(folder + "/simulation.json"));
-  const std::string problems = service.Start();
-  if (!problems.empty()) (void)agent::WriteFileAtomically(folder + "/events.txt", problems);
-  Report(SERVICE_RUNNING);
-  ::WaitForSingleObject(stop_asked, INFINITE);
-  DawdleAsTold();
-  int files = 0;
-  service.Stop([&] {
-    if (++files % 10000 == 0) Report(SERVICE_STOP_PENDING);
-  });
-  Report(SERVICE_STOPPED);
-}
-
-int Fail(const char* what) {
-  std::fprintf(stderr, "smtpsvc_sim: %s: %s\n", what,
-               os::WindowsErrorText(::GetLastError()).c_str());
-  return 1;
-}
-
-int Install(const std::wstring& where) {
-  wchar_t program[MAX_PATH] = L"";
-  ::GetModuleFileNameW(nullptr, program, MAX_PATH);
-  const std::wstring command = L"\"" + std::wstring(program) + L"\" service \"" + where + L"\"";
-  const SC_HANDLE manager = ::OpenSCManagerW(nullptr, nullptr, SC_MANAGER_ALL_ACCESS);
-  if (manager == nullptr) return Fail("OpenSCManager");
-  const SC_HANDLE made = ::CreateServiceW(
-      manager, kName, L"Simple Mail Transfer Protocol (simulated)", SERVICE_ALL_ACCESS,
-      SERVICE_WIN32_OWN_PROCESS, SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL, command.c_str(),
-      nullptr, nullptr, nullptr, nullptr, nullptr);
-  if (made == nullptr) return Fail("CreateService");
-  ::CloseServiceHandle(made);
-  ::CloseServiceHandle(manager);
-  return 0;
-}
-
-int Uninstall() {
-  const SC_HANDLE manager = ::OpenSCManagerW(nullptr, nullptr, SC_MANAGER_ALL_ACCESS);
-  const SC_HANDLE service = manager == nullptr ? nullptr : ::OpenServiceW(manager, kName, DELETE);
-  if (service == nullptr || !::DeleteService(service)) return Fail("DeleteService");
-  return 0;
+  ServiceWork work;
+  work.start = [&] {
+    const std::string problems = service.Start();
+    if (!problems.empty()) (void)agent::WriteFileAtomically(folder + "/events.txt", problems);
+    return true;
+  };
+  work.stop = [&](const std::function<void()>& progress) {
+    DawdleAsTold(folder, progress);
+    int files = 0;
+    service.Stop([&] {
+      if (++files % 10000 == 0) progress();
+    });
+  };
+  return RunService(kName, work);
 }
 
 int PrepareServer(wchar_t** argv) {
@@ -133,17 +77,14 @@ int PrepareServer(wchar_t** argv) {
 
 int Main(int argc, wchar_t** argv) {
   const std::wstring verb = argc > 1 ? argv[1] : L"";
-  if (verb == L"install" && argc == 3) return Install(argv[2]);
-  if (verb == L"uninstall" && argc == 2) return Uninstall();
+  if (verb == L"install" && argc == 3)
+    return InstallService(kName, "Simple Mail Transfer Protocol (simulated)",
+                          {"service", os::ToUtf8(argv[2])});
+  if (verb == L"uninstall" && argc == 2) return UninstallService(kName);
   if (verb == L"prepare" && argc == 10) return PrepareServer(argv);
-  if (verb != L"service" || argc != 3) {
-    std::fputs("smtpsvc_sim: its usage is at the head of main_windows.cc\n", stderr);
-    return 1;
-  }
-  folder = os::ToUtf8(argv[2]);
-  std::wstring name = kName;
-  const SERVICE_TABLE_ENTRYW table[] = {{name.data(), ServiceMain}, {nullptr, nullptr}};
-  return ::StartServiceCtrlDispatcherW(table) ? 0 : Fail("StartServiceCtrlDispatcher");
+  if (verb == L"service" && argc == 3) return Run(os::ToUtf8(argv[2]));
+  std::fputs("smtpsvc_sim: its usage is at the head of main_windows.cc\n", stderr);
+  return 1;
 }
 
 }  // namespace

@@ -2,12 +2,10 @@
 #include <chrono>
 #include <ctime>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/simulation/common/smtp_words.h"
 #include "tests/simulation/smtpsvc/virtual_server.h"
 
 namespace mailquench::simulation {
@@ -16,30 +14,6 @@ namespace {
 constexpr char kVersion[] = "Microsoft ESMTP MAIL Service, Version: 10.0.17763.1697";
 constexpr std::uint32_t kAuthAnonymous = 1;
 constexpr std::uint32_t kAuthBasic = 2;
-
-// Between < and >; nullopt: no path.
-std::optional<std::string> PathIn(const std::string& line) {
-  const std::size_t begin = line.find('<');
-  const std::size_t end = line.find('>', begin == std::string::npos ? 0 : begin);
-  if (begin == std::string::npos || end == std::string::npos) return std::nullopt;
-  return line.substr(begin + 1, end - begin - 1);
-}
-
-std::optional<std::string> ReadData(LineSocket& peer) {
-  std::string content;
-  while (true) {
-    const std::optional<std::string> line = peer.ReadLine();
-    if (!line.has_value()) return std::nullopt;
-    if (*line == ".") return content;
-    absl::StrAppend(&content, !line->empty() && (*line)[0] == '.' ? line->substr(1) : *line,
-                    "\r\n");
-  }
-}
-
-std::string Decoded(const std::string& base64) {
-  std::string out;
-  return absl::Base64Unescape(base64, &out) ? out : "";
-}
 
 }  // namespace
 
@@ -62,7 +36,7 @@ void VirtualServer::Serve(os::Socket socket) {
   Message message;
   while (const std::optional<std::string> read = peer.ReadLine()) {
     const std::string& line = *read;
-    const std::string verb = absl::AsciiStrToUpper(line.substr(0, line.find_first_of(" :")));
+    const std::string verb = VerbOf(line);
     bool goes_on = true;
     if (verb == "EHLO" || verb == "HELO") {
       helo = line.size() > 5 ? line.substr(5) : "";
@@ -72,29 +46,13 @@ void VirtualServer::Serve(os::Socket socket) {
                 (verb == "HELO" || say(absl::StrCat(basic ? "250-AUTH LOGIN PLAIN\r\n" : "",
                                                     "250-SIZE 2097152\r\n250 OK")));
     } else if (verb == "AUTH") {
-      std::string name, password;
       if ((flags() & kAuthBasic) == 0) {
         goes_on = say("504 5.7.4 Unrecognized authentication type");
         continue;
       }
-      if (absl::StartsWithIgnoreCase(line, "AUTH PLAIN ")) {
-        const std::string plain = Decoded(line.substr(11));
-        const std::size_t first = plain.find('\0');
-        const std::size_t second = first == std::string::npos ? first : plain.find('\0', first + 1);
-        if (second != std::string::npos) {
-          name = plain.substr(first + 1, second - first - 1);
-          password = plain.substr(second + 1);
-        }
-      } else {
-        if (!say("334 VXNlcm5hbWU6")) return;
-        const auto first = peer.ReadLine();
-        if (!first.has_value() || !say("334 UGFzc3dvcmQ6")) return;
-        const auto second = peer.ReadLine();
-        if (!second.has_value()) return;
-        name = Decoded(*first);
-        password = Decoded(*second);
-      }
-      authenticated = check(name, password);
+      const auto given = ReadCredentials(peer, line);
+      if (!given.has_value()) return;
+      authenticated = check(given->first, given->second);
       goes_on = say(authenticated ? "235 2.7.0 Authentication successful"
                                   : "535 5.7.3 Authentication unsuccessful.");
     } else if (verb == "MAIL") {

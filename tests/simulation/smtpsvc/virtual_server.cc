@@ -36,32 +36,14 @@ void VirtualServer::Stop() {
   accepting_.join();
   delivering_.join();
   listeners_.clear();
-  std::list<std::thread> sessions;
-  {
-    const std::lock_guard<std::mutex> lock(mu_);
-    sessions.swap(sessions_);
-  }
-  for (std::thread& one : sessions) one.join();
+  acceptor_.Join();
   (void)metabase_.Write(number_, Property::kServerState, MakeNumber(kStopped));
 }
 
 void VirtualServer::Listen() {
-  while (!ended_) {
-    std::vector<pollfd> entries(listeners_.size());
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      entries[i].fd = listeners_[i].get();
-      entries[i].events = POLLIN;
-    }
-    if (os::PollSockets(entries.data(), entries.size(), 100) <= 0) continue;
-    for (const pollfd& one : entries) {
-      if ((one.revents & POLLIN) == 0) continue;
-      os::Socket peer = os::AcceptFrom(one.fd);
-      if (!peer.valid()) continue;
-      const std::lock_guard<std::mutex> lock(mu_);
-      sessions_.emplace_back([this](os::Socket socket) { Serve(std::move(socket)); },
-                             std::move(peer));
-    }
-  }
+  std::vector<os::SocketHandle> handles;
+  for (const os::Socket& one : listeners_) handles.push_back(one.get());
+  while (!ended_) acceptor_.Look(handles);
 }
 
 }  // namespace mailquench::simulation

@@ -4,16 +4,15 @@
 #define MAILQUENCH_TESTS_SIMULATION_SMTPSVC_VIRTUAL_SERVER_H_
 
 #include <atomic>
-#include <list>
 #include <map>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "agent/mail/smtpsvc/metabase.h"
 #include "common/os/socket.h"
-#include "tests/simulation/smtpsvc/line_socket.h"
+#include "tests/simulation/common/acceptor.h"
+#include "tests/simulation/common/line_socket.h"
 #include "tests/simulation/smtpsvc/message_file.h"
 
 namespace mailquench::simulation {
@@ -64,8 +63,7 @@ class VirtualServer {
   std::atomic<bool> ended_ = false;
   std::atomic<bool> running_ = false;
   std::thread accepting_, delivering_;
-  std::mutex mu_;
-  std::list<std::thread> sessions_;  // Guarded by mu_.
+  Acceptor acceptor_{ended_, [this](os::Socket socket) { Serve(std::move(socket)); }};
 };
 
 // Text and number of a value of the metabase.

@@ -48,17 +48,17 @@ class CommandTest : public ::testing::Test {
   FakeController controller_;
 };
 
-TEST_F(CommandTest, ContainOpensAnIncidentStartsWhatWasPlannedAndTellsHowItEnds) {
+TEST_F(CommandTest, ContainLeavesTheIncidentToTheControllerAndTellsHowItEnds) {
   const Ran ran =
       RunCli(&controller_, {"run", "contain", "-l", "role=edge", "--reason", "spam", "--yes"});
   EXPECT_EQ(ran.code, 0) << ran.err;
-  EXPECT_EQ(controller_.incidents_opened, 1);
+  EXPECT_EQ(controller_.incidents_opened, 0);  // It may have to be one that is open.
   ASSERT_THAT(controller_.starts, SizeIs(1));
   const auto& start = controller_.starts[0];
   EXPECT_EQ(start.expected_plan_hash(), "hash");
   EXPECT_EQ(start.reason(), "spam");
   EXPECT_EQ(start.plan().selector(), "role=edge");
-  EXPECT_EQ(start.plan().incident_id(), "i1");
+  EXPECT_EQ(start.plan().incident_id(), "");
   EXPECT_EQ(start.plan().playbook(), "contain");  // Waves and proof, not the operation alone.
   EXPECT_FALSE(start.plan().has_operation());
   EXPECT_TRUE(start.plan().parameters().empty());
@@ -152,6 +152,49 @@ TEST_F(CommandTest, AFilterMayHaveExceptions) {
   const auto& filter = controller_.starts[0].plan().operation().quarantine_release().filter();
   EXPECT_EQ(filter.min_age().seconds(), 7200);
   EXPECT_THAT(filter.except().accounts(), ElementsAre("mallory"));
+  EXPECT_FALSE(controller_.starts[0].plan().operation().quarantine_release().maybe_delivered());
+}
+
+TEST_F(CommandTest, WhatMayHaveBeenDeliveredIsReleasedOnlyWhereThatIsSaid) {
+  auto* held = controller_.quarantines.add_quarantines();
+  held->set_host_id("id-mx1");
+  held->mutable_quarantine()->set_quarantine_id("q1");
+  RunCli(&controller_, {"quarantine", "release", "q1", "--maybe-delivered", "--yes"});
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  EXPECT_TRUE(controller_.starts[0].plan().operation().quarantine_release().maybe_delivered());
+}
+
+TEST_F(CommandTest, AReleaseIsolatesOnlyWhereItIsToldTo) {
+  auto* held = controller_.quarantines.add_quarantines();
+  held->set_host_id("id-ex1");
+  held->mutable_quarantine()->set_quarantine_id("q1");
+  RunCli(&controller_, {"quarantine", "release", "q1", "--yes"});
+  const Ran ran =
+      RunCli(&controller_, {"quarantine", "release", "q1", "--isolate", "--sender", "a@b.c"});
+  EXPECT_THAT(ran.out + ran.err, HasSubstr("Cut the host off"));
+  RunCli(&controller_, {"quarantine", "release", "q1", "--isolate", "--sender", "a@b.c", "--yes"});
+  ASSERT_THAT(controller_.starts, SizeIs(2));
+  EXPECT_FALSE(controller_.starts[0].plan().operation().quarantine_release().isolate());
+  const auto& isolated = controller_.starts[1].plan().operation().quarantine_release();
+  EXPECT_TRUE(isolated.isolate());
+  EXPECT_THAT(isolated.filter().senders(), ElementsAre("a@b.c"));
+  EXPECT_NE(RunCli(&controller_, {"quarantine", "discard", "q1", "--isolate", "--yes"}).code, 0);
+  EXPECT_THAT(RunCli(&controller_, {"quarantine", "release", "--help"}).out,
+              HasSubstr("--isolate"));
+}
+
+TEST_F(CommandTest, AnyFieldOfAnOperationIsSetByItsName) {
+  const std::vector<std::string> op = {"run",   "op",    "quarantine.release", "--hosts", "ex1",
+                                       "--yes", "--set", "quarantine_id=q1"};
+  std::vector<std::string> args = op;
+  args.insert(args.end(), {"--set", "isolate=true"});
+  RunCli(&controller_, args);
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  EXPECT_TRUE(controller_.starts[0].plan().operation().quarantine_release().isolate());
+  args.back() = "isolate=perhaps";
+  const Ran ran = RunCli(&controller_, args);
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("true or false"));
 }
 
 TEST_F(CommandTest, AMoveNamesTheDirectoryLastOrHome) {
@@ -349,6 +392,76 @@ TEST_F(CommandTest, RestoreRunsOnTheHostsThatAreOwed) {
   ASSERT_THAT(controller_.starts, SizeIs(1));
   EXPECT_THAT(controller_.starts[0].plan().hosts(), ElementsAre("id-mx2"));
   ASSERT_EQ(controller_.starts[0].plan().operation().restore().decisions_size(), 1);
+}
+
+TEST_F(CommandTest, RestoreLeavesOutWhoIsGoneAndSaysWhatAPersonPutsBack) {
+  for (const char* id : {"id-mx1", "id-mx2"}) {
+    auto* owed = controller_.incident.add_obligations();
+    owed->set_obligation_id(std::string(id) + "/snap");
+    owed->set_host_id(id);
+    owed->set_host_name(std::string(id).substr(3));
+    owed->set_organisation("contoso");
+    owed->set_operation("shadow.suspend");
+    owed->set_state(v1::Obligation::STATE_OUTSTANDING);
+    owed->add_settings()->set_key("transport-config/ShadowRedundancyEnabled");
+    owed->mutable_settings(0)->set_before("True");
+  }
+  auto* gone = controller_.hosts.add_hosts();
+  gone->set_host_id("id-mx1");
+  gone->set_state(v1::HOST_STATE_EVICTED);
+  const Ran ran = RunCli(&controller_, {"run", "restore", "--incident", "i1", "--yes"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  EXPECT_THAT(controller_.starts[0].plan().hosts(), ElementsAre("id-mx2"));
+  EXPECT_THAT(ran.err, HasSubstr("WARN mx1 is in the fleet no more"));
+  EXPECT_THAT(ran.err, HasSubstr("put back by hand, for all of contoso: "
+                                 "transport-config/ShadowRedundancyEnabled = 'True'"));
+}
+
+TEST_F(CommandTest, WhoEvictsTheHolderOfARecordIsTold) {
+  controller_.hosts.mutable_hosts(0)->set_host_id("id-mx1");
+  controller_.hosts.mutable_hosts(1)->set_host_id("id-mx2");
+  auto* owed = controller_.incident.add_obligations();
+  owed->set_host_id("id-mx1");
+  owed->set_organisation("contoso");
+  owed->set_operation("shadow.suspend");
+  owed->set_state(v1::Obligation::STATE_OUTSTANDING);
+  const Ran ran = RunCli(&controller_, {"host", "evict", "mx1", "--yes"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("alone holds the record"));
+  EXPECT_THAT(RunCli(&controller_, {"host", "evict", "mx2", "--yes"}).err,
+              Not(HasSubstr("alone holds the record")));
+}
+
+TEST_F(CommandTest, APlanThatHasChangedUnderTheQuestionIsShownAndAskedAgain) {
+  const std::vector<std::string> args = {"run", "contain", "-l", "role=edge", "--reason", "x"};
+  controller_.drifted_to = controller_.plan;
+  controller_.drifted_to->set_plan_hash("other");
+  controller_.drifted_to->add_notices("ex3 is of the group and not chosen");
+  const v1::Plan first = controller_.plan;
+  Ran ran = RunCli(&controller_, args, "y\nn\n", true);
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(controller_.starts, SizeIs(1));
+  EXPECT_THAT(ran.err, HasSubstr("another one than was shown"));
+  EXPECT_THAT(ran.err, HasSubstr("ex3 is of the group and not chosen"));
+  controller_.drifted_to = controller_.plan;
+  controller_.plan = first;
+  ran = RunCli(&controller_, args, "y\ny\n", true);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  ASSERT_THAT(controller_.starts, SizeIs(3));
+  EXPECT_EQ(controller_.starts[2].expected_plan_hash(), "other");
+}
+
+TEST_F(CommandTest, WithoutCopiesTakesTheNameOfAnOrganisation) {
+  const std::vector<std::string> args = {"run",      "contain", "-l",    "a",
+                                         "--reason", "x",       "--yes", "--without-copies"};
+  EXPECT_EQ(RunCli(&controller_, args).code, 0);
+  std::vector<std::string> named = args;
+  named.push_back("contoso");
+  EXPECT_EQ(RunCli(&controller_, named).code, 0);
+  ASSERT_THAT(controller_.starts, SizeIs(2));
+  EXPECT_EQ(controller_.starts[0].plan().parameters().at("without_copies"), "true");
+  EXPECT_EQ(controller_.starts[1].plan().parameters().at("without_copies"), "contoso");
 }
 
 TEST(ContextTest, AddUseAndListNeedNoController) {

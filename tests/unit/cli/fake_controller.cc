@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cli/tree.h"
@@ -19,6 +20,7 @@ FakeController::FakeController() {
   builder.RegisterService(static_cast<v1::Incidents::Service*>(this));
   builder.RegisterService(static_cast<v1::Quarantines::Service*>(this));
   builder.RegisterService(static_cast<v1::Blacklists::Service*>(this));
+  builder.RegisterService(&escalations);
   server_ = builder.BuildAndStart();
 }
 
@@ -100,6 +102,13 @@ grpc::Status FakeController::StartRun(grpc::ServerContext*,
                                       const v1::StartRunRequest* request,
                                       v1::Run* response) {
   starts.push_back(*request);
+  if (drifted_to.has_value()) {
+    plan = *std::exchange(drifted_to, std::nullopt);
+    const auto error = ToProto(
+        Error(absl::StatusCode::kFailedPrecondition, "PLAN_DRIFTED", "another plan by now"));
+    return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, error.message(),
+                        error.SerializeAsString());
+  }
   if (starts.size() == start_fails_at) return grpc::Status(grpc::StatusCode::INTERNAL, "No.");
   *response = started;
   return grpc::Status::OK;

@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "mailquench/v1/incidents.grpc.pb.h"
 #include "mailquench/v1/quarantines.grpc.pb.h"
 #include "mailquench/v1/runs.grpc.pb.h"
+#include "tests/unit/cli/fake_escalations.h"
 
 namespace mailquench::cli {
 
@@ -29,6 +31,8 @@ class FakeController : public v1::Fleet::Service,
   ~FakeController() override;
 
   std::shared_ptr<grpc::Channel> Channel() const;
+
+  FakeEscalations escalations;
 
   // Answers.
   v1::Plan plan;
@@ -45,7 +49,9 @@ class FakeController : public v1::Fleet::Service,
   v1::ListManualStepsResponse manual;
   std::vector<grpc::Status> confirm_statuses;  // One a call; after them OK.
   std::vector<grpc::Status> manual_statuses;   // Of ListManualSteps, likewise.
-  std::size_t start_fails_at = 0;              // The StartRun of this number is refused; 0: none.
+  // The first StartRun finds that the plan is this one by now.
+  std::optional<v1::Plan> drifted_to;
+  std::size_t start_fails_at = 0;  // The StartRun of this number is refused; 0: none.
 
   // What was asked.
   std::vector<v1::PlanRunRequest> planned;

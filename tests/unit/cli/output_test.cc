@@ -228,6 +228,73 @@ TEST(TranscriptTest, OneLineAHostAndStepOnlyWhenSomethingChanges) {
               ElementsAre("mx2  queue.survey  failed  The queue cannot be read.; 2.0 s"));
 }
 
+TEST(TranscriptTest, SaysWhomAHostWaitsForAndLeavesOutWhatIsNotItsOwn) {
+  Transcript transcript;
+  v1::RunEvent event = Event();
+  v1::Run* run = event.mutable_run();
+  v1::PlaybookStep* step = run->mutable_playbook()->mutable_steps(0);
+  step->set_lockstep("transport");
+  step->set_only_grouped(true);
+  v1::HostStep* waits = run->mutable_hosts(0)->mutable_steps(0);
+  waits->set_sent(false);
+  waits->set_progress("waits for ex2 (stop)");
+  v1::HostStep* left_out = run->mutable_hosts(1)->mutable_steps(0);
+  left_out->set_sent(false);
+  left_out->set_notice("left out");
+  left_out->mutable_report()->set_outcome(v1::OUTCOME_UNCHANGED);
+  EXPECT_THAT(Texts(transcript.Update(event)),
+              ElementsAre("mx1  queue.survey  waiting  waits for ex2 (stop)"));
+  EXPECT_EQ(RunTable(*run).rows[0][3], "waits for ex2 (stop)");
+  EXPECT_EQ(RunTable(*run).rows[1][3], "-");
+  step->set_only_grouped(false);
+  EXPECT_EQ(RunTable(*run).rows[1][3], "left out");
+}
+
+TEST(PlanTableTest, WhatTheStepsOfAHostShareIsToldOnce) {
+  v1::Plan plan;
+  v1::PlannedHost* host = plan.add_hosts();
+  host->set_name("ex1");
+  for (const char* until : {"stop under a lease", "stop"}) {
+    v1::OperationPlan* step = host->add_steps();
+    step->set_operation("contain");
+    step->add_steps(until);
+    step->add_steps("set aside 5 queued messages");
+    step->add_warnings("mail waits");
+  }
+  host->add_steps()->set_operation("queue.watch");
+  host->mutable_steps(2)->add_warnings("mail waits");
+  host->mutable_steps(2)->add_warnings("mail waits");
+  std::vector<std::string> told;
+  for (const auto& row : PlanTable(plan).rows) told.push_back(row[3] + ": " + row[4]);
+  EXPECT_EQ(told, (std::vector<std::string>{
+                      "contain: stop under a lease", "contain: set aside 5 queued messages",
+                      "contain: WARN mail waits", "contain: stop", "queue.watch: WARN mail waits",
+                      "queue.watch: WARN mail waits"}));
+}
+
+TEST(PlanTableTest, NoticesComeFirst) {
+  v1::Plan plan;
+  plan.add_notices("group DAG1: ex1, ex2 stop at the same time");
+  plan.add_hosts()->set_name("ex1");
+  const Table table = PlanTable(plan);
+  ASSERT_EQ(table.rows.size(), 2u);
+  EXPECT_EQ(table.rows[0][4], "group DAG1: ex1, ex2 stop at the same time");
+}
+
+TEST(TranscriptTest, SaysWhatAPersonOwesAndForWhomAChangeWas) {
+  v1::RunEvent event = Event();
+  auto* report = event.mutable_run()->mutable_hosts(0)->mutable_steps(0)->mutable_report();
+  report->set_outcome(v1::OUTCOME_SUCCEEDED);
+  v1::ChangeResult* change = report->mutable_result()->mutable_shadow_suspend();
+  change->set_snapshot_id("s");
+  change->set_organisation("contoso");
+  change->add_settings();
+  change->add_duties("reset the password of anna@contoso.test");
+  EXPECT_THAT(Texts(Transcript().Update(event))[0],
+              HasSubstr("copies of mail suspended: 1 setting changed for all of contoso (snapshot "
+                        "s); a person owes: reset the password of anna@contoso.test"));
+}
+
 TEST(TranscriptTest, SaysWhoBlocksAndWhatAListAnswered) {
   v1::RunEvent event = Event();
   auto* report = event.mutable_run()->mutable_hosts(0)->mutable_steps(0)->mutable_report();

@@ -77,12 +77,14 @@ TEST(TreeTest, EveryCommandThatChangesSomethingHasADryRun) {
   Session session({});
   const auto root = BuildTree(&session);
   for (const char* path :
-       {"run contain",    "run restore",        "run start",          "run op",
-        "run cancel",     "incident open",      "incident note",      "incident waive",
-        "incident close", "quarantine release", "quarantine discard", "quarantine move",
-        "sender block",   "sender unblock",     "host label",         "host evict",
-        "host ban",       "token create",       "token revoke",       "context add",
-        "context use",    "host add-manual",    "host remove-manual", "run confirm"}) {
+       {"run contain",        "run restore",        "run start",          "run op",
+        "run cancel",         "incident open",      "incident note",      "incident waive",
+        "incident close",     "quarantine release", "quarantine discard", "quarantine move",
+        "sender block",       "sender unblock",     "host label",         "host evict",
+        "host ban",           "token create",       "token revoke",       "context add",
+        "context use",        "host add-manual",    "host remove-manual", "run confirm",
+        "escalation approve", "escalation reject",  "escalation propose", "escalation raise",
+        "escalation pause",   "escalation resume"}) {
     const std::string text = path;
     const auto space = text.find(' ');
     const CLI::App* app =

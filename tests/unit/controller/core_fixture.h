@@ -26,7 +26,7 @@ class FakeLink final : public FleetLink {
  public:
   bool IsOnline(const std::string& host) override { return online.count(host) > 0; }
   bool Send(const std::string& host, const v1::ControllerMessage& message) override {
-    if (online.count(host) == 0) return false;
+    if (online.count(host) == 0 || deaf.count(host) > 0) return false;
     sent.emplace_back(host, message);
     return true;
   }
@@ -41,6 +41,7 @@ class FakeLink final : public FleetLink {
     return commands;
   }
   std::set<std::string> online;
+  std::set<std::string> deaf;  // There, but nothing that is sent leaves.
   std::vector<std::pair<std::string, v1::ControllerMessage>> sent;
 };
 
@@ -60,6 +61,7 @@ class CoreTest : public ::testing::Test {
     core_.reset();
     std::filesystem::remove_all(folder_);
   }
+  virtual void Configure(CoreOptions*) {}
   void OpenCore() {
     CoreOptions options;
     options.store_path = folder_ + "/store";
@@ -67,6 +69,7 @@ class CoreTest : public ::testing::Test {
     options.link = &link_;
     options.timer_thread = false;
     options.plan_limit = absl::Milliseconds(50);
+    Configure(&options);
     auto core = Core::Open(options);
     ASSERT_TRUE(core.ok()) << core.status();
     core_ = *std::move(core);

@@ -4,6 +4,14 @@
 namespace mailquench::controller {
 namespace {
 
+TEST_F(CoreTest, WhatCopiesAWholeQueueHasMoreTime) {
+  v1::Operation release;
+  release.mutable_quarantine_release()->set_quarantine_id("q");
+  EXPECT_EQ(StartOne(release)->playbook().steps(0).timeout_seconds(), 300);
+  release.mutable_quarantine_release()->set_isolate(true);
+  EXPECT_EQ(StartOne(release)->playbook().steps(0).timeout_seconds(), 1800);
+}
+
 TEST_F(CoreTest, FirstHostOfTheFirstWaveFailsAndExactlyOneHostIsTouched) {
   const auto run = Start("lockdown");
   ASSERT_TRUE(run.ok()) << run.status();

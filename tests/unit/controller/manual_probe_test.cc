@@ -45,7 +45,7 @@ TEST_F(ProbeOfManualTest, TheVantageAsksItsListenersAndNoPersonHasTo) {
   EXPECT_EQ(link_.Commands("v")[0].operation().relay_probe().targets(0), "192.0.2.7:25");
   EXPECT_THAT(Waiting(), ::testing::IsEmpty());
   core_->events().OnReport("v", Seen(v1::RELAY_VERDICT_CLOSED));
-  const v1::OperationReport proof = Host(run_.run_id()).steps(1).report();
+  const v1::OperationReport proof = Host(run_.run_id()).steps(3).report();
   EXPECT_EQ(proof.outcome(), v1::OUTCOME_SUCCEEDED);
   EXPECT_TRUE(proof.result().relay_probe().listeners(0).outside());
   ASSERT_TRUE(
@@ -87,7 +87,7 @@ TEST_F(ProbeOfManualTest, WhatAPersonHasSaidOutlivesALateAnswerOfTheVantage) {
       auto said = Saying(run_, "proof", one.outcome, "by telnet");
       said.mutable_confirmation()->set_verdict(one.verdict);
       ASSERT_TRUE(core_->ConfirmManualStep(said, "ada").ok());
-      const std::string before = Host(run_.run_id()).steps(1).SerializeAsString();
+      const std::string before = Host(run_.run_id()).steps(3).SerializeAsString();
       Connect("v", hello_);
       v1::KnownCommands known;
       if (late == std::string("report"))
@@ -95,9 +95,9 @@ TEST_F(ProbeOfManualTest, WhatAPersonHasSaidOutlivesALateAnswerOfTheVantage) {
       else
         known.add_never_seen(seen.command_id());
       core_->events().OnKnown("v", known);
-      EXPECT_EQ(Host(run_.run_id()).steps(1).SerializeAsString(), before);
-      EXPECT_EQ(Host(run_.run_id()).steps(1).report().outcome(), one.step);
-      EXPECT_EQ(Host(run_.run_id()).steps(1).report().manual().confirmed_by(), "ada");
+      EXPECT_EQ(Host(run_.run_id()).steps(3).SerializeAsString(), before);
+      EXPECT_EQ(Host(run_.run_id()).steps(3).report().outcome(), one.step);
+      EXPECT_EQ(Host(run_.run_id()).steps(3).report().manual().confirmed_by(), "ada");
       // Kept as answered: it is not asked for again.
       link_.sent.clear();
       Connect("v", hello_);
@@ -118,9 +118,9 @@ TEST_F(ProbeOfManualTest, WhileAPersonIsWaitedForALateAnswerChangesNothing) {
       *known.add_reports() = seen;
     else
       known.add_never_seen(seen.command_id());
-    const std::string before = Host(run_.run_id()).steps(1).SerializeAsString();
+    const std::string before = Host(run_.run_id()).steps(3).SerializeAsString();
     core_->events().OnKnown("v", known);
-    EXPECT_EQ(Host(run_.run_id()).steps(1).SerializeAsString(), before);
+    EXPECT_EQ(Host(run_.run_id()).steps(3).SerializeAsString(), before);
     ASSERT_EQ(Waiting(run_.run_id()).size(), 1u);
     ASSERT_TRUE(core_->ConfirmManualStep(Saying(run_, "proof", v1::OUTCOME_SUCCEEDED), "ada").ok());
     Again();

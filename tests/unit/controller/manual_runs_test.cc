@@ -80,7 +80,7 @@ TEST_F(ManualRunsTest, IsTrackedBesideTheOthersAndItsValuesAreOwed) {
                   ->ConfirmManualStep(
                       Saying(run, "contain", v1::OUTCOME_SUCCEEDED, "down\x1b[2J and up"), "ada")
                   .ok());
-  const v1::OperationReport report = Host(run.run_id()).steps(0).report();
+  const v1::OperationReport report = Host(run.run_id()).steps(2).report();
   EXPECT_EQ(report.manual().confirmed_by(), "ada");
   EXPECT_EQ(report.manual().seen(), "down [2J and up");
   EXPECT_EQ(report.end_time().seconds() - report.start_time().seconds(), 1200);

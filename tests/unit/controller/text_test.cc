@@ -51,7 +51,7 @@ TEST(Playbooks, TheBuiltInOnesLoad) {
   ASSERT_EQ(playbooks->size(), 4u);
   const v1::Playbook& contain = playbooks->at("contain");
   EXPECT_EQ(contain.waves(0), "1");
-  EXPECT_EQ(contain.steps(2).operation().queue_watch().interval().seconds(), 2);
+  EXPECT_EQ(contain.steps(4).operation().queue_watch().interval().seconds(), 2);
   EXPECT_EQ(playbooks->at("lockdown").steps(0).operation().relay_lock().mode(),
             v1::RELAY_MODE_CLOSED);
 }
@@ -79,12 +79,30 @@ TEST(Playbooks, BadYamlIsRefusedWithFileLineAndColumn) {
            {head + "  - op: queue.survey\n    timeout: 25h\n", "f.yaml:4:14: 'timeout'"},
            {head + "  - op: queue.survey\n    continue_on_failure: perhaps\n", "f.yaml:4:26: bad"},
            {head + "  - op: queue.survey\n    vantage: role=v\n", "f.yaml:4:14: 'vantage'"},
+           {head + "  - op: contain\n    lockstep: role=edge\n",
+            "f.yaml:4:15: 'role=edge' is neither 'transport' nor the name of a label"},
+           {head + "  - op: contain\n    lockstep: [site]\n", "f.yaml:4:15: 'lockstep' is"},
+           {head + "  - op: contain\n    lockstep: '!site'\n", "f.yaml:4:15: '!site' is neither"},
+           {head + "  - op: contain\n    only_grouped: true\n",
+            "f.yaml:4:19: 'only_grouped' goes with 'lockstep' only"},
+           {head + "  - op: contain\n    lockstep: site\n    only_grouped: perhaps\n",
+            "f.yaml:5:19: bad"},
+           {head + "  - op: contain\n    with: {until: started}\n",
+            "f.yaml:4:19: 'started' is no value for until, one of these is wanted: stopped, swept"},
            {head + "  - op: queue.survey\nwaves: [\"0\"]\n", "f.yaml:4:9: '0' is no wave"},
            {"name: x\n", "f.yaml:1:1: a playbook needs a list 'steps'"}}) {
     const auto playbook = ParsePlaybook(text, "f.yaml");
     EXPECT_EQ(playbook.status().code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_THAT(std::string(playbook.status().message()), HasSubstr(expected)) << text;
   }
+}
+
+// Walked without end it would end the controller.
+TEST(Playbooks, AnAliasThatStandsForItselfIsRefused) {
+  const auto playbook = ParsePlaybook(
+      "name: x\nsteps:\n  - {op: queue.quarantine, with: {filter: &f {except: *f}}}\n", "f.yaml");
+  ASSERT_FALSE(playbook.ok());
+  EXPECT_NE(std::string(playbook.status().message()).find("aliases"), std::string::npos);
 }
 
 TEST(Playbooks, ChoicesAndLengthsOfTimeThatWereTakenStillAre) {
@@ -101,6 +119,24 @@ TEST(Playbooks, ChoicesAndLengthsOfTimeThatWereTakenStillAre) {
   ASSERT_TRUE(playbook.ok()) << playbook.status();
   EXPECT_EQ(playbook->steps(0).timeout_seconds(), 12 * 3600);
   EXPECT_EQ(playbook->steps(0).operation().queue_watch().interval().nanos(), 500'000'000);
+}
+
+TEST(Playbooks, AStepInLockstepIsOfATransportGroupOrALabel) {
+  const auto playbook = ParsePlaybook(
+      "name: x\nsteps:\n  - {op: contain, with: {until: stopped, lease: 10m}, lockstep: site}\n",
+      "f");
+  ASSERT_TRUE(playbook.ok()) << playbook.status();
+  EXPECT_EQ(playbook->steps(0).lockstep(), "site");
+  EXPECT_EQ(playbook->steps(0).operation().contain().until(), v1::CONTAIN_UNTIL_STOPPED);
+  EXPECT_EQ(playbook->steps(0).operation().contain().lease().seconds(), 600);
+  v1::Playbook contain = LoadPlaybooks("")->at("contain");
+  ASSERT_EQ(contain.steps_size(), 5);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(contain.steps(i).lockstep(), "transport");
+  EXPECT_TRUE(contain.steps(1).only_grouped());
+  EXPECT_FALSE(contain.steps(2).only_grouped());
+  // How it is parted is no parameter.
+  EXPECT_EQ(ReasonOf(ApplyParameters({{"until", "stopped"}}, &contain)), "BAD_VALUE");
+  EXPECT_EQ(ReasonOf(ApplyParameters({{"organisation_elsewhere", "true"}}, &contain)), "BAD_VALUE");
 }
 
 TEST(Lint, SaysOfEachFileWhatAControllerWould) {

@@ -43,7 +43,7 @@ TEST_F(InitTest, WritesEverythingWithTheRightModes) {
   for (const char* key : {"ca.key", "controller.key", "admin.key"}) {
     EXPECT_EQ(test::ModeOf(At(key)), 0600) << key;
   }
-  EXPECT_EQ(Contents().size(), 8u);
+  EXPECT_EQ(Contents().size(), 9u);
   const auto ca = CertificateAuthority::Load(options_.dir, &clock_);
   ASSERT_TRUE(ca.ok()) << ca.status();
   EXPECT_EQ((*ca)->fingerprint(), result->ca_fingerprint);

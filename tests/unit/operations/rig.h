@@ -44,6 +44,7 @@ class Rig {
     mail->Put("relay", "open\n");
     mail->Put("ndr", "loud\n");
     mail->Put("blocks", "");
+    mail->Put("shadow", "on\n");
     Open();
   }
   ~Rig() { std::filesystem::remove_all(dir); }

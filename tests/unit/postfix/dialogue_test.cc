@@ -34,15 +34,21 @@ using Replies = std::map<std::string, std::string>;
 class FakeServer {
  public:
   explicit FakeServer(std::map<std::string, std::string> replies, int clients = 1)
+      : FakeServer(std::move(replies), clients, INADDR_LOOPBACK, 0) {}
+  FakeServer(std::map<std::string, std::string> replies,
+             int clients,
+             std::uint32_t host,
+             std::uint16_t port)
       : replies_(std::move(replies)), clients_(clients) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(host);
+    address.sin_port = htons(port);
     socklen_t size = sizeof address;
     EXPECT_EQ(0, bind(listener_, reinterpret_cast<sockaddr*>(&address), size));
     getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    target_ = absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
+    target_ = absl::StrCat(inet_ntoa(address.sin_addr), ":", ntohs(address.sin_port));
     listen(listener_, 1);
     thread_ = std::thread([this] { Serve(); });
   }
@@ -179,6 +185,21 @@ TEST(Dialogue, EndsInTimeAlthoughTheServerTricklesBytes) {
   const absl::Time begin = absl::Now();
   Ask({{"", "HANG"}});
   EXPECT_LT(absl::Now() - begin, absl::Seconds(2));
+}
+
+TEST(Dialogue, PlainSmtpOnThePortOfImplicitTlsIsAskedToo) {
+  if (geteuid() != 0) GTEST_SKIP() << "port 465 needs root";
+  constexpr std::uint32_t kOurs = 0x7f040605;  // 127.4.6.5, where nothing else of this host is.
+  FakeServer server({{"", "220 ex1 Microsoft ESMTP MAIL Service ready"}}, 2, kOurs, 465);
+  const DialogueResult result = *Dialogue(server.target(), DialogueRequest());
+  EXPECT_TRUE(result.answered) << result.reply;
+  EXPECT_EQ(result.verdict, v1::RELAY_VERDICT_OPEN) << result.reply;
+  EXPECT_FALSE(result.tls);
+  // A handshake that is asked for has no way round it.
+  FakeServer other({{"", "220 ex1"}}, 1, kOurs + 1, 465);
+  DialogueRequest wrapper;
+  wrapper.tls_wrapper = true;
+  EXPECT_THAT(Dialogue(other.target(), wrapper)->reply, HasSubstr("handshake"));
 }
 
 TEST(Dialogue, SaysUnknownWhereNobodyListens) {

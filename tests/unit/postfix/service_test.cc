@@ -1,12 +1,16 @@
 #include "agent/mail/postfix/service.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -83,6 +87,48 @@ TEST_F(PostfixService, StartsReloadsAndStopsARealInstance) {
   EXPECT_FALSE(*IsRunning(instance));
   EXPECT_FALSE(Accepts(postfix.target(), absl::Seconds(1)));
   EXPECT_TRUE(StopInstance(instance, Within(absl::Seconds(60))).ok());  // Again: already so.
+}
+
+// A monitor asks by `postfix status`, which takes master's lock for a moment.
+TEST_F(PostfixService, WhoAsksWhetherItRunsIsNotTakenForIt) {
+  PrivatePostfix postfix;
+  const Instance instance = postfix.instance();
+  ASSERT_TRUE(StartInstance(instance, Within(absl::Seconds(60))).ok()) << postfix.Log();
+  ASSERT_TRUE(StopInstance(instance, Within(absl::Seconds(60))).ok());
+  const int fd = open((instance.queue_directory + "/pid/master.pid").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(0, flock(fd, LOCK_EX | LOCK_NB));
+  EXPECT_TRUE(*IsRunning(instance));  // One that stays is believed, whoever has it.
+  std::atomic<bool> over = false;
+  std::thread asks([&] {
+    for (bool first = true; !over; first = false) {
+      absl::SleepFor(absl::Milliseconds(first ? 100 : 3));
+      flock(fd, LOCK_UN);
+      absl::SleepFor(absl::Milliseconds(10));
+      flock(fd, LOCK_EX);
+    }
+    close(fd);
+  });
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(*IsRunning(instance));
+  over = true;
+  asks.join();
+}
+
+TEST_F(PostfixService, AStartThatFailsIsTriedAgain) {
+  PrivatePostfix postfix;
+  const Instance instance = postfix.instance();
+  const std::string away = instance.queue_directory + ".away";
+  std::filesystem::rename(instance.queue_directory, away);
+  std::thread mends([&] {
+    absl::SleepFor(absl::Milliseconds(300));
+    std::filesystem::rename(away, instance.queue_directory);
+  });
+  EXPECT_TRUE(StartInstance(instance, Within(absl::Seconds(60))).ok()) << postfix.Log();
+  mends.join();
+  EXPECT_TRUE(*IsRunning(instance));
+  EXPECT_TRUE(StopInstance(instance, Within(absl::Seconds(20))).ok());
+  std::filesystem::rename(instance.queue_directory, away);
+  EXPECT_EQ("START_FAILED", ReasonOf(StartInstance(instance, Within(absl::Seconds(60)))));
+  std::filesystem::rename(away, instance.queue_directory);
 }
 
 TEST_F(PostfixService, AStopWaitsForDaemonsThatOutliveTheirMasterAndKillsThemInTheEnd) {

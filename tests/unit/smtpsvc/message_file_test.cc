@@ -1,5 +1,5 @@
 // What a queue file tells of its message, whoever wrote it.
-#include "agent/mail/smtpsvc/message_file.h"
+#include "agent/mail/folders/message_file.h"
 
 #include "agent/quarantine/filter.h"
 #include "tests/unit/smtpsvc/smtp_host.h"

@@ -1,7 +1,7 @@
 // The metabase as text, as addresses and as a file.
+#include "agent/mail/folders/paths.h"
 #include "agent/mail/smtpsvc/ip_block.h"
 #include "agent/mail/smtpsvc/metabase_open.h"
-#include "agent/mail/smtpsvc/paths.h"
 #include "agent/mail/smtpsvc/setting.h"
 #include "agent/mail/smtpsvc/utf16.h"
 #include "tests/unit/smtpsvc/smtp_host.h"

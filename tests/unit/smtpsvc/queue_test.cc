@@ -1,5 +1,5 @@
 // The queue on good and on bad days: counted, surveyed, set aside.
-#include "agent/mail/smtpsvc/quarantine_home.h"
+#include "agent/mail/folders/quarantine_home.h"
 #include "agent/quarantine/filter.h"
 #include "tests/unit/smtpsvc/filled_queue.h"
 

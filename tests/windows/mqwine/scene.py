@@ -41,7 +41,8 @@ class Controller:
         self.process = None
         self.env = dict(os.environ, MAILQUENCH_CONFIG=os.path.join(folder, 'contexts.yaml'))
         os.makedirs(folder, exist_ok=True)
-        self._quietly(self.program, 'init', '--dir', self.home, '--trust-domain', 'lab.test', '--address', self.address)
+        self._quietly(self.program, 'init', '--dir', self.home, '--trust-domain', 'lab.test', '--address', self.address,
+                      '--https-listen', 'none')
         path = os.path.join(self.home, 'controller.yaml')
         with open(path, encoding='utf-8') as file:
             text = file.read()
@@ -168,11 +169,13 @@ class WindowsHost:
         self.wine.must(self.agent, 'service', 'start')
         self.wine.wait_service(SERVICE, 'RUNNING')
 
-    def do(self, operation, arguments=None, command=None, fault=None, state='C:\\local'):
+    def do(self, operation, arguments=None, command=None, fault=None, state='C:\\local', within=None):
         """Break-glass in a state folder of its own. (exit code, report)"""
         words = [self.agent, 'do', operation, '--state-dir', state, '--json', json.dumps(arguments or {})]
         if command:
             words += ['--command-id', command]
+        if within:
+            words += ['--timeout', within]
         if fault:
             self.wine.env['MAILQUENCH_FAULT'] = fault + '=kill'
         try:

@@ -20,16 +20,16 @@ def available():
 
 class Wine:
     """`enter`: the command that runs another one where the prefix is to live (a network namespace). All processes of a
-    prefix hang on one server, which ends with it."""
+    prefix hang on one server, which ends with it. `environment`: beside this process' own."""
 
-    def __init__(self, folder, enter=()):
+    def __init__(self, folder, enter=(), **environment):
         self.prefix = os.path.join(os.path.abspath(folder), 'wine')
         self.temp = self.prefix + '-tmp'  # Its server leaves a folder behind wherever TMPDIR is.
         self.enter = list(enter)
         # Nothing of the desktop, no offer to install what is not packaged, no chatter.
         self.env = {name: value for name, value in os.environ.items() if name not in ('DISPLAY', 'WINEARCH')}
         self.env.update(WINEPREFIX=self.prefix, WINEDEBUG='-all', TMPDIR=self.temp,
-                        WINEDLLOVERRIDES='winemenubuilder.exe=d;mscoree=;mshtml=')
+                        WINEDLLOVERRIDES='winemenubuilder.exe=d;mscoree=;mshtml=', **environment)
 
     def make(self, environment=None):
         """`environment`: variables of all programs and services of the prefix."""
@@ -46,6 +46,11 @@ class Wine:
         # and the one that each first program brings.
         self.power_cut()
         return self
+
+    def allow_dotnet(self):
+        """Programs that bring .NET along are run: without that they find none of their own files."""
+        self.env['WINEDLLOVERRIDES'] = 'winemenubuilder.exe=d;mshtml='
+        self.power_cut()
 
     def power_cut(self):
         """All programs end at once; what starts with Windows is started again."""

@@ -1,0 +1,100 @@
+// What the core's events and figures are to the metrics and to the own watch.
+#include <sys/stat.h>
+
+#include "controller/app/core_impl.h"
+#include "controller/store/times.h"
+
+namespace mailquench::controller {
+
+MetricSources CoreImpl::FiguresOf() {
+  MetricSources figures;
+  figures.hosts = [this] { return hosts_->All(); };
+  figures.incidents = [this] {
+    return store_->AllIncidents(false).value_or(std::vector<v1::Incident>());
+  };
+  figures.listings = [this] {
+    return store_->ListingsOf("", false).value_or(std::vector<v1::Listing>());
+  };
+  figures.list_health = [this] {
+    return store_->AllBlacklistHealth().value_or(std::map<std::string, v1::BlacklistHealth>());
+  };
+  figures.escalations = [this] {
+    return store_->OpenEscalations(absl::InfiniteFuture()).value_or(std::vector<v1::Escalation>());
+  };
+  figures.endpoint_results = options_.endpoint_results;
+  figures.undelivered_notices = [this] { return store_->CountOpenDeliveries().value_or(-1); };
+  figures.undone_alerts = [this] { return store_->CountUndoneAlerts().value_or(-1); };
+  figures.paused = [this] { return escalator_ != nullptr && escalator_->Paused(); };
+  figures.store_bytes = [this]() -> std::int64_t {
+    std::int64_t bytes = 0;
+    for (const char* end : {"", "-wal"}) {
+      struct stat info = {};
+      if (::stat((options_.store_path + end).c_str(), &info) == 0) bytes += info.st_size;
+    }
+    return bytes;
+  };
+  return figures;
+}
+
+void CoreImpl::OnBeat(const std::string& host_id, const v1::Heartbeat& heartbeat) {
+  metrics_->Beat(host_id, heartbeat);
+}
+
+void CoreImpl::SignalReport(const v1::OperationReport& report) {
+  metrics_->StepReported(report.operation(), report.outcome());
+}
+
+// A verdict is of the host that was asked, not of the vantage that asked. One that could not be
+// asked says nothing.
+void CoreImpl::SignalProbes(const v1::Run& run) {
+  std::map<std::string, bool> found;  // By host id: open.
+  std::vector<v1::Host> fleet;
+  for (const v1::RunHost& host : run.hosts()) {
+    for (const v1::HostStep& step : host.steps()) {
+      for (const v1::ListenerProbe& one : step.report().result().relay_probe().listeners()) {
+        if (one.verdict() != v1::RELAY_VERDICT_OPEN && one.verdict() != v1::RELAY_VERDICT_CLOSED)
+          continue;
+        if (fleet.empty()) fleet = hosts_->All();
+        const v1::Host* asked = HostNamed(fleet, one.target());
+        if (asked != nullptr) found[asked->host_id()] |= one.verdict() == v1::RELAY_VERDICT_OPEN;
+      }
+    }
+  }
+  for (const auto& [host_id, open] : found) own_watch_->Probed(host_id, open);
+}
+
+void CoreImpl::TellSignal(const std::string& kind, const v1::Alert& alert) {
+  v1::Notice notice;
+  notice.set_notice_id(kind + ":" + alert.alert_key());
+  notice.set_kind(kind);
+  *notice.mutable_time() = alert.start_time();
+  if (const auto text = alert.annotations().find("summary"); text != alert.annotations().end())
+    notice.set_text(text->second);
+  const auto host = alert.labels().find("host");
+  if (host != alert.labels().end()) notice.add_hosts(host->second);
+  if (const auto one = alert.labels().find("incident_id"); one != alert.labels().end()) {
+    notice.set_incident_id(one->second);
+    notice.set_next("mailquench incident show " + one->second);
+  } else if (kind == "listing") {
+    notice.set_next("mailquench delist list");
+  } else if (host != alert.labels().end()) {
+    notice.set_next("mailquench host show " + host->second);
+  }
+  const absl::Status told = notices_->Tell(notice);
+  if (!told.ok()) options_.log("notices: " + std::string(told.message()));
+}
+
+void CoreImpl::SignalEnd(const v1::Run& run) {
+  metrics_->RunEnded(run);
+  if (own_watch_ != nullptr) SignalProbes(run);
+  if (!run.incident_id().empty()) {
+    const absl::StatusOr<v1::Incident> incident = store_->FindIncident(run.incident_id());
+    if (incident.ok() && incident->has_contain_time() &&
+        TimeOf(incident->contain_time()) >= TimeOf(run.start_time()))
+      metrics_->Contained(absl::Seconds(incident->time_to_contain().seconds()) +
+                          absl::Nanoseconds(incident->time_to_contain().nanos()));
+  }
+  if (escalator_ != nullptr) escalator_->RunEnded();
+}
+
+}  // namespace mailquench::controller

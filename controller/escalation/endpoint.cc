@@ -1,0 +1,175 @@
+#include "controller/escalation/endpoint.h"
+
+#include <spdlog/spdlog.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/status/error.h"
+#include "common/text/harmless.h"
+#include "controller/escalation/alerts.h"
+
+namespace mailquench::controller {
+namespace {
+
+constexpr char kAlerts[] = "/v1/alerts";
+constexpr char kMetrics[] = "/metrics";
+constexpr char kHealth[] = "/healthz";
+
+HttpResponse Respond(int status, const nlohmann::json& body) {
+  HttpResponse response;
+  response.status = status;
+  response.headers["Cache-Control"] = "no-store";
+  // What is no UTF-8 is replaced: a sentence may quote what a peer sent.
+  response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return response;
+}
+
+HttpResponse Plain(int status, std::string text) {
+  HttpResponse response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.headers["Cache-Control"] = "no-store";
+  response.body = std::move(text);
+  return response;
+}
+
+// "" where there is none.
+std::string TokenOf(const HttpRequest& request) {
+  const auto header = request.headers.find("authorization");
+  if (header == request.headers.end()) return "";
+  const std::string& value = header->second;
+  constexpr char kBearer[] = "bearer ";  // RFC 6750, and RFC 9110 11.1: in any case.
+  if (!absl::StartsWithIgnoreCase(value, kBearer)) return "";
+  const std::size_t begin = value.find_first_not_of(' ', sizeof kBearer - 1);
+  return begin == std::string::npos ? "" : value.substr(begin);
+}
+
+HttpResponse NotAllowed(const char* methods) {
+  HttpResponse response =
+      Respond(405, {{"error", absl::StrCat("This path takes ", methods, " alone")}});
+  response.headers["Allow"] = methods;
+  return response;
+}
+
+bool Reads(const HttpRequest& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
+}  // namespace
+
+AlertEndpoint::AlertEndpoint(AlertSources* sources,
+                             AlertInbox* inbox,
+                             std::function<std::string()> metrics,
+                             Clock* clock)
+    : sources_(sources), inbox_(inbox), metrics_(std::move(metrics)), clock_(clock) {}
+
+void AlertEndpoint::Count(const char* result) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  ++results_[result];
+}
+
+std::map<std::string, std::int64_t> AlertEndpoint::Results() {
+  const std::lock_guard<std::mutex> lock(mu_);
+  return results_;
+}
+
+// Only wrong tokens are limited. A right one is taken from an address that is limited too: a secret
+// of 256 bits is not guessed, however often one tries, so there is nothing to win by refusing it,
+// and whoever shares that address (a proxy, a script with an old token on the monitoring host)
+// could silence the alarm.
+HttpResponse AlertEndpoint::Unauthorized(const HttpRequest& request) {
+  const absl::Duration limited = failures_.Fail(request.peer, clock_->Now());
+  if (limited > absl::ZeroDuration()) {
+    Count("limited");
+    HttpResponse response;
+    response.status = 429;
+    response.headers["Retry-After"] =
+        absl::StrCat(absl::ToInt64Seconds(absl::Ceil(limited, absl::Seconds(1))));
+    return response;
+  }
+  Count("unauthorized");
+  HttpResponse response;
+  response.status = 401;
+  response.headers["WWW-Authenticate"] = "Bearer";
+  return response;
+}
+
+std::optional<HttpResponse> AlertEndpoint::Screen(const HttpRequest& request) {
+  if (request.path == kHealth) {
+    return Reads(request) ? Plain(200, "ok\n") : NotAllowed("GET, HEAD");
+  }
+  const absl::StatusOr<v1::AlertSource> source = sources_->Admit(TokenOf(request));
+  if (!source.ok()) return Unauthorized(request);
+  const bool metrics = source->kind() == v1::SOURCE_KIND_METRICS;
+  if (request.path == kMetrics) {
+    if (!metrics) {
+      return Failed(403, "unauthorized",
+                    absl::StrCat("Source '", source->name(),
+                                 "' may send alerts, and only one of kind metrics may read them"));
+    }
+    return Reads(request) ? std::nullopt : std::optional(NotAllowed("GET, HEAD"));
+  }
+  if (request.path == kAlerts) {
+    if (metrics) {
+      return Failed(403, "unauthorized",
+                    absl::StrCat("Source '", source->name(),
+                                 "' may read metrics and send nothing; "
+                                 "nothing was taken"));
+    }
+    return request.method == "POST" ? std::nullopt : std::optional(NotAllowed("POST"));
+  }
+  return Respond(404, {{"error", "There is nothing at this path: alerts go to /v1/alerts"}});
+}
+
+HttpResponse AlertEndpoint::Handle(const HttpRequest& request) {
+  if (std::optional<HttpResponse> refused = Screen(request)) return *std::move(refused);
+  if (request.path == kMetrics) return Metrics();
+  // Again: it may have been revoked while the body came.
+  const absl::StatusOr<v1::AlertSource> source = sources_->Admit(TokenOf(request));
+  return source.ok() ? TakeAlerts(request, *source) : Unauthorized(request);
+}
+
+HttpResponse AlertEndpoint::Failed(int status, const char* result, const std::string& sentence) {
+  Count(result);
+  return Respond(status, {{"error", Harmless(sentence)}});
+}
+
+HttpResponse AlertEndpoint::TakeAlerts(const HttpRequest& request, const v1::AlertSource& source) {
+  const auto alerts = ReadAlerts(source.kind(), source.name(), request.body, clock_->Now());
+  if (!alerts.ok()) {
+    // Monitoring may keep the answer to itself, and this is an alarm that nobody hears.
+    spdlog::warn("Source '{}' at {} sent what cannot be read: {}", source.name(), request.peer,
+                 std::string(alerts.status().message()));
+    return Failed(400, "bad", std::string(alerts.status().message()));
+  }
+  AlertInbox::Taken taken;
+  if (!alerts->empty()) {
+    const absl::StatusOr<AlertInbox::Taken> kept = inbox_->Take(*alerts);
+    if (!kept.ok()) {
+      spdlog::error("Alerts of source '{}' could not be kept: {}", source.name(),
+                    std::string(kept.status().message()));
+      HttpResponse response =
+          Failed(503, "failed",
+                 "The controller cannot keep alerts now (its log says why); nothing of them was "
+                 "taken. Send them again");
+      response.headers["Retry-After"] = "5";
+      return response;
+    }
+    taken = *kept;
+  }
+  Count("taken");
+  return Respond(202, {{"taken", taken.taken}, {"duplicates", taken.duplicates}});
+}
+
+HttpResponse AlertEndpoint::Metrics() {
+  if (!metrics_) return Failed(404, "failed", "This controller has no metrics");
+  HttpResponse response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = metrics_();
+  return response;
+}
+
+}  // namespace mailquench::controller

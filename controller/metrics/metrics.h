@@ -1,0 +1,66 @@
+// The controller's figures in Prometheus' text format, the agents' among them.
+#ifndef MAILQUENCH_CONTROLLER_METRICS_METRICS_H_
+#define MAILQUENCH_CONTROLLER_METRICS_METRICS_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/clock/clock.h"
+#include "mailquench/v1/agent_link.pb.h"
+#include "mailquench/v1/blacklist.pb.h"
+#include "mailquench/v1/escalation.pb.h"
+#include "mailquench/v1/fleet.pb.h"
+#include "mailquench/v1/incidents.pb.h"
+#include "mailquench/v1/runs.pb.h"
+
+namespace mailquench::controller {
+
+// What is read at each scrape. Functions that are empty leave their families out. Each is called
+// from the scraping thread and must be quick.
+struct MetricSources {
+  std::function<std::vector<v1::Host>()> hosts;
+  std::function<std::vector<v1::Incident>()> incidents;  // Those that are open.
+  std::function<std::vector<v1::Listing>()> listings;    // Those that are not cleared.
+  std::function<std::map<std::string, v1::BlacklistHealth>()> list_health;  // By zone.
+  std::function<std::vector<v1::Escalation>()> escalations;                 // Those that are open.
+  std::function<std::map<std::string, std::int64_t>()> endpoint_results;    // AlertEndpoint.
+  std::function<std::int64_t()> undelivered_notices;
+  std::function<std::int64_t()> undone_alerts;
+  std::function<bool()> paused;
+  std::function<std::int64_t()> store_bytes;
+};
+
+// Thread-safe.
+class Metrics {
+ public:
+  Metrics(Clock* clock, MetricSources sources);
+  ~Metrics();
+
+  // Events, which only counters and histograms see. Quick, from any thread.
+  void StepReported(const std::string& operation, v1::Outcome outcome);
+  void RunEnded(const v1::Run& run);
+  void Contained(absl::Duration time_to_contain);
+  void Beat(const std::string& host_id, const v1::Heartbeat& heartbeat);  // For the slope.
+  void Escalated(const std::string& rule, v1::EscalationAction taken);
+  void StoreWrite(absl::Duration took);
+
+  // The slope of a host's queue, messages a minute over the last beats of three minutes; 0 where it
+  // is not known.
+  double QueueGrowth(const std::string& host_id);
+
+  // What GET /metrics answers; text/plain; version=0.0.4.
+  std::string Text();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mailquench::controller
+
+#endif  // MAILQUENCH_CONTROLLER_METRICS_METRICS_H_
