@@ -20,6 +20,10 @@ struct AlertmanagerConfig {
   std::vector<std::string>
       sources;  // Alerts of these sources come from it; empty: all of kind alertmanager.
   absl::Duration limit = absl::Seconds(5);
+  // For how long an alert has to be missing before it has ended. One that was started again has no
+  // alert until Prometheus sends it once more: after its rules.alert.resend-delay (1 min) and an
+  // evaluation interval (1 min).
+  absl::Duration resolved_after = absl::Minutes(3);
 };
 
 // Section `alertmanagers`: a list. kInvalidArgument/BAD_RULES with file, line and column.

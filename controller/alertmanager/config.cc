@@ -21,7 +21,7 @@ absl::StatusOr<std::vector<AlertmanagerConfig>> ReadAlertmanagers(const std::str
   std::set<std::string> names;
   for (const YAML::Node& one : node) {
     yaml::Fields fields(kKind, file, one,
-                        {"name", "url", "ca_file", "token_file", "sources", "limit"});
+                        {"name", "url", "ca_file", "token_file", "sources", "limit", "resolved_after"});
     AlertmanagerConfig config;
     fields.Need("name");
     fields.Need("url");
@@ -31,6 +31,7 @@ absl::StatusOr<std::vector<AlertmanagerConfig>> ReadAlertmanagers(const std::str
     fields.Text("token_file", config.token_file);
     fields.Texts("sources", config.sources);
     fields.Length("limit", kShortest, kLongest, config.limit);
+    fields.Length("resolved_after", kShortest, absl::Hours(1), config.resolved_after);
     if (const absl::Status url = CheckUrl(config.url); !url.ok())
       fields.Fault("url", std::string(url.message()));
     if (config.url.find_first_of("?#") != std::string::npos)

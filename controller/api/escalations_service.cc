@@ -55,18 +55,12 @@ class EscalationsService final : public v1::Escalations::Service {
                                  v1::Escalation* response) override {
     return Serve(context, MQ_METHOD("ApproveEscalation"), gate_, response,
                  [&](const rpc::Peer& peer) -> absl::StatusOr<v1::Escalation> {
-                   const auto operations =
-                       core_->escalations().OperationsOf(request->escalation_id());
-                   // One that is decided already is answered by the escalator.
-                   // Any other error: what cannot be judged is not started.
-                   if (!operations.ok() && ReasonOf(operations.status()) != "NOT_PROPOSED")
-                     return operations.status();
-                   if (operations.ok()) {
-                     const absl::Status may = CheckOperations(peer.id, *operations);
-                     gate_->NoteRefusal(peer, MQ_METHOD("ApproveEscalation"), may);
-                     if (!may.ok()) return may;
-                   }
-                   return core_->escalations().Approve(*request, peer.id.name);
+                   return core_->escalations().Approve(
+                       *request, peer.id.name, [&](const std::vector<v1::Operation>& operations) {
+                         absl::Status may = CheckOperations(peer.id, operations);
+                         gate_->NoteRefusal(peer, MQ_METHOD("ApproveEscalation"), may);
+                         return may;
+                       });
                  });
   }
   grpc::Status RejectEscalation(grpc::ServerContext* context,

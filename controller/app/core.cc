@@ -82,6 +82,7 @@ absl::Status CoreImpl::Start() {
   escalation.file = options_.escalation_file;
   escalation.threads = options_.timer_thread;
   escalation.poll = options_.alertmanager_poll;
+  escalation.settle = options_.escalation_settle;
   escalation.silence = options_.silence_length;
   escalation.log = options_.log;
   escalation.decided = [this](const std::string& rule, v1::EscalationAction taken) {

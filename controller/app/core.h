@@ -37,6 +37,8 @@ struct CoreOptions {
   WatchOptions blacklists;
   std::string escalation_file;  // escalation.yaml; empty: nothing starts by itself.
   absl::Duration alertmanager_poll = absl::Seconds(10);
+  // After the start, while agents are still away: no alert is decided for so long.
+  absl::Duration escalation_settle = absl::ZeroDuration();
   absl::Duration silence_length = absl::Minutes(15);
   absl::Duration own_watch_every = absl::Seconds(5);
   // Of the HTTPS endpoint, for the metrics: requests by result.

@@ -82,6 +82,7 @@ absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   options.blacklists = config.blacklists;
   options.blacklists.log = [](const std::string& text) { spdlog::warn("{}", Harmless(text)); };
   options.escalation_file = config.escalation;
+  options.escalation_settle = absl::Seconds(20);  // Agents try again within seconds at first.
   options.alertmanager_poll = config.alertmanager_poll;
   options.silence_length = config.silence_length;
   options.own_watch_every = config.own_watch_every;

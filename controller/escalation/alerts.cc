@@ -151,7 +151,8 @@ absl::Status Complete(const std::string& source, absl::Time now, v1::Alert* aler
     alert->set_fingerprint(FingerprintOf(texts));
   }
 
-  if (!alert->has_start_time()) SetTime(now, alert->mutable_start_time());
+  alert->set_start_assumed(!alert->has_start_time());
+  if (alert->start_assumed()) SetTime(now, alert->mutable_start_time());
   MQ_RETURN_IF_ERROR(CheckTime(alert->start_time(), "start"));
   if (alert->status() == v1::ALERT_STATUS_FIRING) {
     alert->clear_end_time();  // It may be one that is only expected.

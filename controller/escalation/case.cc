@@ -61,6 +61,7 @@ Situation::Situation(const Rules& all_rules,
       budget(BudgetLeft(all_rules, all_facts.escalations, all_facts.now)) {
   for (const v1::Alert& alert : firing) by_fingerprint[alert.fingerprint()];
   for (const v1::Escalation& escalation : facts.escalations) {
+    if (escalation.escalation_id() == facts.retried) continue;
     for (const v1::Alert& alert : escalation.alerts()) {
       const auto asked = by_fingerprint.find(alert.fingerprint());
       if (asked != by_fingerprint.end()) asked->second.push_back(&escalation);

@@ -15,8 +15,14 @@
 namespace mailquench::controller {
 namespace {
 
+// Of one rule in one call; more are put together.
+constexpr std::size_t kMostGroups = 10;
+constexpr const char* kAllGroups = "all groups";
+
+// Of one source: its Alertmanager is asked what became of them.
 struct Group {
   const Rule* rule = nullptr;
+  std::string source;
   std::string key;
   std::vector<const v1::Alert*> alerts;
 };
@@ -28,23 +34,33 @@ bool Before(const v1::Alert* a, const v1::Alert* b) {
 }
 
 std::vector<Group> Grouped(const Rules& rules, const std::vector<v1::Alert>& firing) {
-  std::map<std::pair<std::size_t, std::string>, Group> groups;
+  std::map<std::tuple<std::size_t, std::string, std::string>, Group> groups;
+  std::map<std::size_t, std::size_t> groups_of;
   std::set<std::string> seen;
   for (const v1::Alert& alert : firing) {
     if (alert.status() == v1::ALERT_STATUS_RESOLVED) continue;
     if (!alert.alert_key().empty() && !seen.insert(alert.alert_key()).second) continue;
-    const auto rule = std::find_if(rules.rules.begin(), rules.rules.end(), [&](const Rule& one) {
-      return std::all_of(one.match.begin(), one.match.end(),
-                         [&](const Matcher& matcher) { return matcher.Matches(alert.labels()); });
-    });
-    if (rule == rules.rules.end()) continue;
-    Group& group = groups[{rule - rules.rules.begin(), alert.group_key()}];
-    group.rule = &*rule;
-    group.key = alert.group_key();
-    group.alerts.push_back(&alert);
+    const Rule* const rule = RuleFor(rules, alert);
+    if (rule == nullptr) continue;
+    const auto number = static_cast<std::size_t>(rule - rules.rules.data());
+    const auto [group, is_new] = groups.try_emplace({number, alert.source(), alert.group_key()});
+    if (is_new) ++groups_of[number];
+    group->second.rule = rule;
+    group->second.source = alert.source();
+    group->second.key = alert.group_key();
+    group->second.alerts.push_back(&alert);
+  }
+  std::map<std::tuple<std::size_t, std::string, std::string>, Group> fewer;
+  for (auto& [key, group] : groups) {
+    const auto& [number, source, name] = key;
+    if (groups_of[number] > kMostGroups) group.key = kAllGroups;
+    const auto [kept, is_new] = fewer.try_emplace({number, source, group.key}, group);
+    if (!is_new)
+      kept->second.alerts.insert(kept->second.alerts.end(), group.alerts.begin(),
+                                 group.alerts.end());
   }
   std::vector<Group> sorted;
-  for (auto& [key, group] : groups) {
+  for (auto& [key, group] : fewer) {
     std::sort(group.alerts.begin(), group.alerts.end(), Before);
     sorted.push_back(std::move(group));
   }
@@ -61,7 +77,10 @@ const v1::Escalation* OpenOf(const Situation& situation, const Decision& decisio
   const v1::Escalation* newest = nullptr;
   for (const v1::Escalation& one : situation.facts.escalations) {
     if (one.has_end_time() || one.rule() != decision.rule) continue;
-    if (!any_group && one.group_key() != decision.group_key) continue;
+    if (one.escalation_id() == situation.facts.retried) continue;
+    if (!any_group &&
+        (one.group_key() != decision.group_key || one.source() != decision.alerts.front().source()))
+      continue;
     if (newest == nullptr || TimeOf(newest->create_time()) <= TimeOf(one.create_time()))
       newest = &one;
   }
@@ -84,16 +103,22 @@ std::string IncidentOf(const Situation& situation, const std::vector<Target>& ta
 }
 
 std::string Join(const Situation& situation, const Case& one, Decision* decision) {
+  // A person may have closed its incident: what comes now is a new one's.
+  const auto open = [&](const std::string& incident) {
+    return !incident.empty() && (!situation.facts.is_open || situation.facts.is_open(incident))
+               ? incident
+               : "";
+  };
   const v1::Escalation* same = OpenOf(situation, *decision, false);
   if (same != nullptr) {
     decision->joins_escalation = same->escalation_id();
-    decision->joins_incident = same->incident_id();
+    decision->joins_incident = open(same->incident_id());
   }
   if (decision->joins_incident.empty())
     decision->joins_incident = IncidentOf(situation, one.targets);
   const v1::Escalation* like = OpenOf(situation, *decision, true);
   if (decision->joins_incident.empty() && like != nullptr)
-    decision->joins_incident = like->incident_id();
+    decision->joins_incident = open(like->incident_id());
   if (same != nullptr)
     return absl::StrCat("its alerts join escalation ", ShortId(same->escalation_id()),
                         " of the same rule and group, which is open");
@@ -172,6 +197,12 @@ Decision DecideOne(const Situation& situation, const Group& group) {
   decision.title = TitleOf(one, one.TargetNames());
   const std::string joined = Join(situation, one, &decision);
   if (!joined.empty()) one.Note(joined);
+  std::int64_t left_out = 0;
+  for (const v1::Alert& alert : decision.alerts) left_out = std::max(left_out, alert.truncated());
+  if (left_out > 0)
+    one.Note(absl::StrCat("Alertmanager left ", Counted(left_out, "alert"),
+                          " of this group out of its message (max_alerts there): more hosts may be "
+                          "meant than are named here"));
 
   for (const auto guard :
        {LeaveWhatIsBegun, LeaveBulkMail, HeedPause, HeedOperations, HeedHistory, HeedMaxHosts,
@@ -189,6 +220,15 @@ Decision DecideOne(const Situation& situation, const Group& group) {
 }
 
 }  // namespace
+
+const Rule* RuleFor(const Rules& rules, const v1::Alert& alert) {
+  for (const Rule& one : rules.rules) {
+    if (std::all_of(one.match.begin(), one.match.end(),
+                    [&](const Matcher& matcher) { return matcher.Matches(alert.labels()); }))
+      return &one;
+  }
+  return nullptr;
+}
 
 std::vector<Decision> Decide(const Rules& rules,
                              const std::vector<v1::Alert>& firing,

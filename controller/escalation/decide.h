@@ -4,6 +4,7 @@
 #define MAILQUENCH_CONTROLLER_ESCALATION_DECIDE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,6 +25,11 @@ struct DecisionFacts {
   std::map<std::string, std::vector<absl::Time>> changes;
   std::map<std::string, std::string> busy;         // Host id: the run that goes on there.
   std::map<std::string, std::string> incident_of;  // Host id: the newest open incident.
+  // Whether this incident is still open; empty: all are.
+  std::function<bool(const std::string& incident_id)> is_open;
+  // Of an escalation whose second try is decided: it does not stand in its own way, but what its
+  // first try has used of the budget is used. "" for none.
+  std::string retried;
   OperationsOf operations;
   bool paused = false;
   std::string pause_reason;
@@ -61,13 +67,18 @@ Budget BudgetLeft(const Rules& rules,
                   const std::vector<v1::Escalation>& escalations,
                   absl::Time now);
 
-// Firing alerts of one moment. Those of one rule and group are one decision, so a flood is one.
+// Firing alerts of one moment. Those of one rule, source and group are one decision, so a flood is
+// one; and where a rule would come to more than 10 decisions, all of its alerts of one source are
+// one, since nobody can read a hundred proposals.
 // Decisions are in the order of the rules, then of their first alert, and the budget is spent in
 // that order: the same alerts in another order come to the same. Alerts that no rule wants are in
 // none.
 std::vector<Decision> Decide(const Rules& rules,
                              const std::vector<v1::Alert>& firing,
                              const DecisionFacts& facts);
+
+// The first rule that matches; null: none does.
+const Rule* RuleFor(const Rules& rules, const v1::Alert& alert);
 
 // Whether mail is taken in there, as last heard: active, online, its mail service runs, no lease
 // holds it, no alarm. A host without an agent is never counted.

@@ -4,13 +4,17 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/identity/secrets.h"
 #include "common/status/error.h"
 #include "controller/escalation/alerts.h"
+#include "controller/store/times.h"
 
 namespace mailquench::controller {
 namespace {
 
 constexpr const char* kPause = "escalation.pause";
+constexpr int kAtOnce = 1000;  // Alerts that are decided together.
+constexpr absl::Duration kSameTrouble = absl::Hours(1);
 constexpr std::size_t kRemembered = 100000;                 // Event keys.
 constexpr absl::Duration kLongest = absl::Seconds(30);      // Between two passes.
 constexpr absl::Duration kAfterFailure = absl::Seconds(1);  // Of a pass, at least.
@@ -41,7 +45,8 @@ Escalator::Escalator(Store* store,
       sources_(sources),
       clock_(clock),
       options_(std::move(options)),
-      config_(std::make_shared<EscalationConfig>()) {}
+      config_(std::make_shared<EscalationConfig>()),
+      begun_(clock->Now()) {}
 
 Escalator::~Escalator() {
   Stop();
@@ -54,22 +59,57 @@ std::shared_ptr<const EscalationConfig> Escalator::Config() {
 
 void Escalator::Install(EscalationConfig config) {
   notices_->Configure(config.notify);
-  const std::lock_guard<std::mutex> lock(config_mu_);
-  config_ = std::make_shared<const EscalationConfig>(std::move(config));
-  load_error_.clear();
-  load_time_ = clock_->Now();
+  {
+    const std::lock_guard<std::mutex> lock(config_mu_);
+    config_ = std::make_shared<const EscalationConfig>(std::move(config));
+    load_error_.clear();
+    load_time_ = clock_->Now();
+  }
+  const std::lock_guard<std::mutex> lock(take_mu_);
+  durable_.clear();  // Of a repeat the store knows whether it is news to these rules.
 }
 
+// The last file that could be read is kept: by its channels people are told that the present one
+// cannot, and by its Alertmanagers the silences are lifted that stand. Its rules are not used.
 absl::Status Escalator::Load() {
   if (options_.file.empty()) return absl::OkStatus();
-  absl::StatusOr<EscalationConfig> config = LoadEscalation(options_.file);
+  const absl::StatusOr<std::string> text = identity::ReadFile(options_.file);
+  absl::StatusOr<EscalationConfig> config =
+      text.ok() ? ReadEscalation(options_.file, *text) : text.status();
   if (config.ok()) {
+    const absl::Status kept = store_->PutValue(kLastGood, *text);
+    if (!kept.ok()) options_.log("escalation: " + std::string(kept.message()));
     Install(*std::move(config));
     return absl::OkStatus();
   }
+  const absl::Status wrong = config.status();
+  const absl::StatusOr<std::string> before = store_->FindValue(kLastGood);
+  if (before.ok() && !before->empty()) config = ReadEscalation(options_.file, *before);
+  if (config.ok()) {
+    config->rules = Rules();
+    Install(*std::move(config));
+  }
+  {
+    const std::lock_guard<std::mutex> lock(config_mu_);
+    load_error_ = std::string(wrong.message());
+    load_time_ = absl::InfinitePast();
+  }
+  v1::Notice notice;
+  notice.set_kind("rules-unreadable");
+  const std::int64_t at = absl::ToUnixMillis(clock_->Now());
+  notice.set_notice_id("rules:" + std::to_string(at));
+  notice.mutable_time()->set_seconds(at / 1000);
+  notice.set_text("the controller is without rules, nothing is escalated: " +
+                  std::string(wrong.message()));
+  notice.set_next("mailquench escalation rules lint; mailquench escalation rules reload");
+  const absl::Status told = notices_->Tell(notice);
+  if (!told.ok()) options_.log("escalation: " + std::string(told.message()));
+  return wrong;
+}
+
+absl::Time Escalator::RulesSince() {
   const std::lock_guard<std::mutex> lock(config_mu_);
-  load_error_ = std::string(config.status().message());
-  return config.status();
+  return load_time_;
 }
 
 OwnWatchRules Escalator::OwnRules() {
@@ -99,7 +139,11 @@ absl::StatusOr<v1::GetRulesResponse> Escalator::SetPause(const v1::SetPauseReque
       {"paused", request.paused()}, {"by", actor}, {"reason", request.reason()}};
   MQ_RETURN_IF_ERROR(hands_->AuditFor(
       actor, request.paused() ? "escalation.pause" : "escalation.resume", json.dump()));
-  MQ_RETURN_IF_ERROR(store_->PutValue(kPause, json.dump()));
+  {
+    // Once this is answered nothing that was decided before begins any more.
+    const std::lock_guard<std::recursive_mutex> lock(state_mu_);
+    MQ_RETURN_IF_ERROR(store_->PutValue(kPause, json.dump()));
+  }
   v1::Notice notice;
   notice.set_kind("paused");
   const std::int64_t at = absl::ToUnixMillis(clock_->Now());
@@ -116,17 +160,55 @@ absl::StatusOr<v1::GetRulesResponse> Escalator::SetPause(const v1::SetPauseReque
 
 // ---- Taking in
 
+// What repeats itself without a start is one trouble, not a new one each time; after an hour it is
+// looked at anew, since such a sender may not tell an end either.
+absl::Status Escalator::AdoptStart(v1::Alert* alert) {
+  if (!alert->start_assumed() || alert->status() != v1::ALERT_STATUS_FIRING)
+    return absl::OkStatus();
+  MQ_ASSIGN_OR_RETURN(const auto firing, store_->FiringOfFingerprint(alert->fingerprint()));
+  for (const v1::AlertRecord& one : firing) {
+    const v1::Alert& before = one.alert();
+    if (before.source() != alert->source() || before.receiver() != alert->receiver() ||
+        before.group_key() != alert->group_key() ||
+        TimeOf(alert->receive_time()) - TimeOf(before.receive_time()) >= kSameTrouble)
+      continue;
+    MQ_ASSIGN_OR_RETURN(const auto ends, store_->EndsAfter(one));
+    if (std::any_of(ends.begin(), ends.end(),
+                    [&](const v1::AlertRecord& end) { return Ends(end.alert(), before); }))
+      continue;
+    if (!one.escalation_id().empty()) {
+      MQ_ASSIGN_OR_RETURN(const v1::Escalation its, store_->FindEscalation(one.escalation_id()));
+      if (its.has_end_time()) continue;
+    }
+    *alert->mutable_start_time() = before.start_time();
+    alert->set_alert_key(before.alert_key());
+    break;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<AlertInbox::Taken> Escalator::Take(const std::vector<v1::Alert>& alerts) {
+  std::vector<AlertEvent> events;
+  events.reserve(alerts.size());
+  for (const v1::Alert& alert : alerts) {
+    AlertEvent& event = events.emplace_back();
+    event.alert = alert;
+    MQ_RETURN_IF_ERROR(AdoptStart(&event.alert));
+    event.event_key = EventKey(event.alert);
+  }
+  return TakeEvents(std::move(events));
+}
+
+absl::StatusOr<AlertInbox::Taken> Escalator::TakeEvents(std::vector<AlertEvent> all) {
   Taken taken;
   std::vector<AlertEvent> events;
   std::set<std::string> mine;
   std::unique_lock<std::mutex> lock(take_mu_);
-  for (const v1::Alert& alert : alerts) {
-    std::string key = EventKey(alert);
-    if (durable_.count(key) > 0 || !mine.insert(key).second) {
+  for (AlertEvent& event : all) {
+    if (durable_.count(event.event_key) > 0 || !mine.insert(event.event_key).second) {
       ++taken.duplicates;
     } else {
-      events.push_back({std::move(key), alert});
+      events.push_back(std::move(event));
     }
   }
   if (events.empty()) return taken;
@@ -143,13 +225,18 @@ absl::StatusOr<AlertInbox::Taken> Escalator::Take(const std::vector<v1::Alert>& 
     committing_ = true;
     gathering_ = nullptr;  // Those that come meanwhile are the next batch.
     lock.unlock();
-    absl::StatusOr<std::vector<bool>> fresh = store_->InsertAlerts(batch->events);
+    const absl::Time since = RulesSince();
+    absl::StatusOr<std::vector<bool>> fresh = store_->InsertAlerts(batch->events, since);
+    const bool same_rules = RulesSince() == since;
     lock.lock();
     batch->status = fresh.status();
     if (fresh.ok()) {
       batch->fresh = *std::move(fresh);
       if (durable_.size() + batch->events.size() > kRemembered) durable_.clear();
-      for (const AlertEvent& event : batch->events) durable_.insert(event.event_key);
+      for (const AlertEvent& event : batch->events) {
+        if (same_rules) durable_.insert(event.event_key);
+        if (!event.renews.empty()) durable_.erase(event.renews);
+      }
     }
     batch->done = true;
     committing_ = false;
@@ -195,6 +282,7 @@ void Escalator::Loop(absl::Time (Escalator::*pass)(), bool* wake, std::condition
 }
 
 void Escalator::Begin() {
+  begun_ = clock_->Now();
   if (!options_.threads || worker_.joinable()) return;
   worker_ = std::thread([this] { Loop(&Escalator::Work, &work_, &work_cv_); });
   outsider_ = std::thread([this] { Loop(&Escalator::Outside, &outside_, &outside_cv_); });
@@ -218,25 +306,50 @@ void Escalator::TellAgain(absl::Time now) {
   for (const v1::Escalation& one : *recent) TellState(one);
 }
 
-absl::Time Escalator::Work() {
+bool Escalator::IsSettling(absl::Time now) {
+  if (now >= begun_ + options_.settle) return false;
+  const std::vector<v1::Host> fleet = hands_->FleetOfNow();
+  return std::any_of(fleet.begin(), fleet.end(), [](const v1::Host& host) {
+    return host.state() == v1::HOST_STATE_ACTIVE && !host.has_manual() && !host.online();
+  });
+}
+
+// One batch. People who decide, or who pause it all, need not wait for a whole flood.
+absl::StatusOr<bool> Escalator::TakeUpSome() {
   const std::lock_guard<std::recursive_mutex> lock(state_mu_);
+  if (Config()->rules.rules.empty()) {
+    // Then a flood is to cost no more than its inbox.
+    MQ_ASSIGN_OR_RETURN(const auto open, store_->OpenEscalations(absl::InfiniteFuture()));
+    if (open.empty()) {
+      MQ_ASSIGN_OR_RETURN(const std::int64_t finished,
+                          store_->FinishAlerts(kAtOnce, "there are no rules; nothing was done"));
+      return finished == kAtOnce;
+    }
+  }
+  MQ_ASSIGN_OR_RETURN(auto records, store_->UndoneAlerts(kAtOnce));
+  if (records.empty()) return false;
+  MQ_RETURN_IF_ERROR(TakeUp(std::move(records)));
+  return true;
+}
+
+absl::Time Escalator::Work() {
   const absl::Time now = clock_->Now();
   absl::Time next = now + kLongest;
-  if (!std::exchange(told_, true)) TellAgain(now);
   bool failed = false;
   const auto note = [&](const absl::Status& status) {
     if (status.ok()) return;
     failed = true;
     options_.log("escalation: " + std::string(status.message()));
   };
-  while (true) {
-    absl::StatusOr<std::vector<v1::AlertRecord>> records = store_->UndoneAlerts(1000);
-    note(records.status());
-    if (!records.ok() || records->empty()) break;
-    const absl::Status taken = TakeUp(*std::move(records));
-    note(taken);
-    if (!taken.ok()) break;
+  if (IsSettling(now)) {
+    next = begun_ + options_.settle;
+  } else {
+    absl::StatusOr<bool> more = true;
+    while (more.ok() && *more) more = TakeUpSome();
+    note(more.status());
   }
+  const std::lock_guard<std::recursive_mutex> lock(state_mu_);
+  if (!told_.exchange(true)) TellAgain(now);
   absl::StatusOr<std::vector<v1::Escalation>> open =
       store_->OpenEscalations(absl::InfiniteFuture());
   note(open.status());

@@ -2,6 +2,7 @@
 #ifndef MAILQUENCH_CONTROLLER_ESCALATION_ENGINE_H_
 #define MAILQUENCH_CONTROLLER_ESCALATION_ENGINE_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -33,7 +34,10 @@ struct EscalatorOptions {
   bool threads = true;  // Tests switch them off and call Work() and Outside().
   absl::Duration poll = absl::Seconds(10);     // Of Alertmanager, while something is waited for.
   absl::Duration silence = absl::Minutes(15);  // Its length; extended while the run goes on.
-  absl::Duration keep_alerts = absl::Hours(24 * 90);
+  absl::Duration keep_alerts = absl::Hours(24 * 90);  // And escalations that ended, and notices.
+  // After Begin(): for so long nothing is decided while agents are away that are expected. They
+  // all come back at once, and a decision before that would find no host that can be reached.
+  absl::Duration settle = absl::ZeroDuration();
   std::function<void(const std::string&)> log = [](const std::string&) {};
   // What was decided, for the metrics.
   std::function<void(const std::string& rule, v1::EscalationAction)> decided;
@@ -58,7 +62,8 @@ class Escalator final : public AlertInbox {
   void Begin();
   void Stop();
 
-  // Many callers share one commit.
+  // Many callers share one commit. A repeat of what fired before is a duplicate; of one that no
+  // rule wanted, before these rules were loaded, it is decided anew.
   absl::StatusOr<Taken> Take(const std::vector<v1::Alert>& alerts) override;
 
   // From the core: a run has ended. Quick; the rest comes later on the worker.
@@ -71,8 +76,12 @@ class Escalator final : public AlertInbox {
   absl::StatusOr<v1::ListEscalationsResponse> List(const v1::ListEscalationsRequest& request);
   absl::StatusOr<v1::Escalation> Get(const std::string& escalation_id);
   absl::StatusOr<v1::ListAlertsResponse> ListAlerts(const v1::ListAlertsRequest& request);
+  // `may`: whether this person may run these operations; asked of what is approved, not of what
+  // was looked at before. Empty: yes.
+  using May = std::function<absl::Status(const std::vector<v1::Operation>&)>;
   absl::StatusOr<v1::Escalation> Approve(const v1::ApproveEscalationRequest& request,
-                                         const std::string& actor);
+                                         const std::string& actor,
+                                         const May& may = {});
   absl::StatusOr<v1::Escalation> Reject(const v1::RejectEscalationRequest& request,
                                         const std::string& actor);
   absl::StatusOr<v1::Escalation> Propose(const v1::ProposeRunRequest& request,
@@ -82,9 +91,6 @@ class Escalator final : public AlertInbox {
   absl::StatusOr<v1::GetRulesResponse> Reload(const std::string& actor);
   absl::StatusOr<v1::GetRulesResponse> SetPause(const v1::SetPauseRequest& request,
                                                 const std::string& actor);
-  // What an approval would run, for authorisation by its class.
-  absl::StatusOr<std::vector<v1::Operation>> OperationsOf(const std::string& escalation_id);
-
   OwnWatchRules OwnRules();
   bool Paused();
 
@@ -99,6 +105,11 @@ class Escalator final : public AlertInbox {
     std::string by, reason;
   };
   struct Batch;
+  // Of an alert that its Alertmanager does not have: since when, and how often it was asked.
+  struct Absence {
+    absl::Time since;
+    int polls = 0;
+  };
 
   std::shared_ptr<const EscalationConfig> Config();
   void Install(EscalationConfig config);
@@ -106,11 +117,15 @@ class Escalator final : public AlertInbox {
   void Wake();
   void WakeOutside();
   void Loop(absl::Time (Escalator::*pass)(), bool* wake, std::condition_variable* cv);
+  absl::Status AdoptStart(v1::Alert* alert);
+  absl::StatusOr<Taken> TakeEvents(std::vector<AlertEvent> events);
+  absl::StatusOr<bool> TakeUpSome();  // Whether there may be more.
+  absl::Time RulesSince();
+  bool IsSettling(absl::Time now);
 
   // engine_decide.cc
   absl::StatusOr<DecisionFacts> FactsOfNow(const Rules& rules,
                                            const std::vector<v1::Alert>& alerts);
-  absl::StatusOr<std::vector<v1::AlertRecord>> SameTrouble(const v1::Alert& alert);
   absl::Status TakeUp(std::vector<v1::AlertRecord> records);
   absl::Status Join(const Decision& decision, std::map<std::string, std::string>* escalation_of);
   absl::StatusOr<v1::Plan> QuickPlan(const Decision& decision);
@@ -126,21 +141,31 @@ class Escalator final : public AlertInbox {
   absl::Status Begin(v1::Escalation* escalation);  // STARTING: starts its run.
   absl::Status Ended(v1::Escalation* escalation, const v1::Run& run);
   absl::Status TimeHasCome(v1::Escalation* escalation);
-  absl::Status TryAgain(v1::Escalation* escalation);
   void Finish(v1::Escalation* escalation, v1::EscalationState state, const std::string& text);
   void Say(v1::Escalation* escalation, const std::string& text, const std::string& actor = "");
   absl::Status Put(const v1::Escalation& escalation);
   absl::StatusOr<v1::Escalation> Edit(const std::string& id, const Change& change);
 
+  // engine_again.cc
+  absl::Status BeginLate(v1::Escalation* escalation);
+  absl::Status TryAgain(v1::Escalation* escalation);
+  absl::StatusOr<Decision> JudgeAgain(const v1::Escalation& escalation);
+  absl::Status ProposeInstead(v1::Escalation* escalation, const std::string& why);
+  absl::StatusOr<std::int64_t> FiringOnItsHosts(const v1::Escalation& escalation);
+
+  // engine_silence.cc: one step; when the next one is due.
+  absl::Time SeeToSilence(const v1::Escalation& escalation, const EscalationConfig& config);
+
   // engine_outside.cc
   void DryRun(const v1::Escalation& escalation);
-  absl::Time SeeToSilence(const v1::Escalation& escalation, const EscalationConfig& config);
   void LookForEnds(const std::vector<v1::Escalation>& open, const EscalationConfig& config);
   std::optional<AlertmanagerConfig> AlertmanagerOf(const std::string& source,
                                                    const EscalationConfig& config);
 
   // story.cc
   void TellState(const v1::Escalation& escalation);
+  // "" while it is told by itself; else the id of the one notice for all that follow.
+  std::string CollectedIn(const v1::Notice& notice);
   void TellWell(const v1::Escalation& escalation);  // That its run went well.
   void TellAgain(absl::Time now);
   void Tell(const v1::Escalation& escalation,
@@ -175,15 +200,25 @@ class Escalator final : public AlertInbox {
   bool work_ = false, outside_ = false, stopping_ = false;
   std::set<std::string> dry_;  // Proposals whose agents have been asked.
   std::thread worker_, outsider_;
-  bool told_ = false;  // Of the worker alone.
+  std::atomic<bool> told_ = false;  // Every state of late.
+  absl::Time begun_;                // Set before there are threads.
+  struct Telling {
+    absl::Time since = absl::InfinitePast();
+    std::set<std::string> notice_ids;
+  };
+  std::mutex tell_mu_;
+  std::map<std::string, Telling> tellings_;  // By incident and kind.
 
   // Of the outside thread alone.
-  std::map<std::string, int> absent_;               // Alert key: polls in a row without it.
+  std::map<std::string, Absence> absent_;           // By alert key.
   std::set<std::string> away_;                      // Alertmanagers that do not answer.
   std::map<std::string, absl::Time> silence_next_;  // Escalation: not before.
   absl::Time next_poll_ = absl::InfinitePast();
   absl::Time next_prune_ = absl::InfinitePast();
 };
+
+// Under which the store has the last file of rules that could be read.
+inline constexpr const char* kLastGood = "escalation.last_good";
 
 // Of its next run: the same one after a crash, so that nothing is started twice.
 std::string RequestIdOf(const v1::Escalation& escalation);

@@ -13,7 +13,8 @@ namespace {
 
 MQ_DEFINE_FAULT_POINT(kStarted, "escalation.started");  // The run goes on, nothing says so.
 
-constexpr int kTries = 2;  // A remediation that failed twice is not tried again.
+constexpr int kTries = 2;       // A remediation that failed twice is not tried again.
+constexpr int kMostSaid = 200;  // Entries of a timeline.
 
 bool Refills(const v1::Run& run) {
   for (const v1::RunHost& host : run.hosts()) {
@@ -43,14 +44,24 @@ void WantSilence(v1::Escalation* escalation, const std::string& alertmanager) {
       std::any_of(escalation->hosts().begin(), escalation->hosts().end(),
                   [](const v1::EscalationHost& host) { return !host.label_name().empty(); });
   if (!known) return;
+  // One that stands, or is being lifted, is used again.
+  const v1::Silence before = escalation->silence();
   escalation->clear_silence();
-  escalation->mutable_silence()->set_alertmanager(alertmanager);
-  escalation->mutable_silence()->set_state(v1::Silence::STATE_WANTED);
+  v1::Silence* silence = escalation->mutable_silence();
+  silence->set_alertmanager(alertmanager);
+  silence->set_state(v1::Silence::STATE_WANTED);
+  if (before.alertmanager() == alertmanager &&
+      (before.state() == v1::Silence::STATE_SET || before.state() == v1::Silence::STATE_LIFTING))
+    silence->set_silence_id(before.silence_id());
 }
 
 void EndSilence(v1::Escalation* escalation) {
   v1::Silence* silence = escalation->mutable_silence();
-  if (silence->state() == v1::Silence::STATE_UNSPECIFIED) return escalation->clear_silence();
+  // One that was never asked for: there is nothing to lift.
+  if (silence->state() == v1::Silence::STATE_UNSPECIFIED ||
+      (silence->state() == v1::Silence::STATE_WANTED && !silence->has_end_time() &&
+       silence->silence_id().empty()))
+    return escalation->clear_silence();
   if (silence->state() == v1::Silence::STATE_WANTED || silence->state() == v1::Silence::STATE_SET) {
     silence->set_state(v1::Silence::STATE_LIFTING);
     silence->set_tries(0);
@@ -64,7 +75,12 @@ std::string RequestIdOf(const v1::Escalation& escalation) {
   return absl::StrCat("esc:", escalation.escalation_id(), ":", escalation.tries() + 1);
 }
 
+// What happened first and what happened last are kept of a story without end.
 void Escalator::Say(v1::Escalation* escalation, const std::string& text, const std::string& actor) {
+  if (escalation->timeline_size() >= kMostSaid) {
+    escalation->mutable_timeline()->DeleteSubrange(kMostSaid / 2, 2);
+    escalation->mutable_timeline(kMostSaid / 2 - 1)->set_text("(some entries are left out here)");
+  }
   v1::TimelineEntry* entry = escalation->add_timeline();
   StampTime(clock_->Now(), entry->mutable_time());
   entry->set_actor(actor.empty() ? "controller" : actor);
@@ -192,35 +208,6 @@ absl::Status Escalator::Ended(v1::Escalation* escalation, const v1::Run& run) {
   return absl::OkStatus();
 }
 
-// The second try is judged like the first, but for what the first one itself has used up.
-absl::Status Escalator::TryAgain(v1::Escalation* escalation) {
-  const std::shared_ptr<const EscalationConfig> config = Config();
-  std::vector<v1::Alert> firing;
-  for (const v1::Alert& alert : escalation->alerts()) {
-    if (alert.status() == v1::ALERT_STATUS_FIRING) firing.push_back(alert);
-  }
-  MQ_ASSIGN_OR_RETURN(DecisionFacts facts, FactsOfNow(config->rules, firing));
-  facts.changes.clear();
-  facts.escalations.erase(std::remove_if(facts.escalations.begin(), facts.escalations.end(),
-                                         [&](const v1::Escalation& one) {
-                                           return one.escalation_id() ==
-                                                  escalation->escalation_id();
-                                         }),
-                          facts.escalations.end());
-  const std::vector<Decision> decisions = Decide(config->rules, firing, facts);
-  if (decisions.size() == 1 && decisions[0].taken == v1::ESCALATION_ACTION_START &&
-      decisions[0].rule == escalation->rule())
-    return Begin(escalation);
-  escalation->set_paged(true);
-  std::string why = "its rule would not start it any more";
-  if (decisions.size() == 1) why = absl::StrJoin(decisions[0].reasons, "; ");
-  Finish(escalation, v1::ESCALATION_STATE_FAILED,
-         absl::StrCat("it is not tried again by itself: ", why));
-  MQ_RETURN_IF_ERROR(Put(*escalation));
-  TellState(*escalation);
-  return absl::OkStatus();
-}
-
 absl::Status Escalator::TimeHasCome(v1::Escalation* escalation) {
   const absl::Time now = clock_->Now();
   switch (escalation->state()) {
@@ -231,19 +218,26 @@ absl::Status Escalator::TimeHasCome(v1::Escalation* escalation) {
       break;
     case v1::ESCALATION_STATE_STARTING:
       if (now < TimeOf(escalation->next_try_time())) return absl::OkStatus();
-      return escalation->tries() == 0 ? Begin(escalation) : TryAgain(escalation);
+      return escalation->tries() == 0 ? BeginLate(escalation) : TryAgain(escalation);
     case v1::ESCALATION_STATE_RUNNING: {
       const std::string& id = escalation->run_ids(escalation->run_ids_size() - 1);
       MQ_ASSIGN_OR_RETURN(const v1::Run run, hands_->RunNow(id));
       if (run.state() == v1::RUN_STATE_RUNNING) return absl::OkStatus();
       return Ended(escalation, run);
     }
-    case v1::ESCALATION_STATE_VERIFYING:
+    case v1::ESCALATION_STATE_VERIFYING: {
       if (now < TimeOf(escalation->verify_until_time())) return absl::OkStatus();
+      MQ_ASSIGN_OR_RETURN(const std::int64_t firing, FiringOnItsHosts(*escalation));
+      if (firing == 0) {
+        Finish(escalation, v1::ESCALATION_STATE_RESOLVED,
+               "the run went well, and no alert of its hosts is left; alerts of others still fire");
+        break;
+      }
       escalation->set_paged(true);
       Finish(escalation, v1::ESCALATION_STATE_FAILED,
              "the run went well, but its alerts still fire; nothing more is tried");
       break;
+    }
     default:
       return absl::OkStatus();
   }

@@ -15,7 +15,6 @@ namespace {
 
 MQ_DEFINE_FAULT_POINT(kDecided, "escalation.decided");  // And nothing was done about it.
 
-constexpr int kLookedBack = 200;   // Records of one fingerprint.
 constexpr int kAlertsShown = 100;  // In an escalation; the inbox has all.
 
 std::string Actor(const std::string& rule) {
@@ -36,28 +35,21 @@ absl::StatusOr<DecisionFacts> Escalator::FactsOfNow(const Rules& rules,
   const Pause pause = PauseOfNow();
   facts.paused = pause.paused;
   facts.pause_reason = pause.reason;
+  facts.is_open = [this](const std::string& incident_id) {
+    const absl::StatusOr<v1::Incident> incident = store_->FindIncident(incident_id);
+    return !incident.ok() || incident->state() != v1::INCIDENT_STATE_CLOSED;
+  };
   for (const v1::Alert& alert : alerts) {
-    if (facts.changes.count(alert.fingerprint()) > 0) continue;
-    std::vector<absl::Time>& times = facts.changes[alert.fingerprint()];
-    v1::ListAlertsRequest request;
-    request.set_fingerprint(alert.fingerprint());
-    request.set_limit(rules.flap_changes + 1);
-    MQ_ASSIGN_OR_RETURN(const auto records, store_->Alerts(request));
-    for (const v1::AlertRecord& record : records) {
-      const absl::Time time = TimeOf(record.alert().receive_time());
-      if (time >= facts.now - rules.flap_within) times.push_back(time);
+    const auto [times, is_new] = facts.changes.try_emplace(alert.fingerprint());
+    if (!is_new) continue;
+    MQ_ASSIGN_OR_RETURN(const auto came,
+                        store_->AlertTimes(alert.fingerprint(), rules.flap_changes + 1));
+    for (const absl::Time time : came) {
+      if (time >= facts.now - rules.flap_within) times->second.push_back(time);
     }
-    std::sort(times.begin(), times.end());
+    std::sort(times->second.begin(), times->second.end());
   }
   return facts;
-}
-
-// The newest records of this fingerprint, newest first.
-absl::StatusOr<std::vector<v1::AlertRecord>> Escalator::SameTrouble(const v1::Alert& alert) {
-  v1::ListAlertsRequest request;
-  request.set_fingerprint(alert.fingerprint());
-  request.set_limit(kLookedBack);
-  return store_->Alerts(request);
 }
 
 absl::Status Escalator::TakeUp(std::vector<v1::AlertRecord> records) {
@@ -65,13 +57,14 @@ absl::Status Escalator::TakeUp(std::vector<v1::AlertRecord> records) {
   std::vector<v1::Alert> firing;
   std::set<std::string> over;  // Alert keys whose end came before anybody looked.
   for (const v1::AlertRecord& record : records) {
-    // Without rules nothing is decided: then a flood is to cost no more than its inbox.
-    if (config->rules.rules.empty() || record.alert().status() != v1::ALERT_STATUS_FIRING) continue;
-    MQ_ASSIGN_OR_RETURN(const auto same, SameTrouble(record.alert()));
-    const bool ended = std::any_of(same.begin(), same.end(), [&](const v1::AlertRecord& one) {
-      return one.sequence() > record.sequence() && Ends(one.alert(), record.alert());
-    });
-    if (ended) {
+    // A flood that no rule wants is to cost little more than its inbox.
+    if (record.alert().status() != v1::ALERT_STATUS_FIRING ||
+        RuleFor(config->rules, record.alert()) == nullptr)
+      continue;
+    MQ_ASSIGN_OR_RETURN(const auto ends, store_->EndsAfter(record));
+    if (std::any_of(ends.begin(), ends.end(), [&](const v1::AlertRecord& one) {
+          return Ends(one.alert(), record.alert());
+        })) {
       over.insert(record.alert().alert_key());
     } else {
       firing.push_back(record.alert());
@@ -185,11 +178,6 @@ absl::Status Escalator::Keep(const Decision& decision,
   StampTime(now, escalation.mutable_create_time());
 
   std::string incident = decision.joins_incident;
-  if (incident.empty() && !decision.joins_escalation.empty()) {
-    MQ_ASSIGN_OR_RETURN(const v1::Escalation joined,
-                        store_->FindEscalation(decision.joins_escalation));
-    incident = joined.incident_id();
-  }
   if (const auto found = opened_by_rule->find(decision.rule);
       incident.empty() && found != opened_by_rule->end())
     incident = found->second;
@@ -228,13 +216,15 @@ absl::Status Escalator::Keep(const Decision& decision,
 // The end of an alert, and of all before it of the same trouble that nobody ended. It cancels what
 // has not begun, and never half a step.
 absl::Status Escalator::Resolved(v1::AlertRecord* record) {
-  MQ_ASSIGN_OR_RETURN(const auto same, SameTrouble(record->alert()));
-  for (v1::AlertRecord fired : same) {
-    if (!fired.done() || fired.ended() || fired.escalation_id().empty() ||
+  MQ_ASSIGN_OR_RETURN(const auto firing,
+                      store_->FiringOfFingerprint(record->alert().fingerprint()));
+  for (v1::AlertRecord fired : firing) {
+    if (!fired.done() || fired.sequence() > record->sequence() ||
         !Ends(record->alert(), fired.alert()))
       continue;
     fired.set_ended(true);
     MQ_RETURN_IF_ERROR(store_->PutAlert(fired));
+    if (fired.escalation_id().empty()) continue;
     MQ_ASSIGN_OR_RETURN(v1::Escalation escalation, store_->FindEscalation(fired.escalation_id()));
     for (v1::Alert& alert : *escalation.mutable_alerts()) {
       if (alert.alert_key() != fired.alert().alert_key()) continue;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/identity/secrets.h"
 #include "common/status/error.h"
 #include "controller/escalation/alerts.h"
 #include "controller/escalation/engine.h"
@@ -14,6 +15,7 @@
 namespace mailquench::controller {
 namespace {
 
+constexpr const char* kOperator = "operator/";
 constexpr int kListed = 100;
 constexpr int kMostListed = 10000;
 
@@ -42,7 +44,7 @@ absl::StatusOr<v1::RaiseAlertsResponse> Escalator::Raise(const v1::RaiseAlertsRe
                                                          const std::string& actor) {
   std::vector<v1::Alert> alerts;
   for (v1::Alert alert : request.alerts()) {
-    MQ_RETURN_IF_ERROR(Complete("operator/" + actor, clock_->Now(), &alert));
+    MQ_RETURN_IF_ERROR(Complete(absl::StrCat(kOperator, actor), clock_->Now(), &alert));
     alerts.push_back(std::move(alert));
   }
   if (alerts.empty())
@@ -137,16 +139,15 @@ absl::StatusOr<v1::ListAlertsResponse> Escalator::ListAlerts(const v1::ListAlert
   return response;
 }
 
-absl::StatusOr<std::vector<v1::Operation>> Escalator::OperationsOf(const std::string& id) {
-  MQ_ASSIGN_OR_RETURN(const v1::Escalation escalation, store_->FindEscalation(id));
-  if (escalation.state() != v1::ESCALATION_STATE_PROPOSED) return NotProposed(escalation);
-  return hands_->OperationsFor(escalation.request());
-}
-
 absl::StatusOr<v1::Escalation> Escalator::Approve(const v1::ApproveEscalationRequest& request,
-                                                  const std::string& actor) {
+                                                  const std::string& actor,
+                                                  const May& may) {
   const std::lock_guard<std::recursive_mutex> lock(state_mu_);
   MQ_ASSIGN_OR_RETURN(v1::Escalation escalation, store_->FindEscalation(request.escalation_id()));
+  if (may && escalation.state() == v1::ESCALATION_STATE_PROPOSED) {
+    MQ_ASSIGN_OR_RETURN(const auto operations, hands_->OperationsFor(escalation.request()));
+    MQ_RETURN_IF_ERROR(may(operations));
+  }
   if (escalation.state() != v1::ESCALATION_STATE_PROPOSED) {
     // The answer to the same approval may have been lost on its way.
     if (escalation.approved_by() == actor && escalation.run_ids_size() > 0 &&
@@ -160,11 +161,15 @@ absl::StatusOr<v1::Escalation> Escalator::Approve(const v1::ApproveEscalationReq
                               " has expired; nothing was started; start the run yourself with "
                               "'mailquench run'"));
   }
-  if (Config()->rules.other_person && escalation.requested_by() == actor) {
+  // Who raised one of its alerts has asked for it no less than who proposed it.
+  const bool raised = std::any_of(
+      escalation.alerts().begin(), escalation.alerts().end(),
+      [&](const v1::Alert& alert) { return alert.source() == absl::StrCat(kOperator, actor); });
+  if (Config()->rules.other_person && (escalation.requested_by() == actor || raised)) {
     return Error(absl::StatusCode::kPermissionDenied, "OTHER_PERSON_NEEDED",
-                 absl::StrCat(actor,
-                              " proposed this run and may not approve it; nothing was "
-                              "started; another person has to"));
+                 absl::StrCat(actor, raised ? " raised an alert of it" : " proposed this run",
+                              " and may not approve it; nothing was started; another person has "
+                              "to"));
   }
   if (request.plan_hash() != escalation.plan().plan_hash()) {
     return Error(absl::StatusCode::kFailedPrecondition, "PLAN_DRIFTED",
@@ -178,8 +183,22 @@ absl::StatusOr<v1::Escalation> Escalator::Approve(const v1::ApproveEscalationReq
   Say(&escalation, absl::StrCat("approved", request.reason().empty() ? "" : ": ", request.reason()),
       actor);
   MQ_RETURN_IF_ERROR(Put(escalation));
-  MQ_RETURN_IF_ERROR(Begin(&escalation));
-  return escalation;
+  const absl::Status begun = Begin(&escalation);
+  if (begun.ok()) return escalation;
+  // They are told that it did not start, so it must not start later by itself; but for one whose
+  // run is there, of which only the word was lost.
+  const absl::StatusOr<std::string> run = store_->RunOfRequest(RequestIdOf(escalation));
+  if (absl::IsNotFound(run.status())) {
+    MQ_RETURN_IF_ERROR(Edit(escalation.escalation_id(), [&](v1::Escalation* one) {
+                         if (one->state() != v1::ESCALATION_STATE_STARTING) return absl::OkStatus();
+                         one->set_state(v1::ESCALATION_STATE_PROPOSED);
+                         one->clear_approved_by();
+                         Say(one,
+                             absl::StrCat("could not be started: ", std::string(begun.message())));
+                         return absl::OkStatus();
+                       }).status());
+  }
+  return begun;
 }
 
 absl::StatusOr<v1::Escalation> Escalator::Reject(const v1::RejectEscalationRequest& request,
@@ -187,9 +206,10 @@ absl::StatusOr<v1::Escalation> Escalator::Reject(const v1::RejectEscalationReque
   const std::lock_guard<std::recursive_mutex> lock(state_mu_);
   MQ_ASSIGN_OR_RETURN(v1::Escalation escalation, store_->FindEscalation(request.escalation_id()));
   if (escalation.state() == v1::ESCALATION_STATE_REJECTED) return escalation;
-  const bool retry =
-      escalation.state() == v1::ESCALATION_STATE_STARTING && escalation.has_next_try_time();
-  if (escalation.state() != v1::ESCALATION_STATE_PROPOSED && !retry) return NotProposed(escalation);
+  // Also what is decided and not begun: but for one whose run is there already.
+  const bool waits = escalation.state() == v1::ESCALATION_STATE_STARTING &&
+                     absl::IsNotFound(store_->RunOfRequest(RequestIdOf(escalation)).status());
+  if (escalation.state() != v1::ESCALATION_STATE_PROPOSED && !waits) return NotProposed(escalation);
   MQ_RETURN_IF_ERROR(hands_->AuditFor(actor, "escalation.reject", Json(request)));
   Finish(
       &escalation, v1::ESCALATION_STATE_REJECTED,
@@ -212,7 +232,7 @@ absl::StatusOr<v1::Escalation> Escalator::Propose(const v1::ProposeRunRequest& r
   const absl::Time now = clock_->Now();
   v1::Escalation escalation;
   escalation.set_escalation_id(NewId());
-  escalation.set_source("operator/" + actor);
+  escalation.set_source(absl::StrCat(kOperator, actor));
   escalation.set_state(v1::ESCALATION_STATE_PROPOSED);
   escalation.set_wanted(v1::ESCALATION_ACTION_PROPOSE);
   escalation.set_taken(v1::ESCALATION_ACTION_PROPOSE);
@@ -301,8 +321,10 @@ absl::StatusOr<v1::GetRulesResponse> Escalator::Reload(const std::string& actor)
     return Error(absl::StatusCode::kFailedPrecondition, "NO_RULES",
                  "the controller's configuration names no file of rules ('escalation: FILE'); "
                  "nothing was changed");
-  MQ_ASSIGN_OR_RETURN(EscalationConfig config, LoadEscalation(options_.file));
+  MQ_ASSIGN_OR_RETURN(const std::string text, identity::ReadFile(options_.file));
+  MQ_ASSIGN_OR_RETURN(EscalationConfig config, ReadEscalation(options_.file, text));
   MQ_RETURN_IF_ERROR(hands_->AuditFor(actor, "escalation.reload", "{}"));
+  MQ_RETURN_IF_ERROR(store_->PutValue(kLastGood, text));
   Install(std::move(config));
   Wake();
   return GetRules();

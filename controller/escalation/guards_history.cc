@@ -133,6 +133,27 @@ void HeedHistory(const Situation& situation, Case* one) {
         return "";
       },
       one);
+  // A sender decides what is the same alert. Whatever it says, a host is not worked on again and
+  // again by itself.
+  std::vector<std::string> just_done;
+  for (const Target& target : one->targets) {
+    for (const v1::Escalation& escalation : facts.escalations) {
+      if (escalation.rule() != one->rule->name || escalation.escalation_id() == facts.retried ||
+          facts.now - LastStart(escalation, facts.now) >= cooldown ||
+          std::none_of(escalation.hosts().begin(), escalation.hosts().end(),
+                       [&](const v1::EscalationHost& host) {
+                         return host.host_id() == target.host->host_id();
+                       }))
+        continue;
+      just_done.push_back(target.host->name());
+      break;
+    }
+  }
+  if (!just_done.empty())
+    one->Lower(v1::ESCALATION_ACTION_PROPOSE,
+               absl::StrCat(Names(just_done), just_done.size() == 1 ? " was" : " were",
+                            " worked on by this rule for another alert within the cool-down of ",
+                            Length(cooldown), "; a person approves it"));
   const bool flapping = LeaveAlerts(
       [&](std::size_t number) -> std::string {
         const auto changes = facts.changes.find(one->decision.alerts[number].fingerprint());

@@ -7,6 +7,10 @@
 namespace mailquench::controller {
 namespace {
 
+// So many notices of one kind and incident are told in this time, and then one for the rest.
+constexpr std::size_t kToldAlone = 5;
+constexpr absl::Duration kWindow = absl::Minutes(10);
+
 std::string Hosts(const v1::Escalation& escalation) {
   std::vector<std::string> names;
   for (const v1::EscalationHost& host : escalation.hosts()) {
@@ -43,11 +47,13 @@ void Escalator::Tell(const v1::Escalation& escalation,
                      const std::string& text,
                      const std::string& next) {
   v1::Notice notice;
-  // What is told of a run is told of each; the rest once.
+  // What is told of a run is told of each; the rest once. A page about an alert is not the page
+  // about the failure that comes after it.
   const bool each =
       kind == "run-started" || kind == "run-failed" || kind == "contained" || kind == "run-ended";
   notice.set_notice_id(absl::StrCat("esc:", escalation.escalation_id(), ":", kind,
-                                    each ? absl::StrCat(":", escalation.tries()) : ""));
+                                    each ? absl::StrCat(":", escalation.tries()) : "",
+                                    kind == "page" && IsFinal(escalation.state()) ? ":end" : ""));
   notice.set_kind(kind);
   notice.set_severity(severity);
   notice.set_text(text);
@@ -60,8 +66,36 @@ void Escalator::Tell(const v1::Escalation& escalation,
   for (const v1::EscalationHost& host : escalation.hosts()) notice.add_hosts(host.name());
   (*notice.mutable_fields())["rule"] = escalation.rule();
   (*notice.mutable_fields())["alerts"] = std::to_string(escalation.alert_count());
+  if (const std::string id = CollectedIn(notice); !id.empty()) {
+    notice.set_notice_id(id);
+    notice.set_text(
+        "more escalations of this incident have the same to say; for a while they are "
+        "not told one by one");
+    notice.set_next("mailquench escalation list --incident " + escalation.incident_id());
+    notice.clear_hosts();
+    notice.clear_fields();
+  }
   const absl::Status told = notices_->Tell(notice);
-  if (!told.ok()) options_.log("escalation: " + std::string(told.message()));
+  if (told.ok()) return;
+  options_.log("escalation: " + std::string(told.message()));
+  told_ = false;  // The next pass tells each state of late again, once.
+}
+
+std::string Escalator::CollectedIn(const v1::Notice& notice) {
+  if (notice.incident_id().empty()) return "";
+  const absl::Time now = clock_->Now();
+  const std::lock_guard<std::mutex> lock(tell_mu_);
+  for (auto one = tellings_.begin(); one != tellings_.end();)
+    one = now - one->second.since < kWindow ? std::next(one) : tellings_.erase(one);
+  const auto [telling, is_new] = tellings_.try_emplace(notice.incident_id() + ":" + notice.kind());
+  if (is_new) telling->second.since = now;
+  std::set<std::string>& ids = telling->second.notice_ids;
+  if (ids.count(notice.notice_id()) > 0) return "";
+  if (ids.size() < kToldAlone) {
+    ids.insert(notice.notice_id());
+    return "";
+  }
+  return absl::StrCat("esc:", telling->first, ":more:", absl::ToUnixMillis(telling->second.since));
 }
 
 void Escalator::TellWell(const v1::Escalation& e) {

@@ -181,6 +181,7 @@ absl::Status Hosts::Upsert(const std::string& host_id,
                            const std::string& name,
                            const std::map<std::string, std::string>& labels,
                            const std::string& serial) {
+  const auto held = store_->Hold();
   const std::lock_guard<std::mutex> lock(mu_);
   MQ_RETURN_IF_ERROR(MayBeNamed(host_id, name));
   Store::HostRow row = hosts_.count(host_id) > 0 ? hosts_[host_id] : Store::HostRow();
@@ -197,6 +198,7 @@ absl::Status Hosts::Upsert(const std::string& host_id,
 }
 
 absl::Status Hosts::SetState(const std::string& host_id, v1::HostState state) {
+  const auto held = store_->Hold();
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return NoSuchHost(host_id);
@@ -214,6 +216,7 @@ absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
     // Of a host with an agent it is one from before, and may go.
     if (host.has_manual()) MQ_RETURN_IF_ERROR(CheckLabel(key, ""));
   }
+  const auto held = store_->Hold();
   const std::lock_guard<std::mutex> lock(mu_);
   Store::HostRow row = hosts_[host.host_id()];
   for (const auto& [key, value] : request.labels()) (*row.host.mutable_labels())[key] = value;
@@ -226,6 +229,7 @@ absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
 absl::StatusOr<v1::Host> Hosts::SetMailIdentity(const v1::SetMailIdentityRequest& request) {
   MQ_ASSIGN_OR_RETURN(const v1::Host host, Find(request.host()));
   MQ_ASSIGN_OR_RETURN(const v1::MailIdentity identity, CheckedIdentity(request.mail_identity()));
+  const auto held = store_->Hold();
   const std::lock_guard<std::mutex> lock(mu_);
   Store::HostRow row = hosts_[host.host_id()];
   *row.host.mutable_mail_identity() = identity;
@@ -237,6 +241,7 @@ absl::StatusOr<v1::Host> Hosts::SetMailIdentity(const v1::SetMailIdentityRequest
 void Hosts::Greeted(const std::string& host_id,
                     const std::string& address,
                     const std::string& banner) {
+  const auto held = store_->Hold();
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return;
@@ -268,6 +273,7 @@ std::string Hosts::SerialOf(const std::string& host_id) {
 }
 
 void Hosts::Connected(const std::string& host_id, const v1::Hello& hello) {
+  const auto held = store_->Hold();
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return;
@@ -281,6 +287,7 @@ void Hosts::Connected(const std::string& host_id, const v1::Hello& hello) {
 }
 
 void Hosts::Disconnected(const std::string& host_id) {
+  const auto held = store_->Hold();
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return;

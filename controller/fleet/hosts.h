@@ -63,7 +63,7 @@ class Hosts {
   Store* const store_;
   FleetLink* const link_;
   Clock* const clock_;
-  std::mutex mu_;
+  std::mutex mu_;  // After the store's, where both are held: a change of the store asks for hosts.
   std::map<std::string, Store::HostRow> hosts_;  // By id.
 };
 

@@ -113,6 +113,7 @@ absl::StatusOr<v1::Host> Hosts::AddManual(const v1::AddManualHostRequest& reques
   }
   if (hello->helo_names_size() == 0) hello->add_helo_names(request.name());
   StampTime(clock_->Now(), host.mutable_enrol_time());
+  const auto held = store_->Hold();
   const std::lock_guard<std::mutex> lock(mu_);
   host.set_host_id(NewId());
   for (const auto& [id, known] : hosts_) {

@@ -9,6 +9,7 @@ const std::vector<NoticeKind>& NoticeKinds() {
       {"page", "page", "A person is needed"},
       {"proposal", "page", "A run waits for approval"},
       {"relay-open", "page", "A host relays for strangers"},
+      {"rules-unreadable", "page", "The rules cannot be read, nothing is escalated"},
       {"refilling", "page", "The queue fills again"},
       {"run-failed", "warning", "A run failed"},
       {"held", "warning", "A guard held something back"},

@@ -53,6 +53,9 @@ struct AnswerTime {
 struct AlertEvent {
   std::string event_key;
   v1::Alert alert;
+  // Of an end that was concluded and not sent: the event that may be news again after it, "" for
+  // none.
+  std::string renews;
 };
 
 struct AlertSourceRow {

@@ -49,6 +49,11 @@ class Store {
 
   // All writes of `work` become durable together, or none does. May be nested; holds the lock.
   absl::Status Transaction(const std::function<absl::Status()>& work);
+  // The lock alone: for who writes while it holds a lock of its own, which others take inside of a
+  // change of the store. Theirs comes second, always.
+  std::unique_lock<std::recursive_mutex> Hold() {
+    return std::unique_lock<std::recursive_mutex>(mu_);
+  }
 
   // Hosts. `serial` is that of the certificate of now.
   struct HostRow {
@@ -130,16 +135,25 @@ class Store {
   absl::StatusOr<std::map<std::string, std::int64_t>> QuotaUse(const std::string& day);
 
   // Alerts: the durable inbox. A repeat of an event key is not kept again; says of each whether it
-  // was new.
-  absl::StatusOr<std::vector<bool>> InsertAlerts(const std::vector<AlertEvent>& events);
+  // was new. A repeat of one that fires on, which came before `rules_since` and which no rule
+  // wanted, is new again.
+  absl::StatusOr<std::vector<bool>> InsertAlerts(const std::vector<AlertEvent>& events,
+                                                 absl::Time rules_since = absl::InfinitePast());
   absl::StatusOr<std::vector<v1::AlertRecord>> UndoneAlerts(int limit);  // Oldest first.
   absl::StatusOr<std::int64_t> CountUndoneAlerts();
+  // What became of it; the alert itself stays as it came.
   absl::Status PutAlert(const v1::AlertRecord& record);
+  // The oldest `limit` of those that are not done become done with this note. How many there were.
+  absl::StatusOr<std::int64_t> FinishAlerts(int limit, const std::string& note);
   // Newest first; empty fields match all. `limit`: more than 0.
   absl::StatusOr<std::vector<v1::AlertRecord>> Alerts(const v1::ListAlertsRequest& request);
-  // Both statuses of one alert, as far as they came.
-  absl::StatusOr<std::vector<v1::AlertRecord>> AlertsOfKey(const std::string& alert_key);
-  absl::StatusOr<std::vector<v1::AlertRecord>> AlertsSince(absl::Time receive_time);
+  // Firing ones that no end came for; of this escalation, or of this fingerprint. Newest first.
+  absl::StatusOr<std::vector<v1::AlertRecord>> FiringOfEscalation(const std::string& escalation_id);
+  absl::StatusOr<std::vector<v1::AlertRecord>> FiringOfFingerprint(const std::string& fingerprint);
+  // Resolved ones of this fingerprint that came after this one.
+  absl::StatusOr<std::vector<v1::AlertRecord>> EndsAfter(const v1::AlertRecord& record);
+  // When the newest `limit` alerts of this fingerprint came.
+  absl::StatusOr<std::vector<absl::Time>> AlertTimes(const std::string& fingerprint, int limit);
   // Those that are done and came before `before`, and have no open escalation.
   absl::Status PruneAlerts(absl::Time before);
 
@@ -153,6 +167,7 @@ class Store {
       const v1::ListEscalationsRequest& request);
   // Those that are open, and those that ended since; oldest first.
   absl::StatusOr<std::vector<v1::Escalation>> OpenEscalations(absl::Time ended_since);
+  absl::Status PruneEscalations(absl::Time ended_before);
 
   absl::Status PutAlertSource(const v1::AlertSource& source, const std::string& hash);
   absl::StatusOr<std::vector<AlertSourceRow>> AllAlertSources();

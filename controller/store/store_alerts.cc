@@ -12,20 +12,32 @@ std::string Number(std::int64_t value) {
 }  // namespace
 
 // One transaction, so that a flood costs one fsync and is kept whole or not at all.
-absl::StatusOr<std::vector<bool>> Store::InsertAlerts(const std::vector<AlertEvent>& events) {
+absl::StatusOr<std::vector<bool>> Store::InsertAlerts(const std::vector<AlertEvent>& events,
+                                                      absl::Time rules_since) {
   std::vector<bool> fresh;
+  const std::int64_t since =
+      rules_since == absl::InfinitePast() ? 0 : absl::ToUnixMillis(rules_since);
   MQ_RETURN_IF_ERROR(Transaction([&]() -> absl::Status {
     fresh.clear();
     for (const AlertEvent& event : events) {
-      v1::AlertRecord record;
-      *record.mutable_alert() = event.alert;
-      MQ_RETURN_IF_ERROR(Write(
-          "keep an alert",
-          "INSERT INTO alerts (event_key, alert_key, fingerprint, receive_ms, done, escalation_id, "
-          "body) VALUES (:t0, :t1, :t2, :n0, 0, '', :b) ON CONFLICT (event_key) DO NOTHING",
-          {event.event_key, event.alert.alert_key(), event.alert.fingerprint()},
-          {absl::ToUnixMillis(TimeOf(event.alert.receive_time()))}, record.SerializeAsString()));
+      const v1::Alert& alert = event.alert;
+      MQ_RETURN_IF_ERROR(
+          Write("keep an alert",
+                "INSERT INTO alerts (event_key, fingerprint, receive_ms, firing, done, ended, "
+                "escalation_id, note, body) VALUES (:t0, :t1, :n0, :n1, 0, 0, '', '', :b) "
+                "ON CONFLICT (event_key) DO UPDATE SET done = 0, receive_ms = excluded.receive_ms "
+                "WHERE done = 1 AND escalation_id = '' AND firing = 1 AND ended = 0 AND "
+                "receive_ms < :n2",
+                {event.event_key, alert.fingerprint()},
+                {absl::ToUnixMillis(TimeOf(alert.receive_time())),
+                 alert.status() == v1::ALERT_STATUS_RESOLVED ? 0 : 1, since},
+                alert.SerializeAsString()));
       fresh.push_back(written_ > 0);
+      if (!event.renews.empty() && fresh.back())
+        MQ_RETURN_IF_ERROR(Write("keep an alert",
+                                 "UPDATE alerts SET event_key = event_key || '#' || sequence "
+                                 "WHERE event_key = :t0",
+                                 {event.renews}, {}, ""));
     }
     return absl::OkStatus();
   }));
@@ -35,14 +47,36 @@ absl::StatusOr<std::vector<bool>> Store::InsertAlerts(const std::vector<AlertEve
 absl::StatusOr<std::vector<v1::AlertRecord>> Store::AlertRows(const std::string& condition,
                                                               const std::string& key) {
   std::vector<v1::AlertRecord> all;
-  MQ_RETURN_IF_ERROR(EachKeyedBlob("read alerts",
-                                   "SELECT CAST(sequence AS TEXT), body FROM alerts " + condition,
-                                   key, [&](const std::string& sequence, const std::string& bytes) {
-                                     all.emplace_back();
-                                     MQ_RETURN_IF_ERROR(Parse(bytes, "alert", &all.back()));
-                                     all.back().set_sequence(std::stoll(sequence));
-                                     return absl::OkStatus();
-                                   }));
+  MQ_RETURN_IF_ERROR(Guard("read alerts", [&]() -> absl::Status {
+    const std::string query =
+        "SELECT sequence, done, ended, escalation_id, note, body FROM alerts " + condition;
+    long long sequence = 0;
+    int done = 0, ended = 0;
+    std::string escalation_id, note;
+    soci::blob body(*sql_);
+    soci::statement statement(*sql_);
+    statement.exchange(soci::into(sequence));
+    statement.exchange(soci::into(done));
+    statement.exchange(soci::into(ended));
+    statement.exchange(soci::into(escalation_id));
+    statement.exchange(soci::into(note));
+    statement.exchange(soci::into(body));
+    if (query.find(":k") != std::string::npos) statement.exchange(soci::use(key, "k"));
+    statement.alloc();
+    statement.prepare(query);
+    statement.define_and_bind();
+    statement.execute(false);
+    while (statement.fetch()) {
+      v1::AlertRecord& record = all.emplace_back();
+      record.set_sequence(sequence);
+      record.set_done(done != 0);
+      record.set_ended(ended != 0);
+      record.set_escalation_id(escalation_id);
+      record.set_note(note);
+      MQ_RETURN_IF_ERROR(Parse(BytesOf(body), "alert", record.mutable_alert()));
+    }
+    return absl::OkStatus();
+  }));
   return all;
 }
 
@@ -61,34 +95,82 @@ absl::StatusOr<std::int64_t> Store::CountUndoneAlerts() {
 
 absl::Status Store::PutAlert(const v1::AlertRecord& record) {
   return Write("keep an alert",
-               "UPDATE alerts SET done = :n0, escalation_id = :t0, body = :b WHERE sequence = :n1",
-               {record.escalation_id()}, {record.done() ? 1 : 0, record.sequence()},
-               record.SerializeAsString());
+               "UPDATE alerts SET done = :n0, ended = :n1, escalation_id = :t0, note = :t1 WHERE "
+               "sequence = :n2",
+               {record.escalation_id(), record.note()},
+               {record.done() ? 1 : 0, record.ended() ? 1 : 0, record.sequence()}, "");
+}
+
+absl::StatusOr<std::int64_t> Store::FinishAlerts(int limit, const std::string& note) {
+  const std::lock_guard<std::recursive_mutex> lock(mu_);
+  MQ_RETURN_IF_ERROR(Write("keep an alert",
+                           "UPDATE alerts SET done = 1, note = :t0 WHERE sequence IN (SELECT "
+                           "sequence FROM alerts WHERE done = 0 ORDER BY sequence LIMIT :n0)",
+                           {note}, {limit}, ""));
+  return written_;
 }
 
 absl::StatusOr<std::vector<v1::AlertRecord>> Store::Alerts(const v1::ListAlertsRequest& request) {
   const std::string end = " ORDER BY sequence DESC LIMIT " + Number(request.limit());
   if (!request.escalation_id().empty())
-    return AlertRows("WHERE escalation_id = :k" + end, request.escalation_id());
+    return AlertRows("WHERE escalation_id = :k AND escalation_id <> ''" + end,
+                     request.escalation_id());
   if (!request.fingerprint().empty())
     return AlertRows("WHERE fingerprint = :k" + end, request.fingerprint());
   return AlertRows(end, "");
 }
 
-absl::StatusOr<std::vector<v1::AlertRecord>> Store::AlertsOfKey(const std::string& alert_key) {
-  return AlertRows("WHERE alert_key = :k ORDER BY sequence", alert_key);
-}
-
-absl::StatusOr<std::vector<v1::AlertRecord>> Store::AlertsSince(absl::Time receive_time) {
+absl::StatusOr<std::vector<v1::AlertRecord>> Store::FiringOfEscalation(const std::string& id) {
+  if (id.empty()) return std::vector<v1::AlertRecord>();
   return AlertRows(
-      "WHERE receive_ms >= " + Number(absl::ToUnixMillis(receive_time)) + " ORDER BY sequence", "");
+      "WHERE escalation_id = :k AND escalation_id <> '' AND firing = 1 AND ended = 0 "
+      "ORDER BY sequence DESC",
+      id);
 }
 
+absl::StatusOr<std::vector<v1::AlertRecord>> Store::FiringOfFingerprint(
+    const std::string& fingerprint) {
+  return AlertRows("WHERE fingerprint = :k AND firing = 1 AND ended = 0 ORDER BY sequence DESC",
+                   fingerprint);
+}
+
+absl::StatusOr<std::vector<v1::AlertRecord>> Store::EndsAfter(const v1::AlertRecord& record) {
+  return AlertRows("WHERE fingerprint = :k AND sequence > " + Number(record.sequence()) +
+                       " AND firing = 0 ORDER BY sequence",
+                   record.alert().fingerprint());
+}
+
+absl::StatusOr<std::vector<absl::Time>> Store::AlertTimes(const std::string& fingerprint,
+                                                          int limit) {
+  std::vector<absl::Time> times;
+  MQ_RETURN_IF_ERROR(Guard("read alerts", [&]() -> absl::Status {
+    soci::rowset<long long> rows =
+        (sql_->prepare << "SELECT receive_ms FROM alerts WHERE fingerprint = :k ORDER BY sequence "
+                          "DESC LIMIT :n",
+         soci::use(fingerprint, "k"), soci::use(limit, "n"));
+    for (const long long ms : rows) times.push_back(absl::FromUnixMillis(ms));
+    return absl::OkStatus();
+  }));
+  return times;
+}
+
+// They came nearly in the order of their sequence: looked at are the old ones alone, and not the
+// whole table.
 absl::Status Store::PruneAlerts(absl::Time before) {
+  long long first_kept = 0;
+  const std::lock_guard<std::recursive_mutex> lock(mu_);
+  MQ_RETURN_IF_ERROR(Guard("forget old alerts", [&]() -> absl::Status {
+    const long long ms = absl::ToUnixMillis(before);
+    *sql_
+        << "SELECT COALESCE((SELECT sequence FROM alerts WHERE receive_ms >= :n ORDER BY sequence "
+           "LIMIT 1), (SELECT COALESCE(MAX(sequence), 0) + 1 FROM alerts))",
+        soci::use(ms, "n"), soci::into(first_kept);
+    return absl::OkStatus();
+  }));
   return Write("forget old alerts",
-               "DELETE FROM alerts WHERE done = 1 AND receive_ms < :n0 AND escalation_id NOT IN "
-               "(SELECT escalation_id FROM escalations WHERE is_open = 1)",
-               {}, {absl::ToUnixMillis(before)}, "");
+               "DELETE FROM alerts WHERE sequence < :n0 AND done = 1 AND receive_ms < :n1 AND "
+               "escalation_id NOT IN (SELECT escalation_id FROM escalations WHERE is_open = 1)",
+               {}, {first_kept, absl::ToUnixMillis(before)}, "");
 }
 
 absl::Status Store::PutAlertSource(const v1::AlertSource& source, const std::string& hash) {

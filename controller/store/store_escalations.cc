@@ -37,8 +37,8 @@ absl::StatusOr<v1::Escalation> Store::FindEscalation(const std::string& id) {
   std::vector<v1::Escalation> found;
   if (!id.empty()) {
     MQ_RETURN_IF_ERROR(EachBlob("read an escalation",
-                                "SELECT body FROM escalations WHERE "
-                                "substr(escalation_id, 1, length(:k)) = :k LIMIT 2",
+                                "SELECT body FROM escalations WHERE escalation_id >= :k AND "
+                                "escalation_id < :k || '~' LIMIT 2",
                                 id, [&](const std::string& bytes) {
                                   found.emplace_back();
                                   return Parse(bytes, "escalation", &found.back());
@@ -93,6 +93,12 @@ absl::StatusOr<std::vector<v1::Escalation>> Store::OpenEscalations(absl::Time en
                                 return Parse(bytes, "escalation", &all.back());
                               }));
   return all;
+}
+
+absl::Status Store::PruneEscalations(absl::Time ended_before) {
+  return Write("forget old escalations",
+               "DELETE FROM escalations WHERE is_open = 0 AND end_ms < :n0", {},
+               {absl::ToUnixMillis(ended_before)}, "");
 }
 
 }  // namespace mailquench::controller

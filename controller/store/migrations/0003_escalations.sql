@@ -1,12 +1,10 @@
 CREATE TABLE alerts (
-  sequence INTEGER PRIMARY KEY AUTOINCREMENT, event_key TEXT NOT NULL UNIQUE, alert_key TEXT NOT NULL,
-  fingerprint TEXT NOT NULL, receive_ms INTEGER NOT NULL, done INTEGER NOT NULL, escalation_id TEXT NOT NULL,
-  body BLOB NOT NULL);
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT, event_key TEXT NOT NULL UNIQUE, fingerprint TEXT NOT NULL,
+  receive_ms INTEGER NOT NULL, firing INTEGER NOT NULL, done INTEGER NOT NULL, ended INTEGER NOT NULL,
+  escalation_id TEXT NOT NULL, note TEXT NOT NULL, body BLOB NOT NULL);
 CREATE INDEX alerts_undone ON alerts (sequence) WHERE done = 0;
-CREATE INDEX alerts_fingerprint ON alerts (fingerprint, receive_ms);
-CREATE INDEX alerts_key ON alerts (alert_key);
+CREATE INDEX alerts_fingerprint ON alerts (fingerprint, sequence);
 CREATE INDEX alerts_escalation ON alerts (escalation_id) WHERE escalation_id <> '';
-CREATE INDEX alerts_time ON alerts (receive_ms);
 CREATE TABLE escalations (
   escalation_id TEXT PRIMARY KEY, is_open INTEGER NOT NULL, end_ms INTEGER NOT NULL, create_ms INTEGER NOT NULL,
   incident_id TEXT NOT NULL, request_id TEXT NOT NULL, body BLOB NOT NULL);

@@ -139,7 +139,10 @@ TEST_F(RealAlertmanager, ItsAlertsComeOnceAndResolved) {
   ASSERT_TRUE(PutAlerts(2, true));
   ASSERT_TRUE(Wait([this]() { return CountKept(v1::ALERT_STATUS_RESOLVED) == 2; }));
   for (const v1::AlertRecord& record : Kept()) {
-    EXPECT_EQ(store_->AlertsOfKey(record.alert().alert_key())->size(), 2U);
+    v1::ListAlertsRequest same;
+    same.set_fingerprint(record.alert().fingerprint());
+    same.set_limit(10);
+    EXPECT_EQ(store_->Alerts(same)->size(), 2U);
   }
 }
 

@@ -6,6 +6,7 @@
 namespace mailquench::controller {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -106,6 +107,33 @@ TEST_F(DecideTest, GroupsAreDecisions) {
   EXPECT_THAT(HostsOf(decisions[0]), ElementsAre("mx2"));  // Its alert is the older one.
   EXPECT_THAT(HostsOf(decisions[1]), ElementsAre("mx1", "mx3"));
   EXPECT_EQ(decisions[1].group_key, "g2");
+}
+
+// Grouped by something that each alert has of its own.
+TEST_F(DecideTest, TooManyGroupsAreOneDecision) {
+  std::vector<v1::Alert> alerts;
+  for (int i = 0; i < 30; ++i) {
+    alerts.push_back(
+        MakeAlert("Flood", absl::StrCat("mx", i % 4 + 1), {{"queue", absl::StrCat(i)}}));
+    alerts.back().set_alert_key(absl::StrCat("key-", i));
+    alerts.back().set_group_key(absl::StrCat("g", i));
+  }
+  const Decision one = One(alerts);
+  EXPECT_THAT(one.alerts, SizeIs(30));
+  EXPECT_THAT(HostsOf(one), SizeIs(4));
+}
+
+TEST_F(DecideTest, SourcesAreDecisions) {
+  v1::Alert a = MakeAlert("Flood", "mx1"), b = MakeAlert("Flood", "mx2");
+  a.set_source("one");
+  b.set_source("two");
+  EXPECT_THAT(All({a, b}), SizeIs(2));
+}
+
+TEST_F(DecideTest, SaysWhatTheMessageLeftOut) {
+  v1::Alert alert = MakeAlert("Flood", "mx1");
+  alert.set_truncated(7);
+  EXPECT_THAT(One({alert}).reasons, Contains(HasSubstr("left 7 alerts of this group out")));
 }
 
 TEST_F(DecideTest, OrderOfAlertsDoesNotMatter) {

@@ -251,8 +251,8 @@ TEST_F(WithoutAlertmanager, TheRunIsNotHeldUpAndASilenceThatCannotBeLiftedIsTold
   RunToItsEnd();
   EXPECT_EQ(Only().state(), v1::ESCALATION_STATE_VERIFYING);
   EXPECT_EQ(Only().silence().state(), v1::Silence::STATE_LIFTING);
-  for (int i = 0; i < 12; ++i) {
-    clock_.now_ += absl::Minutes(2);
+  for (int i = 0; i < 7; ++i) {
+    clock_.now_ += absl::Minutes(1);
     core_->escalations().Outside();
   }
   EXPECT_THAT(Notices(), Contains("silence-stuck"));

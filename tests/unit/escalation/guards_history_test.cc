@@ -30,11 +30,13 @@ TEST_F(DecideTest, CooldownIsPerFingerprint) {
   EXPECT_EQ(both.taken, kStart);
   EXPECT_THAT(HostsOf(both), ElementsAre("mx2"));
   EXPECT_THAT(Why(both), HasSubstr("Flood of mx1 was answered"));
-  // A new alert of the same host is none that was answered.
+  // A new alert of the same host is none that was answered; but the sender alone says that it is
+  // new, and by itself nothing runs there again so soon.
   v1::Alert fresh = MakeAlert("Flood", "mx1");
   fresh.set_fingerprint("fresh");
-  EXPECT_EQ(One({fresh}).taken, kStart);
-  EXPECT_EQ(One({fresh, MakeAlert("Flood", "mx1:9100")}).taken, kStart);
+  EXPECT_EQ(One({fresh}).taken, kPropose);
+  EXPECT_THAT(Why(One({fresh})), HasSubstr("mx1 was worked on by this rule for another alert"));
+  EXPECT_EQ(One({fresh, MakeAlert("Flood", "mx1:9100")}).taken, kPropose);
 }
 
 TEST_F(DecideTest, CooldownEnds) {

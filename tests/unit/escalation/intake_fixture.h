@@ -22,7 +22,7 @@ class StoreInbox final : public AlertInbox {
   absl::StatusOr<Taken> Take(const std::vector<v1::Alert>& alerts) override {
     if (broken) return absl::UnavailableError("The disk at /var/lib/secret is full");
     std::vector<AlertEvent> events;
-    for (const v1::Alert& alert : alerts) events.push_back({EventKey(alert), alert});
+    for (const v1::Alert& alert : alerts) events.push_back({EventKey(alert), alert, ""});
     const absl::StatusOr<std::vector<bool>> fresh = store_->InsertAlerts(events);
     if (!fresh.ok()) return fresh.status();
     const std::int64_t taken = std::count(fresh->begin(), fresh->end(), true);

@@ -73,6 +73,37 @@ TEST_F(PeopleTest, WhoProposedItMayNotApproveIt) {
   EXPECT_TRUE(Approve(*proposed, "bob").ok());
 }
 
+TEST_F(PeopleTest, WhoRaisedItMayNotApproveIt) {
+  v1::RaiseAlertsRequest raise;
+  v1::Alert* alert = raise.add_alerts();
+  alert->set_status(v1::ALERT_STATUS_FIRING);
+  (*alert->mutable_labels())["alertname"] = "Maybe";
+  (*alert->mutable_labels())["instance"] = "mx-a";
+  ASSERT_TRUE(core_->escalations().Raise(raise, "ann").ok());
+  core_->escalations().Work();
+  EXPECT_EQ(ReasonOf(Approve(Only(), "ann").status()), "OTHER_PERSON_NEEDED");
+  EXPECT_THAT(Runs(), SizeIs(0));
+  EXPECT_TRUE(Approve(Only(), "bob").ok());
+}
+
+// Judged is what is approved, in the moment in which it is.
+TEST_F(PeopleTest, WhoMayNotRunItMayNotApproveIt) {
+  Raise({Alert("Maybe", "mx-a")});
+  v1::ApproveEscalationRequest request;
+  request.set_escalation_id(Only().escalation_id());
+  request.set_plan_hash(Only().plan().plan_hash());
+  std::size_t asked = 0;
+  const auto refused = core_->escalations().Approve(
+      request, "ann", [&](const std::vector<v1::Operation>& operations) {
+        asked = operations.size();
+        return absl::PermissionDeniedError("ann only looks");
+      });
+  EXPECT_TRUE(absl::IsPermissionDenied(refused.status()));
+  EXPECT_GT(asked, 0u);
+  EXPECT_EQ(Only().state(), v1::ESCALATION_STATE_PROPOSED);
+  EXPECT_THAT(Runs(), SizeIs(0));
+}
+
 TEST_F(PeopleTest, AProposalExpires) {
   Raise({Alert("Maybe", "mx-a")});
   const v1::Escalation one = Only();

@@ -50,7 +50,9 @@ TEST_F(EscalationStoreTest, AnEventIsKeptOnce) {
   of.set_limit(10);
   of.set_escalation_id("e1");
   EXPECT_THAT(*store_->Alerts(of), SizeIs(1));
-  EXPECT_THAT(*store_->AlertsOfKey("b"), SizeIs(1));
+  EXPECT_THAT(*store_->FiringOfEscalation("e1"), SizeIs(1));
+  EXPECT_THAT(*store_->FiringOfEscalation(""), IsEmpty());
+  EXPECT_THAT(*store_->FiringOfFingerprint("fb"), SizeIs(1));
 }
 
 TEST_F(EscalationStoreTest, OldAlertsGoButForThoseOfWhatIsOpen) {
