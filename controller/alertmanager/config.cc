@@ -20,8 +20,9 @@ absl::StatusOr<std::vector<AlertmanagerConfig>> ReadAlertmanagers(const std::str
   if (!node.IsSequence()) return yaml::Fault(kKind, file, node.Mark(), "'alertmanagers' is a list");
   std::set<std::string> names;
   for (const YAML::Node& one : node) {
-    yaml::Fields fields(kKind, file, one,
-                        {"name", "url", "ca_file", "token_file", "sources", "limit", "resolved_after"});
+    yaml::Fields fields(
+        kKind, file, one,
+        {"name", "url", "ca_file", "token_file", "sources", "limit", "resolved_after"});
     AlertmanagerConfig config;
     fields.Need("name");
     fields.Need("url");

@@ -117,11 +117,13 @@ class Escalator final : public AlertInbox {
   void Wake();
   void WakeOutside();
   void Loop(absl::Time (Escalator::*pass)(), bool* wake, std::condition_variable* cv);
-  absl::Status AdoptStart(v1::Alert* alert);
-  absl::StatusOr<Taken> TakeEvents(std::vector<AlertEvent> events);
   absl::StatusOr<bool> TakeUpSome();  // Whether there may be more.
   absl::Time RulesSince();
   bool IsSettling(absl::Time now);
+
+  // engine_take.cc
+  absl::Status AdoptStart(v1::Alert* alert);
+  absl::StatusOr<Taken> TakeEvents(std::vector<AlertEvent> events);
 
   // engine_decide.cc
   absl::StatusOr<DecisionFacts> FactsOfNow(const Rules& rules,
