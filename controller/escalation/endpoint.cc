@@ -54,6 +54,11 @@ HttpResponse NotAllowed(const char* methods) {
   return response;
 }
 
+// Before memory is set aside for it.
+HttpResponse NoBody(const HttpRequest& request) {
+  return Respond(400, {{"error", absl::StrCat(request.path, " takes no body; nothing was read")}});
+}
+
 bool Reads(const HttpRequest& request) {
   return request.method == "GET" || request.method == "HEAD";
 }
@@ -76,11 +81,23 @@ std::map<std::string, std::int64_t> AlertEndpoint::Results() {
   return results_;
 }
 
+// Monitoring that has an old token is an alarm that nobody hears, and here alone it is seen.
+void AlertEndpoint::Tell(const HttpRequest& request, const std::string& why) {
+  const std::int64_t count = log_.Count(request.peer, clock_->Now());
+  if (count == 0) return;
+  // Of another path one does not know what it holds: a token that was put into it, perhaps.
+  const bool ours = request.path == kAlerts || request.path == kMetrics || request.path == kHealth;
+  spdlog::warn("HTTPS refused {} at {}: {}{}", request.peer,
+               ours ? request.path : std::string("a path that there is not"), why,
+               count == 1 ? "" : absl::StrCat(" (refused ", count, " times since the last line)"));
+}
+
 // Only wrong tokens are limited. A right one is taken from an address that is limited too: a secret
 // of 256 bits is not guessed, however often one tries, so there is nothing to win by refusing it,
 // and whoever shares that address (a proxy, a script with an old token on the monitoring host)
 // could silence the alarm.
 HttpResponse AlertEndpoint::Unauthorized(const HttpRequest& request) {
+  Tell(request, TokenOf(request).empty() ? "no token" : "a token that is not valid");
   const absl::Duration limited = failures_.Fail(request.peer, clock_->Now());
   if (limited > absl::ZeroDuration()) {
     Count("limited");
@@ -99,21 +116,27 @@ HttpResponse AlertEndpoint::Unauthorized(const HttpRequest& request) {
 
 std::optional<HttpResponse> AlertEndpoint::Screen(const HttpRequest& request) {
   if (request.path == kHealth) {
-    return Reads(request) ? Plain(200, "ok\n") : NotAllowed("GET, HEAD");
+    if (!Reads(request)) return NotAllowed("GET, HEAD");
+    return request.has_body ? NoBody(request) : Plain(200, "ok\n");
   }
   const absl::StatusOr<v1::AlertSource> source = sources_->Admit(TokenOf(request));
   if (!source.ok()) return Unauthorized(request);
   const bool metrics = source->kind() == v1::SOURCE_KIND_METRICS;
   if (request.path == kMetrics) {
     if (!metrics) {
+      Tell(request, absl::StrCat("source '", source->name(), "' may send alerts alone"));
       return Failed(403, "unauthorized",
                     absl::StrCat("Source '", source->name(),
                                  "' may send alerts, and only one of kind metrics may read them"));
     }
-    return Reads(request) ? std::nullopt : std::optional(NotAllowed("GET, HEAD"));
+    if (!Reads(request)) return NotAllowed("GET, HEAD");
+    if (!request.has_body) return std::nullopt;
+    Count("bad");
+    return NoBody(request);
   }
   if (request.path == kAlerts) {
     if (metrics) {
+      Tell(request, absl::StrCat("source '", source->name(), "' may read metrics alone"));
       return Failed(403, "unauthorized",
                     absl::StrCat("Source '", source->name(),
                                  "' may read metrics and send nothing; "

@@ -11,6 +11,7 @@
 
 #include "common/clock/clock.h"
 #include "controller/escalation/failure_limit.h"
+#include "controller/escalation/failure_log.h"
 #include "controller/escalation/inbox.h"
 #include "controller/escalation/sources.h"
 #include "controller/http/server.h"
@@ -18,7 +19,8 @@
 namespace mailquench::controller {
 
 // POST /v1/alerts (the kind is the token's), GET /metrics (kind metrics), GET /healthz (no token).
-// 202 with {"taken":N,"duplicates":N} once it is durable; 400 with one sentence; 401 tells nothing,
+// 202 with {"taken":N,"duplicates":N} once it is durable; 400 with one sentence, also for a body
+// where none is wanted; 401 tells nothing,
 // and a peer that fails too often gets 429 for a while; 503 where the store cannot take it, so that
 // the sender tries again. Thread-safe.
 class AlertEndpoint {
@@ -39,6 +41,8 @@ class AlertEndpoint {
 
  private:
   HttpResponse Unauthorized(const HttpRequest& request);
+  // For the log, with the peer and the path, and never with what it showed.
+  void Tell(const HttpRequest& request, const std::string& why);
   HttpResponse TakeAlerts(const HttpRequest& request, const v1::AlertSource& source);
   HttpResponse Metrics();
   HttpResponse Failed(int status, const char* result, const std::string& sentence);
@@ -49,6 +53,7 @@ class AlertEndpoint {
   const std::function<std::string()> metrics_;
   Clock* const clock_;
   FailureLimit failures_;
+  FailureLog log_;
   std::mutex mu_;
   std::map<std::string, std::int64_t> results_;
 };

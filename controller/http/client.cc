@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/beast/http.hpp>
+#include <exception>
 #include <sstream>
 
 #include "absl/strings/ascii.h"
@@ -115,11 +116,17 @@ absl::StatusOr<HttpAnswer> Converse(const HttpCall& call,
     parser.header_limit(kMaxHead);
     parser.body_limit(call.max_answer);
     if (call.method == "HEAD") parser.skip(true);
-    MQ_RETURN_IF_ERROR(ReadAnswer(connection, call.max_answer, left, parser));
+    const absl::Status read = ReadAnswer(connection, call.max_answer, left, parser);
+    // A limit of the body is looked at with the head's last line, and the head is whole then.
+    if (!read.ok() && !(call.head_counts && parser.is_header_done())) return read;
     const auto& message = parser.get();
     if (message.result_int() < 200) continue;
     HttpAnswer answer;
     answer.status = static_cast<int>(message.result_int());
+    if (message.result() != http::status::unknown) {
+      const auto reason = http::obsolete_reason(message.result());
+      answer.reason.assign(reason.data(), reason.size());
+    }
     for (const auto& field : message) {
       const auto name = field.name_string();
       std::string& value =
@@ -135,13 +142,20 @@ absl::StatusOr<HttpAnswer> Converse(const HttpCall& call,
 }  // namespace
 
 absl::StatusOr<HttpAnswer> Fetch(const HttpCall& call) {
-  MQ_ASSIGN_OR_RETURN(const web::Url url, web::ParseUrl(call.url));
-  MQ_ASSIGN_OR_RETURN(const std::string request, RequestText(call, url));
-  absl::StatusOr<HttpAnswer> answer = Converse(call, url, request);
-  if (answer.ok()) return answer;
-  // Without the path: it may hold a secret.
-  return Prepend(answer.status(), absl::StrCat(call.method, " ", url.tls ? "https://" : "http://",
-                                               url.HostHeader()));
+  // Callers are threads that nobody waits for: what no look at an error code shows (no memory, no
+  // context of TLS) is an answer that did not come.
+  try {
+    MQ_ASSIGN_OR_RETURN(const web::Url url, web::ParseUrl(call.url));
+    MQ_ASSIGN_OR_RETURN(const std::string request, RequestText(call, url));
+    absl::StatusOr<HttpAnswer> answer = Converse(call, url, request);
+    if (answer.ok()) return answer;
+    // Without the path: it may hold a secret.
+    return Prepend(answer.status(), absl::StrCat(call.method, " ", url.tls ? "https://" : "http://",
+                                                 url.HostHeader()));
+  } catch (const std::exception& failure) {
+    return Error(absl::StatusCode::kUnavailable, "NO_ANSWER",
+                 absl::StrCat("the request failed within the controller: ", failure.what()));
+  }
 }
 
 absl::Status CheckUrl(const std::string& url) {

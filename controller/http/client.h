@@ -20,10 +20,14 @@ struct HttpCall {
   std::string ca_file;  // PEM; empty: the system's.
   absl::Duration limit = absl::Seconds(10);
   std::uint64_t max_answer = std::uint64_t{16} * 1024 * 1024;
+  // The answer is there with its head: a body that breaks off, is too long or is late counts as far
+  // as it came.
+  bool head_counts = false;
   std::function<bool()> wanted;  // Asked ten times a second while it waits; empty: always.
 };
 struct HttpAnswer {
   int status = 0;
+  std::string reason;  // The standard's words for it, none of the server's; "" where it has none.
   std::map<std::string, std::string> headers;  // Names in lower case.
   std::string body;
 };
@@ -34,7 +38,7 @@ struct HttpAnswer {
 // connect, broke off), kDeadlineExceeded/NO_ANSWER, kUnauthenticated/UNTRUSTED_SERVER (TLS),
 // kResourceExhausted/ANSWER_TOO_LARGE, kFailedPrecondition/BAD_CA_FILE, kCancelled/STOPPED (not
 // wanted any more). The error names scheme and host; secrets in path and headers are in no error.
-// Thread-safe.
+// Throws nothing. Thread-safe.
 absl::StatusOr<HttpAnswer> Fetch(const HttpCall& call);
 
 // kInvalidArgument/BAD_URL: what Fetch() could not call.

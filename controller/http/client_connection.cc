@@ -8,10 +8,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/status/error.h"
 #include "controller/http/look_up.h"
 
@@ -36,7 +36,6 @@ class ClientConnection::Impl {
  public:
   Impl(absl::Duration limit, std::function<bool()> wanted)
       : end_(Steady::now() + absl::ToChronoNanoseconds(limit)),
-        wall_end_(absl::Now() + limit),
         wanted_(std::move(wanted)),
         socket_(io_) {}
 
@@ -71,8 +70,12 @@ class ClientConnection::Impl {
     return absl::OkStatus();
   }
 
+  void SetLimit(absl::Duration limit) { end_ = Steady::now() + absl::ToChronoNanoseconds(limit); }
+
   absl::Status Connect(const web::HostPort& peer) {
-    MQ_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, LookUp(peer, wall_end_, wanted_));
+    MQ_ASSIGN_OR_RETURN(
+        const std::vector<std::string> addresses,
+        LookUp(peer, absl::FromChrono(std::chrono::nanoseconds(end_ - Steady::now())), wanted_));
     absl::Status last;
     for (std::size_t i = 0; i < addresses.size(); ++i) {
       const auto share = (end_ - Steady::now()) / static_cast<int>(addresses.size() - i);
@@ -167,8 +170,7 @@ class ClientConnection::Impl {
   bool tls() const { return tls_.has_value(); }
 
  private:
-  const Steady::time_point end_;
-  const absl::Time wall_end_;  // For the look-up alone.
+  Steady::time_point end_;
   const std::function<bool()> wanted_;
   asio::io_context io_{1};
   tcp::socket socket_;
@@ -184,6 +186,9 @@ ClientConnection::~ClientConnection() = default;
 
 absl::Status ClientConnection::Connect(const web::HostPort& peer) {
   return impl_->Connect(peer);
+}
+void ClientConnection::SetLimit(absl::Duration limit) {
+  impl_->SetLimit(limit);
 }
 absl::Status ClientConnection::StartTls(const web::HostPort& peer, const std::string& ca_file) {
   return impl_->StartTls(peer, ca_file);

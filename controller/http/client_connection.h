@@ -25,6 +25,8 @@ class ClientConnection {
 
   // Each address of it in turn. One that does not answer leaves time for the others.
   absl::Status Connect(const web::HostPort& peer);
+  // From now on every wait ends then, instead of where it was to end.
+  void SetLimit(absl::Duration limit);
   // TLS 1.2 or later with the server's certificate checked for this name or address against
   // `ca_file`, or the system's where that is empty. Also kUnauthenticated/UNTRUSTED_SERVER,
   // kFailedPrecondition/BAD_CA_FILE.

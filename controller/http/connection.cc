@@ -1,5 +1,7 @@
 #include "controller/http/connection.h"
 
+#include <spdlog/spdlog.h>
+
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
@@ -71,6 +73,20 @@ Connection::Connection(Socket socket,
       owner_(owner),
       buffer_(kReadAtOnce + owner->options().max_header) {}
 
+template <typename F>
+void Connection::Safely(F step) {
+  if (closed_) return;
+  try {
+    return step();
+  } catch (const std::exception& failure) {
+    spdlog::error("HTTPS lost the connection of {}: {}", peer_, failure.what());
+  } catch (...) {
+    spdlog::error("HTTPS lost the connection of {}", peer_);
+  }
+  // Nothing waits for it any more, so that nothing else would end it.
+  Close();
+}
+
 void Connection::Enter(Phase phase, absl::Duration limit) {
   phase_ = phase;
   since_ = std::chrono::steady_clock::now();
@@ -86,9 +102,10 @@ void Connection::Start() {
   Enter(Phase::kHandshake, owner_->options().request_time);
   stream_.async_handshake(asio::ssl::stream_base::server,
                           [self = shared_from_this()](const ErrorCode& error) {
-                            if (self->closed_) return;
-                            if (error) return self->Close();
-                            self->NextRequest(true);
+                            self->Safely([&] {
+                              if (error) return self->Close();
+                              self->NextRequest(true);
+                            });
                           });
 }
 
@@ -103,10 +120,11 @@ void Connection::NextRequest(bool first) {
   Enter(Phase::kIdle, owner_->options().idle_time);
   stream_.async_read_some(buffer_.prepare(4096),
                           [self = shared_from_this()](const ErrorCode& error, std::size_t size) {
-                            if (self->closed_) return;
-                            if (error) return self->End();
-                            self->buffer_.commit(size);
-                            self->ReadHeader();
+                            self->Safely([&] {
+                              if (error) return self->End();
+                              self->buffer_.commit(size);
+                              self->ReadHeader();
+                            });
                           });
 }
 
@@ -114,19 +132,37 @@ void Connection::ReadHeader() {
   Enter(Phase::kReading, owner_->options().request_time);
   http::async_read_header(stream_, buffer_, *parser_,
                           [self = shared_from_this()](const ErrorCode& error, std::size_t) {
-                            if (self->closed_) return;
-                            if (error) return self->Failed(error);
-                            self->OnHeader();
+                            self->Safely([&] {
+                              if (error) return self->Failed(error);
+                              self->OnHeader();
+                            });
                           });
+}
+
+// Beast takes a coding that it does not know for no body at all, and what follows for the next
+// request: RFC 9112, 6.1 and 6.3, want such a request refused.
+bool Connection::RefuseFraming() {
+  const auto coding = request_.headers.find("transfer-encoding");
+  if (coding == request_.headers.end()) return false;
+  if (request_.headers.count("content-length") > 0 || parser_->get().version() < 11) {
+    Refuse(400, "Transfer-Encoding stands alone, and in HTTP/1.1; nothing was taken");
+  } else if (!absl::EqualsIgnoreCase(coding->second, "chunked")) {
+    Refuse(501, "No Transfer-Encoding but chunked is understood; nothing was taken");
+  } else {
+    return false;
+  }
+  return true;
 }
 
 void Connection::OnHeader() {
   request_ = RequestOf(parser_->get(), peer_);
+  request_.has_body = !parser_->is_done();
+  if (RefuseFraming()) return;
   if (owner_->options().screen) {
     std::optional<HttpResponse> refused;
     try {
       refused = owner_->options().screen(request_);
-    } catch (const std::exception&) {
+    } catch (...) {
       return Refuse(500, "The request could not be looked at; nothing was done");
     }
     if (refused) return Answer(*std::move(refused));
@@ -142,18 +178,20 @@ void Connection::OnHeader() {
   static constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
   asio::async_write(stream_, asio::buffer(kContinue, sizeof kContinue - 1),
                     [self = shared_from_this()](const ErrorCode& error, std::size_t) {
-                      if (self->closed_) return;
-                      if (error) return self->Close();
-                      self->ReadBody();
+                      self->Safely([&] {
+                        if (error) return self->Close();
+                        self->ReadBody();
+                      });
                     });
 }
 
 void Connection::ReadBody() {
   http::async_read(stream_, buffer_, *parser_,
                    [self = shared_from_this()](const ErrorCode& error, std::size_t) {
-                     if (self->closed_) return;
-                     if (error) return self->Failed(error);
-                     self->OnRead();
+                     self->Safely([&] {
+                       if (error) return self->Failed(error);
+                       self->OnRead();
+                     });
                    });
 }
 
@@ -189,7 +227,10 @@ void Connection::Refuse(int status, const std::string& sentence) {
 }
 
 void Connection::Answer(HttpResponse response) {
-  if (closed_) return;
+  Safely([&] { Write(std::move(response)); });
+}
+
+void Connection::Write(HttpResponse response) {
   owner_->Release(std::exchange(reserved_, 0));
   const auto wants_end = response.headers.find("Connection");
   const bool keep = parser_->is_done() && parser_->keep_alive() && !owner_->stopping() &&
@@ -209,11 +250,12 @@ void Connection::Answer(HttpResponse response) {
   Enter(Phase::kWriting, owner_->options().request_time);
   http::async_write(stream_, *response_,
                     [self = shared_from_this(), keep](const ErrorCode& error, std::size_t) {
-                      if (self->closed_) return;
-                      self->response_.reset();
-                      if (error) return self->Close();
-                      if (!keep || self->owner_->stopping()) return self->End();
-                      self->NextRequest(false);
+                      self->Safely([&] {
+                        self->response_.reset();
+                        if (error) return self->Close();
+                        if (!keep || self->owner_->stopping()) return self->End();
+                        self->NextRequest(false);
+                      });
                     });
 }
 
@@ -225,10 +267,11 @@ void Connection::StopSoon() {
 void Connection::End() {
   Enter(Phase::kEnding, kLingerTime);
   stream_.async_shutdown([self = shared_from_this()](const ErrorCode&) {
-    if (self->closed_) return;
-    ErrorCode ignored;
-    self->socket().shutdown(Socket::shutdown_send, ignored);
-    self->Linger();
+    self->Safely([&] {
+      ErrorCode ignored;
+      self->socket().shutdown(Socket::shutdown_send, ignored);
+      self->Linger();
+    });
   });
 }
 
@@ -237,10 +280,11 @@ void Connection::End() {
 void Connection::Linger() {
   socket().async_read_some(asio::buffer(scrap_),
                            [self = shared_from_this()](const ErrorCode& error, std::size_t size) {
-                             if (self->closed_) return;
-                             self->lingered_ += size;
-                             if (error || self->lingered_ > kLingerBytes) return self->Close();
-                             self->Linger();
+                             self->Safely([&] {
+                               self->lingered_ += size;
+                               if (error || self->lingered_ > kLingerBytes) return self->Close();
+                               self->Linger();
+                             });
                            });
 }
 

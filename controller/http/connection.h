@@ -61,15 +61,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
   enum class Phase { kHandshake, kIdle, kReading, kHandling, kWriting, kEnding };
   using ErrorCode = boost::system::error_code;
 
+  // Runs a step of it. What that throws ends this connection alone, at once, and is logged.
+  template <typename F>
+  void Safely(F step);
   void Enter(Phase phase, absl::Duration limit);
   void NextRequest(bool first);
   void ReadHeader();
   void OnHeader();
+  // Refuses what is not said in one clear way to be a body. True: it did.
+  bool RefuseFraming();
   void ReadBody();
   void OnRead();
   void Failed(ErrorCode error);
   // Answers and ends: what else the peer sends is not understood, or not wanted.
   void Refuse(int status, const std::string& sentence);
+  void Write(HttpResponse response);
   void End();
   void Linger();
 

@@ -1,8 +1,24 @@
 #include "controller/http/handler_pool.h"
 
+#include <spdlog/spdlog.h>
+
+#include <exception>
 #include <utility>
 
 namespace mailquench::controller {
+namespace {
+
+void Do(const HandlerPool::Job& job, bool run) {
+  try {
+    job(run);
+  } catch (const std::exception& failure) {
+    spdlog::error("HTTPS lost an answer: {}", failure.what());
+  } catch (...) {
+    spdlog::error("HTTPS lost an answer");
+  }
+}
+
+}  // namespace
 
 HandlerPool::HandlerPool(int threads) {
   try {
@@ -22,7 +38,7 @@ void HandlerPool::Add(Job job) {
       return;
     }
   }
-  job(false);
+  Do(job, false);
 }
 
 void HandlerPool::Stop() {
@@ -35,7 +51,7 @@ void HandlerPool::Stop() {
     threads.swap(threads_);
     changed_.notify_all();
   }
-  for (const Job& job : refused) job(false);
+  for (const Job& job : refused) Do(job, false);
   for (std::thread& thread : threads) thread.join();
 }
 
@@ -47,7 +63,7 @@ void HandlerPool::Work() {
     const Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    job(true);
+    Do(job, true);
     lock.lock();
   }
 }

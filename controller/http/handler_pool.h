@@ -14,7 +14,8 @@ namespace mailquench::controller {
 // Thread-safe.
 class HandlerPool {
  public:
-  // `run` false: the pool stops, and the job is to be refused. A job throws nothing.
+  // `run` false: the pool stops, and the job is to be refused. What a job throws is logged and ends
+  // that job alone.
   using Job = std::function<void(bool run)>;
 
   explicit HandlerPool(int threads);  // Throws std::system_error where there are no threads.

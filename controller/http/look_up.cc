@@ -1,13 +1,15 @@
 #include "controller/http/look_up.h"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/os/socket.h"
 #include "common/status/error.h"
 
@@ -17,6 +19,19 @@ namespace {
 constexpr int kMostAtOnce = 64;
 std::atomic<int> at_once{0};
 
+// Counts one look-up until it ends, however it does.
+class Turn {
+ public:
+  Turn() : others_(at_once.fetch_add(1)) {}
+  ~Turn() { at_once.fetch_sub(1); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  bool too_many() const { return others_ >= kMostAtOnce; }
+
+ private:
+  const int others_;
+};
+
 // Shared with a thread that is left behind where it takes too long.
 struct Question {
   std::mutex mu;
@@ -25,6 +40,13 @@ struct Question {
   int error = 0;
   std::vector<std::string> found;
 };
+
+void End(Question& question, int error) {
+  const std::lock_guard<std::mutex> lock(question.mu);
+  question.error = error;
+  question.ended = true;
+  question.done.notify_all();
+}
 
 void Ask(const std::string& host, Question& question) {
   addrinfo hints{};
@@ -36,40 +58,50 @@ void Ask(const std::string& host, Question& question) {
     hints.ai_flags = 0;
     error = getaddrinfo(host.c_str(), nullptr, &hints, &found);
   }
-  const std::lock_guard<std::mutex> lock(question.mu);
-  for (const addrinfo* one = found; error == 0 && one != nullptr; one = one->ai_next) {
-    char text[NI_MAXHOST];
-    if (getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) ==
-        0)
-      question.found.emplace_back(text);
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(error == 0 ? found : nullptr,
+                                                             freeaddrinfo);
+  {
+    const std::lock_guard<std::mutex> lock(question.mu);
+    for (const addrinfo* one = owner.get(); one != nullptr; one = one->ai_next) {
+      char text[NI_MAXHOST];
+      if (getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, nullptr, 0,
+                      NI_NUMERICHOST) == 0)
+        question.found.emplace_back(text);
+    }
   }
-  if (error == 0) freeaddrinfo(found);
-  question.error = error;
-  question.ended = true;
-  question.done.notify_all();
+  End(question, error);
 }
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> LookUp(const web::HostPort& host,
-                                                absl::Time deadline,
+                                                absl::Duration limit,
                                                 const std::function<bool()>& wanted) {
   if (host.literal) return std::vector<std::string>{host.host};
-  if (at_once.fetch_add(1) >= kMostAtOnce) {
-    at_once.fetch_sub(1);
+  auto turn = std::make_unique<Turn>();
+  if (turn->too_many())
     return Error(absl::StatusCode::kUnavailable, "NO_ANSWER",
                  absl::StrCat("the address of ", host.host, " was not looked up: ", kMostAtOnce,
                               " other look-ups have had no answer yet; check the name servers"));
-  }
   const auto question = std::make_shared<Question>();
-  std::thread([question, name = host.host] {
-    Ask(name, *question);
-    at_once.fetch_sub(1);
-  }).detach();
+  try {
+    std::thread([question, name = host.host, turn = std::move(turn)] {
+      try {
+        Ask(name, *question);
+      } catch (...) {  // No memory, as far as one knows.
+        End(*question, EAI_MEMORY);
+      }
+    }).detach();
+  } catch (const std::system_error& failure) {
+    return Error(absl::StatusCode::kUnavailable, "NO_ANSWER",
+                 absl::StrCat("the address of ", host.host,
+                              " was not looked up: no thread is to be had: ", failure.what()));
+  }
+  const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(limit);
   std::unique_lock<std::mutex> lock(question->mu);
   while (!question->ended) {
     if (wanted && !wanted())
       return Error(absl::StatusCode::kCancelled, "STOPPED", "it is not wanted any more");
-    if (absl::Now() >= deadline)
+    if (std::chrono::steady_clock::now() >= deadline)
       return Error(
           absl::StatusCode::kDeadlineExceeded, "NO_ANSWER",
           absl::StrCat("the time ended while the address of ", host.host, " was looked up"));

@@ -13,10 +13,11 @@
 namespace mailquench::controller {
 
 // Numeric addresses in the system's order, at least one. `wanted` is asked ten times a second.
-// Errors: kUnavailable/NO_ANSWER (no such host, or too many look-ups hang), kDeadlineExceeded/
-// NO_ANSWER, kCancelled/STOPPED. Thread-safe.
+// Errors: kUnavailable/NO_ANSWER (no such host, too many look-ups hang, no thread),
+// kDeadlineExceeded/ NO_ANSWER, kCancelled/STOPPED. `limit` is of time that passes, whatever the
+// clock is set to. Thread-safe.
 absl::StatusOr<std::vector<std::string>> LookUp(const web::HostPort& host,
-                                                absl::Time deadline,
+                                                absl::Duration limit,
                                                 const std::function<bool()>& wanted);
 
 }  // namespace mailquench::controller

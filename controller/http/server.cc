@@ -80,6 +80,7 @@ class Server final : public HttpServer, public ConnectionOwner {
  private:
   void Run();
   void Accept();
+  void Pause();
   void Take(tcp::socket socket);
   void CloseLongestWait();
   // Each of these is posted to the thread of all connections.
@@ -100,7 +101,8 @@ class Server final : public HttpServer, public ConnectionOwner {
   std::unique_ptr<TlsContext> tls_;
   std::uint64_t bodies_ = 0;
   bool stopping_ = false;
-  bool told_ = false;  // That the last connection is gone.
+  bool accepting_ = false;  // Something leads to the next Accept().
+  bool told_ = false;       // That the last connection is gone.
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::unordered_map<std::string, int> peers_;
   asio::io_context io_{1};
@@ -130,35 +132,48 @@ absl::Status Server::Listen() {
   return absl::OkStatus();
 }
 
-// What one connection throws (no memory) ends that connection, which nothing waits for any more.
+// Connections catch what they throw. What else does (no memory) ends no more than one step.
 void Server::Run() {
   while (true) {
     try {
+      if (!accepting_ && !stopping_) Pause();
       io_.run();
       return;
     } catch (const std::exception& failure) {
       spdlog::error("HTTPS lost a connection: {}", failure.what());
+    } catch (...) {
+      spdlog::error("HTTPS lost a connection");
     }
   }
 }
 
 void Server::Accept() {
   acceptor_.async_accept([this](const ErrorCode& error, tcp::socket socket) {
+    accepting_ = false;
     if (stopping_ || error == asio::error::operation_aborted) return;
     if (!error) {
       try {
         Take(std::move(socket));
       } catch (const std::exception& failure) {
         spdlog::error("HTTPS could not take a connection: {}", failure.what());
+      } catch (...) {
+        spdlog::error("HTTPS could not take a connection");
       }
       return Accept();
     }
-    // No file handles: to ask again at once would only burn the processor.
-    pause_.expires_after(std::chrono::milliseconds(100));
-    pause_.async_wait([this](const ErrorCode& cancelled) {
-      if (!cancelled && !stopping_) Accept();
-    });
+    Pause();
   });
+  accepting_ = true;
+}
+
+// No file handles, or no memory: to ask again at once would only burn the processor.
+void Server::Pause() {
+  pause_.expires_after(std::chrono::milliseconds(100));
+  pause_.async_wait([this](const ErrorCode& cancelled) {
+    accepting_ = false;
+    if (!cancelled && !stopping_) Accept();
+  });
+  accepting_ = true;
 }
 
 void Server::Take(tcp::socket socket) {
@@ -219,6 +234,12 @@ void Server::Dispatch(std::shared_ptr<Connection> connection, HttpRequest reques
   auto shared = std::make_shared<HttpRequest>(std::move(request));
   pool_->Add([this, connection = std::move(connection), shared](bool run) mutable {
     HttpResponse response;
+    const auto failed = [&response](const char* why) {
+      spdlog::error("HTTPS could not answer a request: {}", why);
+      response = HttpResponse();
+      response.status = 500;
+      response.body = "{\"error\":\"The request failed within the controller; see its log\"}\n";
+    };
     try {
       if (run) {
         response = handler_(*shared);
@@ -227,10 +248,9 @@ void Server::Dispatch(std::shared_ptr<Connection> connection, HttpRequest reques
         response.body = "{\"error\":\"The controller stops; nothing was taken. Send it again\"}\n";
       }
     } catch (const std::exception& failure) {
-      spdlog::error("HTTPS could not answer a request: {}", failure.what());
-      response = HttpResponse();
-      response.status = 500;
-      response.body = "{\"error\":\"The request failed within the controller; see its log\"}\n";
+      failed(failure.what());
+    } catch (...) {
+      failed("what is no std::exception");
     }
     shared.reset();
     asio::post(io_, [connection = std::move(connection), answer = std::move(response)]() mutable {

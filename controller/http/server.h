@@ -21,7 +21,8 @@ struct HttpRequest {
   std::string query;                           // After the '?', as it came.
   std::map<std::string, std::string> headers;  // Names in lower case.
   std::string body;
-  std::string peer;  // Address without the port.
+  bool has_body = false;  // Known with the header, before a byte of the body is read.
+  std::string peer;       // Address without the port.
 };
 struct HttpResponse {
   int status = 200;
@@ -44,15 +45,17 @@ struct HttpServerOptions {
   int max_per_peer = 64;      // More are closed at once. A peer is an IPv4 address or an IPv6 /64.
   int threads = 16;           // Of handlers, which may wait for the disk together.
   // Asked when the header is there, with an empty body, by the thread of all connections: it may
-  // not block. What it answers refuses the request, whose body is not read then.
+  // not block. What it answers refuses the request, whose body is not read then, and no memory set
+  // aside for it; where there is one the connection ends. It refuses a body that nobody wants, too.
   std::function<std::optional<HttpResponse>(const HttpRequest&)> screen;
 };
 
-// TLS 1.2 and later, HTTP/1.1 with keep-alive; one thread waits for all connections, so that a slow
-// one holds none up. Thread-safe.
+// TLS 1.2 and later, HTTP/1.1 with keep-alive; a body has a length or comes `chunked`, any other
+// coding is answered 501, and both together 400. One thread waits for all connections, so that a
+// slow one holds none up. Thread-safe.
 class HttpServer {
  public:
-  // Called from several threads at a time; may block for the disk.
+  // Called from several threads at a time; may block for the disk. What it throws is answered 500.
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
   // Listens when it returns. Errors: kUnavailable/CANNOT_LISTEN with the address;
   // kInvalidArgument/BAD_CERTIFICATE. Nothing was started then.

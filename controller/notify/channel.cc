@@ -1,5 +1,7 @@
 #include "controller/notify/channel.h"
 
+#include <exception>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/identity/secrets.h"
@@ -8,7 +10,11 @@
 
 namespace mailquench::controller {
 
-Outcome Deliver(const ChannelConfig& channel, const v1::Notice& notice, const Attempt& attempt) {
+namespace {
+
+Outcome DeliverByKind(const ChannelConfig& channel,
+                      const v1::Notice& notice,
+                      const Attempt& attempt) {
   switch (channel.kind) {
     case ChannelKind::kWebhook:
       return DeliverByWebhook(channel, notice, attempt);
@@ -18,6 +24,19 @@ Outcome Deliver(const ChannelConfig& channel, const v1::Notice& notice, const At
       return DeliverToSyslog(channel, notice, attempt);
   }
   return Outcome::Refused("no such kind of channel");
+}
+
+}  // namespace
+
+Outcome Deliver(const ChannelConfig& channel, const v1::Notice& notice, const Attempt& attempt) {
+  try {
+    return DeliverByKind(channel, notice, attempt);
+  } catch (const std::exception& failure) {
+    return Outcome::Retry(
+        absl::StrCat("the delivery failed within the controller: ", failure.what()));
+  } catch (...) {
+    return Outcome::Retry("the delivery failed within the controller");
+  }
 }
 
 bool Wants(const ChannelConfig& channel, const v1::Notice& notice) {

@@ -13,11 +13,16 @@
 
 namespace mailquench::controller {
 
+// RFC 5321, 4.5.3.2.6: a relay that has the whole message may take so long to say that it took it.
+// Whoever does not wait sends it twice.
+constexpr absl::Duration kMessageAnswer = absl::Minutes(10);
+
 struct Attempt {
   absl::Time now;
-  absl::Duration limit;                   // For all of it.
-  std::function<bool()> wanted;           // Asked ten times a second while it waits.
-  std::vector<std::string> delivered_to;  // Of a mail: who has it already.
+  absl::Duration limit;                          // For all of it, but
+  absl::Duration answer_limit = kMessageAnswer;  // for a relay's answer to a whole mail.
+  std::function<bool()> wanted;                  // Asked ten times a second while it waits.
+  std::vector<std::string> delivered_to;         // Of a mail: who has it already.
 };
 
 struct Outcome {
@@ -34,7 +39,8 @@ struct Outcome {
   }
 };
 
-// Block at most attempt.limit. Thread-safe.
+// Block at most attempt.limit, by mail also attempt.answer_limit. Thread-safe. Deliver() throws
+// nothing: what goes wrong within the controller is tried again, as what goes wrong outside.
 Outcome Deliver(const ChannelConfig& channel, const v1::Notice& notice, const Attempt& attempt);
 Outcome DeliverByWebhook(const ChannelConfig& channel,
                          const v1::Notice& notice,

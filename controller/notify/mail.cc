@@ -30,6 +30,7 @@ Outcome DeliverByMail(const ChannelConfig& channel,
   job.sender = channel.null_sender ? "" : channel.from;
   job.message = MailMessage(channel, notice);
   job.limit = attempt.limit;
+  job.answer_limit = attempt.answer_limit;
   job.wanted = attempt.wanted;
   return SendMail(job);
 }

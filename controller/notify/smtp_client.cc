@@ -82,8 +82,11 @@ class Session {
 
   absl::StatusOr<Reply> Body() {
     // Dots are doubled (4.5.2), so that no line of it ends the message.
-    return Ask(absl::StrCat(absl::StartsWith(job_.message, ".") ? "." : "",
-                            absl::StrReplaceAll(job_.message, {{"\r\n.", "\r\n.."}}), "."));
+    MQ_RETURN_IF_ERROR(connection_.Write(
+        absl::StrCat(absl::StartsWith(job_.message, ".") ? "." : "",
+                     absl::StrReplaceAll(job_.message, {{"\r\n.", "\r\n.."}}), ".\r\n")));
+    connection_.SetLimit(job_.answer_limit);
+    return ReadReply();
   }
 
   void Quit() { static_cast<void>(connection_.Write("QUIT\r\n")); }
@@ -107,7 +110,11 @@ class Session {
                                            absl::string_view("\0", 1), job_.password);
     MQ_ASSIGN_OR_RETURN(const Reply reply,
                         Ask(absl::StrCat("AUTH PLAIN ", absl::Base64Escape(plain))));
-    return reply.ok() ? absl::OkStatus() : Said("the log-in", reply);
+    if (reply.ok()) return absl::OkStatus();
+    // The code alone: a relay that does not know a line likes to say which, and this one is secret.
+    return Error(absl::StatusCode::kUnavailable, "SMTP_REFUSED",
+                 absl::StrCat("the relay answered the log-in with ", reply.code,
+                              "; nothing was sent; check user and password_file"));
   }
 
   static std::string OwnName() {

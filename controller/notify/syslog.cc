@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <map>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/os/socket.h"
 #include "common/status/error.h"
 #include "common/text/harmless.h"
@@ -32,7 +32,7 @@ Outcome Failed(const std::string& target, const std::string& why) {
 
 // All of it on a socket that is connected and does not block.
 absl::Status SendAll(const os::Socket& socket, const std::string& line, const Attempt& attempt) {
-  const absl::Time end = absl::Now() + attempt.limit;
+  const auto end = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(attempt.limit);
   for (std::size_t at = 0; at < line.size();) {
     const std::ptrdiff_t sent = os::SendSome(socket.get(), line.data() + at, line.size() - at);
     if (sent >= 0) {
@@ -41,7 +41,7 @@ absl::Status SendAll(const os::Socket& socket, const std::string& line, const At
     }
     const int error = os::LastSocketError();
     if (!os::WouldBlock(error)) return SystemError(error, "send");
-    if (absl::Now() >= end || (attempt.wanted && !attempt.wanted()))
+    if (std::chrono::steady_clock::now() >= end || (attempt.wanted && !attempt.wanted()))
       return Error(absl::StatusCode::kDeadlineExceeded, "NO_ANSWER", "it takes nothing just now");
     pollfd p{socket.get(), POLLOUT, 0};
     os::PollSockets(&p, 1, 100);
@@ -70,7 +70,7 @@ absl::Status SendLocal(const std::string& path, const std::string& line, const A
 
 absl::Status SendByUdp(const web::HostPort& peer, const std::string& line, const Attempt& attempt) {
   MQ_ASSIGN_OR_RETURN(const std::vector<std::string> addresses,
-                      LookUp(peer, absl::Now() + attempt.limit, attempt.wanted));
+                      LookUp(peer, attempt.limit, attempt.wanted));
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_DGRAM;

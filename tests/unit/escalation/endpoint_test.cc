@@ -1,6 +1,11 @@
 // The routes over real TLS: who gets in, what is answered, and what an attacker is told.
 #include "controller/escalation/endpoint.h"
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+#include <sstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -212,6 +217,78 @@ TEST_F(Endpoint, MetricsAreForATokenOfMetricsAlone) {
   EXPECT_TRUE(Kept().empty());
 }
 
+// Memory for a body is everybody's: whoever reads metrics, or knocks, has none of it.
+TEST_F(Endpoint, ABodyWhereNoneIsWantedIsRefusedBeforeItIsRead) {
+  const std::string metrics = Token("prometheus", v1::SOURCE_KIND_METRICS);
+  const std::string generic = Token("script", v1::SOURCE_KIND_GENERIC);
+  options_.max_bodies = options_.max_body;  // Room for one.
+  Serve();
+  struct Case {
+    const char* request;
+    std::string header;
+    int status;
+  };
+  std::vector<std::unique_ptr<TlsClient>> all;
+  for (const Case& one : std::vector<Case>{{"GET /metrics", Bearer(metrics), 400},
+                                           {"HEAD /metrics", Bearer(metrics), 400},
+                                           {"POST /v1/alerts", Bearer(metrics), 403},
+                                           {"GET /healthz", "", 400},
+                                           {"POST /healthz", "", 405},
+                                           {"GET /metrics", "", 401},
+                                           {"POST /v1/alerts", "", 401},
+                                           {"POST /v1/alerts", Bearer("x"), 401},
+                                           {"POST /nowhere", Bearer(generic), 404}}) {
+    for (const char* length : {"Transfer-Encoding: chunked", "Content-Length: 3000000"}) {
+      all.push_back(std::make_unique<TlsClient>(port()));
+      const bool head = one.request[0] == 'H';
+      const std::string request =
+          absl::StrCat(one.request, " HTTP/1.1\r\nHost: h\r\n", one.header, length, "\r\n\r\n");
+      ASSERT_TRUE(all.back()->Send(request));
+      EXPECT_EQ(all.back()->Receive(head).status, one.status) << request;
+    }
+  }
+  EXPECT_EQ(Ask(Post("/v1/alerts", R"({"labels":{"a":"b"}})", Bearer(generic))).status, 202);
+  for (const auto& client : all) EXPECT_TRUE(client->Ended());
+  EXPECT_EQ(endpoint_.Results()["bad"], 4);
+}
+
+TEST_F(Endpoint, ARefusalIsLoggedWithItsPeerAndWithoutTheToken) {
+  std::ostringstream out;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(out)));
+  HttpRequest request;
+  request.method = "POST";
+  request.path = "/v1/alerts";
+  request.peer = "192.0.2.7";
+  const auto lines = [&](int times) {
+    out.str("");
+    for (int i = 0; i < times; ++i) endpoint_.Screen(request);
+    return out.str();
+  };
+  EXPECT_THAT(lines(1), HasSubstr("HTTPS refused 192.0.2.7 at /v1/alerts: no token\n"));
+  request.headers["authorization"] = "Bearer mqs.prom.s3cret";
+  EXPECT_EQ(lines(30), "");
+  request.peer = "192.0.2.8";
+  request.path = "/v1/alerts/mqs.prom.s3cret";
+  request.query = "token=mqs.prom.s3cret";
+  const std::string other = lines(1);
+  EXPECT_THAT(other, HasSubstr("192.0.2.8 at a path that there is not: a token that is not valid"));
+  EXPECT_THAT(other, Not(HasSubstr("s3cret")));
+  clock_.now += absl::Seconds(61);
+  request.peer = "192.0.2.7";
+  EXPECT_THAT(lines(1), HasSubstr("(refused 31 times since the last line)"));
+  // The right token of another kind is an alarm that nobody hears, too.
+  request.peer = "192.0.2.9";
+  request.path = "/v1/alerts";
+  const std::string metrics = Token("prometheus", v1::SOURCE_KIND_METRICS);
+  request.headers["authorization"] = "Bearer " + metrics;
+  const std::string wrong = lines(1);
+  EXPECT_THAT(wrong, HasSubstr("192.0.2.9 at /v1/alerts: source 'prometheus' may read metrics"));
+  EXPECT_THAT(wrong, Not(HasSubstr(metrics)));
+  spdlog::set_default_logger(before);
+}
+
 TEST_F(Endpoint, HealthNeedsNoTokenAndMethodsAreNamed) {
   const std::string token = Token("script", v1::SOURCE_KIND_GENERIC);
   Serve();
@@ -252,6 +329,25 @@ TEST_F(Endpoint, WhatWasTakenBeforeTheEndIsThere) {
   server_->Stop();
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(Kept().size(), static_cast<std::size_t>(taken));
+}
+
+TEST(FailureLog, FillsNoDiskAndForgetsNobodyWhoStays) {
+  FailureLog log;
+  absl::Time now = absl::FromUnixSeconds(1'800'000'000);
+  int lines = 0;
+  for (int i = 0; i < 100'000; ++i)
+    lines += log.Count(absl::StrCat("10.0.", i / 256 % 256, ".", i % 256), now) > 0 ? 1 : 0;
+  EXPECT_EQ(lines, FailureLog::kLines);
+  now += absl::Minutes(1);
+  EXPECT_GT(log.Count("192.0.2.1", now), 0);
+  EXPECT_EQ(log.Count("192.0.2.1", now), 0);
+  now -= absl::Hours(5);  // A clock that is set back silences nobody.
+  EXPECT_EQ(log.Count("192.0.2.1", now), 2);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(log.Count("192.0.2.1", now), 0);
+  now += absl::Minutes(1);
+  EXPECT_EQ(log.Count("192.0.2.1", now), 6);
+  EXPECT_EQ(log.Count("2001:db8::1", now), 1);
+  EXPECT_EQ(log.Count("2001:db8::2", now), 0) << "it is of the same net";
 }
 
 TEST(FailureLimit, RemembersSoManyPeersAndForgetsTheOldest) {

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <stdexcept>
+
 #include "absl/time/clock.h"
 #include "common/status/error.h"
 #include "tests/unit/https/peer.h"
@@ -140,6 +142,36 @@ TEST(Fetch, AllOfItHasOneDeadline) {
     EXPECT_GE(absl::Now() - begin, absl::Milliseconds(290));
     EXPECT_LT(absl::Now() - begin, absl::Seconds(10));
   }
+}
+
+// Where its head alone is asked for, what becomes of the body is no error.
+TEST(Fetch, AHeadThatCountsIsTheAnswer) {
+  for (const char* body : {"Content-Length: 9\r\n\r\nshort", "Content-Length: 99999999\r\n\r\n",
+                           "Transfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+    Peer peer(Says(absl::StrCat("HTTP/1.1 503 Whatever\r\nRetry-After: 7\r\n", body)));
+    HttpCall call = To(peer.Url());
+    call.max_answer = 1000;
+    EXPECT_FALSE(Fetch(call).ok()) << body;
+    call.head_counts = true;
+    const auto answer = Fetch(call);
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->status, 503);
+    EXPECT_EQ(answer->reason, "Service Unavailable");
+    EXPECT_EQ(answer->headers.at("retry-after"), "7");
+  }
+  for (const char* bad : {"", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"}) {
+    Peer peer(Says(bad));
+    HttpCall call = To(peer.Url());
+    call.head_counts = true;
+    EXPECT_EQ(ReasonOf(Fetch(call).status()), "NO_ANSWER") << bad;
+  }
+}
+
+TEST(Fetch, WhatIsThrownIsNoAnswer) {
+  Peer silent([](Peer::Link& link) { link.Hang(); });
+  HttpCall call = To(silent.Url());
+  call.wanted = []() -> bool { throw std::runtime_error("something inside"); };
+  EXPECT_EQ(ReasonOf(Fetch(call).status()), "NO_ANSWER");
 }
 
 TEST(Fetch, EndsWhenItIsNotWantedAnyMore) {

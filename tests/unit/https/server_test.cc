@@ -2,12 +2,15 @@
 #include "controller/http/server.h"
 
 #include <atomic>
+#include <chrono>
 #include <future>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "controller/http/handler_pool.h"
 #include "controller/http/peers.h"
 #include "tests/unit/https/server_fixture.h"
 
@@ -141,6 +144,83 @@ TEST_F(HttpsServer, AHandlerThatThrowsIsAnErrorOfOneRequest) {
   EXPECT_EQ(answer.status, 500);
   EXPECT_THAT(answer.body, testing::Not(HasSubstr("something inside")));
   EXPECT_EQ(client.Ask(Get("/fine")).status, 202);
+}
+
+TEST_F(HttpsServer, WhatIsNoExceptionOfTheStandardIsOneToo) {
+  options_.screen = [](const HttpRequest& request) -> std::optional<HttpResponse> {
+    if (request.path == "/screen") throw 7;
+    return std::nullopt;
+  };
+  Start([](const HttpRequest& request) -> HttpResponse {
+    if (request.path == "/throw") throw 7;
+    return Echo(request);
+  });
+  EXPECT_EQ(TlsClient(port()).Ask(Get("/throw")).status, 500);
+  EXPECT_EQ(TlsClient(port()).Ask(Get("/screen")).status, 500);
+  EXPECT_EQ(TlsClient(port()).Ask(Get("/fine")).status, 202);
+}
+
+// Thrown where nothing waits for the connection any more: it must not stay for ever.
+TEST_F(HttpsServer, AnAnswerThatCannotBeWrittenEndsItsConnectionAlone) {
+  Start([](const HttpRequest& request) {
+    HttpResponse response = Echo(request);
+    if (request.path == "/long") response.headers["X-Long"] = std::string(70'000, 'x');
+    return response;
+  });
+  TlsClient kept(port());
+  EXPECT_EQ(kept.Ask(Get("/fine")).status, 202);
+  TlsClient lost(port());
+  ASSERT_TRUE(lost.Send(Get("/long")));
+  EXPECT_TRUE(lost.Ended());
+  EXPECT_EQ(kept.Ask(Get("/fine")).status, 202);
+  EXPECT_EQ(TlsClient(port()).Ask(Get("/fine")).status, 202);
+}
+
+TEST(HandlerPool, AJobThatThrowsEndsItselfAlone) {
+  HandlerPool pool(1);
+  std::promise<void> done;
+  pool.Add([](bool) { throw std::runtime_error("something inside"); });
+  pool.Add([](bool) { throw 7; });
+  pool.Add([&done](bool) { done.set_value(); });
+  EXPECT_EQ(done.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  pool.Stop();
+  pool.Add([](bool) { throw 7; });
+}
+
+// What Beast would take for a request without a body, and its body for the next request.
+TEST_F(HttpsServer, ACodingThatIsNotUnderstoodIsRefused) {
+  std::atomic<int> handled{0};
+  Start([&handled](const HttpRequest& request) {
+    ++handled;
+    return Echo(request);
+  });
+  const auto status = [this](const std::string& headers, const std::string& version = "1.1") {
+    TlsClient client(port());
+    const int answered = client
+                             .Ask(absl::StrCat("POST / HTTP/", version, "\r\nHost: h\r\n", headers,
+                                               "\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n"))
+                             .status;
+    EXPECT_TRUE(client.Ended()) << headers;
+    return answered;
+  };
+  for (const char* coding : {"gzip", "identity", "chunked, gzip", "gzip, chunked", "xchunked",
+                             "chunked, chunked", "chunked;q=1", "\"chunked\"", "", ","})
+    EXPECT_EQ(status(absl::StrCat("Transfer-Encoding: ", coding, "\r\n")), 501) << coding;
+  EXPECT_EQ(status("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"), 501);
+  for (const char* both : {"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                           "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+                           "Transfer-Encoding: gzip\r\nContent-Length: 5\r\n",
+                           "Content-Length: 5\r\nTransfer-Encoding: gzip\r\n",
+                           "Content-Length: 0\r\nTransfer-Encoding: gzip\r\n"})
+    EXPECT_EQ(status(both), 400) << both;
+  EXPECT_EQ(status("Transfer-Encoding: chunked\r\n", "1.0"), 400);
+  EXPECT_EQ(handled, 0);
+  TlsClient client(port());
+  EXPECT_EQ(client
+                .Ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:  Chunked \r\n\r\n"
+                     "2\r\nab\r\n0\r\n\r\n")
+                .body,
+            "POST|/|||127.0.0.1|ab");
 }
 
 TEST_F(HttpsServer, AHandlersHeaderCannotBecomeTwo) {

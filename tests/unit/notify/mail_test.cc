@@ -3,6 +3,8 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <stdexcept>
+
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "controller/notify/mail_message.h"
@@ -202,6 +204,11 @@ TEST(MailChannel, DemandsTlsAndLogsInOverItAlone) {
   EXPECT_EQ(outcome.verdict, Verdict::kRetry);
   EXPECT_THAT(outcome.error, HasSubstr("535"));
   EXPECT_THAT(outcome.error, Not(HasSubstr("AG9w")));
+  // Nor where the relay repeats what it was told.
+  relay.Answer("AUTH", "500 what is 'AUTH PLAIN AG9wcwBwNHNz'?\r\n");
+  outcome = DeliverByMail(channel, NoticeOf("n-1"), AttemptOf());
+  EXPECT_THAT(outcome.error, HasSubstr("the log-in with 500"));
+  EXPECT_THAT(outcome.error, Not(HasSubstr("AG9w")));
   relay.AsUsual();
   // Not offered, or refused: nothing is said in plain text.
   SmtpServer plain;
@@ -218,6 +225,43 @@ TEST(MailChannel, DemandsTlsAndLogsInOverItAlone) {
   EXPECT_THAT(outcome.error, HasSubstr("before TLS had begun"));
   channel.password_file = folder / "missing";
   EXPECT_THAT(DeliverByMail(channel, NoticeOf("n-1"), AttemptOf()).error, HasSubstr("missing"));
+}
+
+// RFC 5321, 4.5.3.2.6: a relay that has the whole message may take minutes to say so.
+TEST(MailChannel, ARelayThatHasItAndSaysSoLateIsWaitedFor) {
+  EXPECT_EQ(Attempt().answer_limit, absl::Minutes(10));
+  SmtpServer relay;
+  relay.AnswerLate(absl::Milliseconds(1500));
+  Attempt attempt = AttemptOf(absl::Milliseconds(700));
+  Outcome outcome = DeliverByMail(Mail(relay.relay()), NoticeOf("n-1"), attempt);
+  EXPECT_EQ(outcome.verdict, Verdict::kDelivered) << outcome.error;
+  EXPECT_THAT(relay.Messages(), testing::SizeIs(1));
+  // It has an end, and what is not wanted any more is not waited for.
+  relay.AnswerLate(absl::Minutes(1));
+  attempt = AttemptOf();
+  attempt.answer_limit = absl::Milliseconds(200);
+  outcome = DeliverByMail(Mail(relay.relay()), NoticeOf("n-1"), attempt);
+  EXPECT_EQ(outcome.verdict, Verdict::kRetry);
+  EXPECT_THAT(outcome.error, HasSubstr("the time ended"));
+  attempt = AttemptOf();
+  attempt.wanted = [&] { return relay.Messages().size() < 3; };
+  outcome = DeliverByMail(Mail(relay.relay()), NoticeOf("n-1"), attempt);
+  EXPECT_EQ(outcome.verdict, Verdict::kRetry);
+  EXPECT_THAT(outcome.error, HasSubstr("not wanted"));
+}
+
+TEST(MailChannel, WhatIsThrownIsTriedAgain) {
+  test::Peer silent([](test::Peer::Link& link) { link.Hang(); });
+  const ChannelConfig channel = Mail(absl::StrCat("127.0.0.1:", silent.port()));
+  Attempt attempt = AttemptOf();
+  attempt.wanted = []() -> bool { throw std::runtime_error("something inside"); };
+  Outcome outcome = Deliver(channel, NoticeOf("n-1"), attempt);
+  EXPECT_EQ(outcome.verdict, Verdict::kRetry);
+  EXPECT_THAT(outcome.error, HasSubstr("within the controller: something inside"));
+  attempt.wanted = []() -> bool { throw 7; };
+  outcome = Deliver(channel, NoticeOf("n-1"), attempt);
+  EXPECT_EQ(outcome.verdict, Verdict::kRetry);
+  EXPECT_THAT(outcome.error, HasSubstr("within the controller"));
 }
 
 TEST(MailChannel, ARelayThatHangsOrNeverEndsItsAnswer) {

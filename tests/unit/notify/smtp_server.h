@@ -2,6 +2,8 @@
 #ifndef MAILQUENCH_TESTS_UNIT_NOTIFY_SMTP_SERVER_H_
 #define MAILQUENCH_TESTS_UNIT_NOTIFY_SMTP_SERVER_H_
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -9,6 +11,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/unit/https/peer.h"
 
 namespace mailquench::test {
@@ -29,6 +33,8 @@ class SmtpServer {
     const std::lock_guard<std::mutex> lock(mu_);
     answers_.clear();
   }
+  // The answer to a message is so late.
+  void AnswerLate(absl::Duration late) { late_ms_ = absl::ToInt64Milliseconds(late); }
   int port() const { return peer_.port(); }
   std::string relay() const { return absl::StrCat("127.0.0.1:", port()); }
   // Lines as they came, of all connections; those inside TLS begin with "TLS ".
@@ -84,6 +90,8 @@ class SmtpServer {
           const std::lock_guard<std::mutex> lock(mu_);
           messages_.push_back(message);
         }
+        const absl::Time until = absl::Now() + absl::Milliseconds(late_ms_.load());
+        while (absl::Now() < until && !link.ending()) absl::SleepFor(absl::Milliseconds(10));
         if (!Say(link, AnswerTo(".", usual))) return;
         continue;
       } else if (absl::StartsWith(line, "QUIT")) {
@@ -97,6 +105,7 @@ class SmtpServer {
     return !answer.empty() && link.Send(answer);
   }
   const bool with_tls_;
+  std::atomic<std::int64_t> late_ms_{0};
   std::mutex mu_;
   std::map<std::string, std::string> answers_;
   std::vector<std::string> lines_;

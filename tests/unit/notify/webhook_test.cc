@@ -74,6 +74,70 @@ TEST(WebhookChannel, WhatAnAnswerMeans) {
   EXPECT_EQ(deliver().verdict, Verdict::kRetry);
 }
 
+// It would be sent again for 72 hours to somebody who has it.
+TEST(WebhookChannel, WhoAnswers2xxHasItWhateverBecomesOfTheBody) {
+  const std::string head = "HTTP/1.1 200 OK\r\n";
+  for (const std::string& answer :
+       {head + "Content-Length: 9\r\n\r\nshort", head + "Content-Length: 99999999\r\n\r\nx",
+        head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        head + "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+        head + "\r\n" + std::string(5 << 20, 'x')}) {
+    test::Peer peer(test::Says(answer));
+    const Outcome outcome =
+        DeliverByWebhook(Webhook("hook", peer.Url()), NoticeOf("n-1"), AttemptOf());
+    EXPECT_EQ(outcome.verdict, Verdict::kDelivered)
+        << answer.substr(0, 80) << ": " << outcome.error;
+  }
+  test::Peer late([&](test::Peer::Link& link) {
+    link.Request();
+    link.Send(head + "Content-Length: 5\r\n\r\nab");
+    link.Hang();
+  });
+  EXPECT_EQ(DeliverByWebhook(Webhook("hook", late.Url()), NoticeOf("n-1"),
+                             AttemptOf(absl::Milliseconds(300)))
+                .verdict,
+            Verdict::kDelivered);
+  // A head that is not whole says nothing yet; other answers keep what their head says.
+  for (const std::string& answer : {head, head + "Content-Length: 2\r\n"}) {
+    test::Peer peer(test::Says(answer));
+    EXPECT_EQ(DeliverByWebhook(Webhook("hook", peer.Url()), NoticeOf("n-1"), AttemptOf()).verdict,
+              Verdict::kRetry);
+  }
+  test::Peer gone(test::Says("HTTP/1.1 410 Gone\r\nContent-Length: 9\r\n\r\nshort"));
+  EXPECT_EQ(DeliverByWebhook(Webhook("hook", gone.Url()), NoticeOf("n-1"), AttemptOf()).verdict,
+            Verdict::kRefused);
+}
+
+TEST(WebhookChannel, AnErrorRepeatsNoSecret) {
+  test::TempFolder folder;
+  std::string says;
+  test::Peer peer([&](test::Peer::Link& link) {
+    link.Request();
+    link.Send(absl::StrCat("HTTP/1.1 404 /services/T0/B0/h1ddenh1dden\r\nContent-Length: ",
+                           says.size(), "\r\n\r\n", says));
+  });
+  ChannelConfig channel = Webhook("hook", peer.Url("/services/T0/B0/h1ddenh1dden?key=s0s0s0s0s0"));
+  channel.secret_file = folder.Write("secret", "s1gn\n");
+  channel.token_file = folder.Write("token", "t0ken\n");
+  const auto error = [&](const std::string& body) {
+    says = body;
+    return DeliverByWebhook(channel, NoticeOf("n-1"), AttemptOf()).error;
+  };
+  EXPECT_EQ(error("no \x1b such hook"), "the webhook answered 404 Not Found: no   such hook");
+  for (const char* body :
+       {"no hook at /services/T0/B0/h1ddenh1dden", "h1ddenh1d", "H1DDENH1DDEN is gone",
+        "key=s0s0s0s0s0", "https:\\/\\/x\\/h1ddenh1dden", "signed with s1gn", "Bearer t0ken?"})
+    EXPECT_EQ(error(body), "the webhook answered 404 Not Found") << body;
+  // One that the excerpt would cut in its middle.
+  EXPECT_EQ(error(std::string(195, 'x') + "h1ddenh1dden"), "the webhook answered 404 Not Found");
+  EXPECT_EQ(error(std::string(300, 'x')),
+            "the webhook answered 404 Not Found: " + std::string(200, 'x'));
+  // Where the address is a secret nothing is repeated, whatever it looks like.
+  channel.url_file = folder.Write("url", channel.url);
+  channel.url = "";
+  EXPECT_EQ(error("no such hook"), "the webhook answered 404 Not Found");
+}
+
 TEST(WebhookChannel, OneThatHangsBeforeOrInTlsIsTriedAgain) {
   test::Peer silent([](test::Peer::Link& link) { link.Hang(); });
   for (const std::string& url : {silent.Url(), absl::StrCat("https", silent.Url().substr(4))}) {
