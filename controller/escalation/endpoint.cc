@@ -115,11 +115,17 @@ HttpResponse AlertEndpoint::Unauthorized(const HttpRequest& request) {
 }
 
 std::optional<HttpResponse> AlertEndpoint::Screen(const HttpRequest& request) {
+  v1::AlertSource source;
+  return Judge(request, &source);
+}
+
+std::optional<HttpResponse> AlertEndpoint::Judge(const HttpRequest& request,
+                                                 v1::AlertSource* who) {
   if (request.path == kHealth) {
     if (!Reads(request)) return NotAllowed("GET, HEAD");
     return request.has_body ? NoBody(request) : Plain(200, "ok\n");
   }
-  const absl::StatusOr<v1::AlertSource> source = sources_->Admit(TokenOf(request));
+  absl::StatusOr<v1::AlertSource> source = sources_->Admit(TokenOf(request));
   if (!source.ok()) return Unauthorized(request);
   const bool metrics = source->kind() == v1::SOURCE_KIND_METRICS;
   if (request.path == kMetrics) {
@@ -142,17 +148,19 @@ std::optional<HttpResponse> AlertEndpoint::Screen(const HttpRequest& request) {
                                  "' may read metrics and send nothing; "
                                  "nothing was taken"));
     }
-    return request.method == "POST" ? std::nullopt : std::optional(NotAllowed("POST"));
+    if (request.method != "POST") return NotAllowed("POST");
+    *who = *std::move(source);
+    return std::nullopt;
   }
   return Respond(404, {{"error", "There is nothing at this path: alerts go to /v1/alerts"}});
 }
 
 HttpResponse AlertEndpoint::Handle(const HttpRequest& request) {
-  if (std::optional<HttpResponse> refused = Screen(request)) return *std::move(refused);
-  if (request.path == kMetrics) return Metrics();
-  // Again: it may have been revoked while the body came.
-  const absl::StatusOr<v1::AlertSource> source = sources_->Admit(TokenOf(request));
-  return source.ok() ? TakeAlerts(request, *source) : Unauthorized(request);
+  // Again, after the server's question with the header: it may have been revoked while the body
+  // came.
+  v1::AlertSource source;
+  if (std::optional<HttpResponse> refused = Judge(request, &source)) return *std::move(refused);
+  return request.path == kMetrics ? Metrics() : TakeAlerts(request, source);
 }
 
 HttpResponse AlertEndpoint::Failed(int status, const char* result, const std::string& sentence) {

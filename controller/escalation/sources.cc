@@ -119,10 +119,6 @@ absl::StatusOr<v1::AlertSource> AlertSources::Revoke(const std::string& name) {
 }
 
 absl::StatusOr<v1::AlertSource> AlertSources::Admit(const std::string& token) {
-  const absl::Status refused =
-      Error(absl::StatusCode::kUnauthenticated, "BAD_TOKEN",
-            "This is no token of a source; nothing was done. Use the one that was shown when the "
-            "source was created");
   const std::size_t dot = token.rfind('.');
   const bool formed = absl::StartsWith(token, kPrefix) && dot != std::string::npos &&
                       dot >= sizeof kPrefix - 1 && token.size() < 256;
@@ -136,7 +132,11 @@ absl::StatusOr<v1::AlertSource> AlertSources::Admit(const std::string& token) {
   // A name that nobody has costs the same comparison.
   const bool same = identity::ConstantTimeEquals(
       hash, found == rows_.end() ? std::string(64, '-') : found->second.hash);
-  if (!same || found == rows_.end() || found->second.source.revoked()) return refused;
+  if (!same || found == rows_.end() || found->second.source.revoked()) {
+    return Error(absl::StatusCode::kUnauthenticated, "BAD_TOKEN",
+                 "This is no token of a source; nothing was done. Use the one that was shown when "
+                 "the source was created");
+  }
   Row& row = found->second;
   const absl::Duration since = now - absl::FromUnixSeconds(row.source.last_use_time().seconds());
   if (!row.source.has_last_use_time() || since >= kUseWritten || since < absl::ZeroDuration()) {
