@@ -97,7 +97,7 @@ absl::Status CoreImpl::Start() {
   own.rules = [this] { return escalator_->OwnRules(); };
   own.growth = [this](const std::string& host_id) { return metrics_->QueueGrowth(host_id); };
   own.every = options_.own_watch_every;
-  own.tell = [this](const std::string& kind, const v1::Alert& alert) { TellSignal(kind, alert); };
+  own.tell = [this](const v1::Notice& notice) { return notices_->Tell(notice); };
   own.log = options_.log;
   own_watch_ = std::make_unique<OwnWatch>(store_.get(), hands_.get(), escalator_.get(),
                                           options_.clock, std::move(own));

@@ -196,7 +196,6 @@ class CoreImpl final : public Core, public RunListener {
   void SignalReport(const v1::OperationReport& report);
   void SignalProbes(const v1::Run& run);
   void SignalEnd(const v1::Run& run);
-  void TellSignal(const std::string& kind, const v1::Alert& alert);
 
   const CoreOptions options_;
   const std::unique_ptr<Store> store_;

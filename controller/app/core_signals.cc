@@ -1,6 +1,7 @@
 // What the core's events and figures are to the metrics and to the own watch.
 #include <sys/stat.h>
 
+#include "common/status/error.h"
 #include "controller/app/core_impl.h"
 #include "controller/store/times.h"
 
@@ -9,22 +10,21 @@ namespace mailquench::controller {
 MetricSources CoreImpl::FiguresOf() {
   MetricSources figures;
   figures.hosts = [this] { return hosts_->All(); };
-  figures.incidents = [this] {
-    return store_->AllIncidents(false).value_or(std::vector<v1::Incident>());
-  };
-  figures.listings = [this] {
-    return store_->ListingsOf("", false).value_or(std::vector<v1::Listing>());
-  };
-  figures.list_health = [this] {
-    return store_->AllBlacklistHealth().value_or(std::map<std::string, v1::BlacklistHealth>());
-  };
-  figures.escalations = [this] {
-    return store_->OpenEscalations(absl::InfiniteFuture()).value_or(std::vector<v1::Escalation>());
-  };
+  // What cannot be read is no empty fleet: alerts would end in the middle of a fire.
+  figures.incidents = [this] { return store_->AllIncidents(false); };
+  figures.listings = [this] { return store_->ListingsOf("", false); };
+  figures.list_health = [this] { return store_->AllBlacklistHealth(); };
+  figures.escalations = [this] { return store_->OpenEscalations(absl::InfiniteFuture()); };
   figures.endpoint_results = options_.endpoint_results;
-  figures.undelivered_notices = [this] { return store_->CountOpenDeliveries().value_or(-1); };
-  figures.undone_alerts = [this] { return store_->CountUndoneAlerts().value_or(-1); };
-  figures.paused = [this] { return escalator_ != nullptr && escalator_->Paused(); };
+  figures.undelivered_notices = [this] { return store_->CountOpenDeliveries(); };
+  figures.undone_alerts = [this] { return store_->CountUndoneAlerts(); };
+  figures.paused = [this]() -> absl::StatusOr<bool> {
+    // A pause that cannot be read counts as one, so the store is asked whether it can be.
+    MQ_RETURN_IF_ERROR(store_->FindValue("").status());
+    return escalator_->Paused();
+  };
+  figures.rules = [this] { return escalator_->GetRules(); };
+  for (const auto& [name, playbook] : playbooks_) figures.playbooks.push_back(name);
   figures.store_bytes = [this]() -> std::int64_t {
     std::int64_t bytes = 0;
     for (const char* end : {"", "-wal"}) {
@@ -61,27 +61,6 @@ void CoreImpl::SignalProbes(const v1::Run& run) {
     }
   }
   for (const auto& [host_id, open] : found) own_watch_->Probed(host_id, open);
-}
-
-void CoreImpl::TellSignal(const std::string& kind, const v1::Alert& alert) {
-  v1::Notice notice;
-  notice.set_notice_id(kind + ":" + alert.alert_key());
-  notice.set_kind(kind);
-  *notice.mutable_time() = alert.start_time();
-  if (const auto text = alert.annotations().find("summary"); text != alert.annotations().end())
-    notice.set_text(text->second);
-  const auto host = alert.labels().find("host");
-  if (host != alert.labels().end()) notice.add_hosts(host->second);
-  if (const auto one = alert.labels().find("incident_id"); one != alert.labels().end()) {
-    notice.set_incident_id(one->second);
-    notice.set_next("mailquench incident show " + one->second);
-  } else if (kind == "listing") {
-    notice.set_next("mailquench delist list");
-  } else if (host != alert.labels().end()) {
-    notice.set_next("mailquench host show " + host->second);
-  }
-  const absl::Status told = notices_->Tell(notice);
-  if (!told.ok()) options_.log("notices: " + std::string(told.message()));
 }
 
 void CoreImpl::SignalEnd(const v1::Run& run) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "common/clock/clock.h"
 #include "controller/escalation/hands.h"
 #include "controller/escalation/inbox.h"
+#include "controller/escalation/own_signals.h"
 #include "controller/escalation/rules.h"
 #include "controller/store/store.h"
 
@@ -21,16 +23,18 @@ namespace mailquench::controller {
 
 struct OwnWatchOptions {
   std::function<OwnWatchRules()> rules;
-  std::function<double(const std::string& host_id)> growth;  // Messages a minute.
-  // What began, for people: a kind of notice. Under the id that it gives, once.
-  std::function<void(const std::string& kind, const v1::Alert&)> tell;
+  QueueGrowth growth;
+  // Tells people what began. After an error it is asked again, with the same id for the same
+  // alerts.
+  std::function<absl::Status(const v1::Notice&)> tell;
   absl::Duration every = absl::Seconds(5);
   std::function<void(const std::string&)> log = [](const std::string&) {};
 };
 
 // Alerts MailquenchQueueGrowing, MailquenchAgentLost, MailquenchRelayOpen, MailquenchSettingDrift,
-// MailquenchListed, MailquenchObligationOverdue; docs/escalation.md has their labels. What fires is
-// in the store, so a restart neither fires it again nor forgets its end. Thread-safe.
+// MailquenchListed, MailquenchObligationOverdue; docs/escalation.md has their labels. What fires,
+// and of what people have been told, is in the store, so a restart neither fires it again nor
+// forgets its end. What is not known now is no end: what fired fires on. Thread-safe.
 class OwnWatch {
  public:
   OwnWatch(Store* store,
@@ -51,25 +55,31 @@ class OwnWatch {
   using Firing = std::map<std::string, v1::Alert>;  // By fingerprint.
   absl::Status LookOnce();
   absl::Status ReadBack();
-  absl::Status KeepFiring(const Firing& firing);
-  void AddHosts(const OwnWatchRules& rules, std::vector<v1::Alert>* present);
-  absl::Status AddOthers(const OwnWatchRules& rules, std::vector<v1::Alert>* present);
+  // What fires now: `next`, and what of it is new.
+  void See(const std::map<std::string, bool>& probed, Firing* next, std::vector<v1::Alert>* news);
+  absl::Status TellNew();
+  absl::Status End(const Firing& next);
+  absl::Status Keep(const Firing& firing);
+  // Into the log, unless the look before had it as well.
+  void Say(const std::string& problem);
 
   Store* const store_;
-  EscalationHands* const hands_;
   AlertInbox* const inbox_;
   Clock* const clock_;
   const OwnWatchOptions options_;
 
-  std::mutex look_mu_;  // One look at a time; guards the three below.
+  std::mutex look_mu_;  // One look at a time; guards those below up to mu_.
+  OwnSignals signals_;
   bool read_ = false;
+  bool written_ = true;  // The store has what the next two have.
   Firing firing_;
-  std::map<std::string, absl::Time> growing_since_;  // By host id.
+  std::set<std::string> told_;  // Fingerprints of those of which people know.
+  std::set<std::string> problems_, problems_before_;
 
   std::mutex mu_;
   std::condition_variable cv_;
   bool stopping_ = false;
-  std::map<std::string, bool> probed_;  // Host id: found open; not looked at yet.
+  std::map<std::string, bool> probed_;  // Host id: found open; no look has done with it yet.
   std::thread thread_;
 };
 

@@ -136,8 +136,8 @@ void AddListed(const std::map<std::string, std::string>& names,
 }  // namespace
 
 void AddHostFamilies(const std::vector<v1::Host>& hosts,
-                     const std::vector<v1::Incident>& incidents,
-                     const std::vector<v1::Listing>& listings,
+                     const std::vector<v1::Incident>* incidents,
+                     const std::vector<v1::Listing>* listings,
                      const QueueSlopes& slopes,
                      absl::Time now,
                      Families* out) {
@@ -169,8 +169,8 @@ void AddHostFamilies(const std::vector<v1::Host>& hosts,
   for (const auto& [word, n] : presence) count.Add({{"presence", word}}, n);
   for (Family* one : {&count, &info, &online, &seen}) one->MoveTo(out);
   beats.MoveTo(out);
-  AddRelays(names, incidents, out);
-  AddListed(names, listings, out);
+  if (incidents != nullptr) AddRelays(names, *incidents, out);
+  if (listings != nullptr) AddListed(names, *listings, out);
 }
 
 }  // namespace mailquench::controller

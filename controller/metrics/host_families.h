@@ -14,10 +14,11 @@
 namespace mailquench::controller {
 
 // Of hosts that are evicted or banned nothing is said. What a heartbeat counts is there while its
-// host is online; an alarm, drift and leases stay as they were last said.
+// host is online; an alarm, drift and leases stay as they were last said. What is made of
+// incidents or listings is left out where they are null: they could not be read.
 void AddHostFamilies(const std::vector<v1::Host>& hosts,
-                     const std::vector<v1::Incident>& incidents,
-                     const std::vector<v1::Listing>& listings,
+                     const std::vector<v1::Incident>* incidents,
+                     const std::vector<v1::Listing>* listings,
                      const QueueSlopes& slopes,
                      absl::Time now,
                      Families* out);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -49,10 +50,14 @@ class Metrics::Impl {
   Impl(Clock* clock, MetricSources sources) : clock_(clock), sources_(std::move(sources)) {
     // increase() does not see the first step of a series that was not there before.
     for (const std::string& operation : AllOperationNames()) {
-      for (const v1::Outcome outcome :
-           {v1::OUTCOME_SUCCEEDED, v1::OUTCOME_FAILED, v1::OUTCOME_TIMED_OUT, v1::OUTCOME_UNKNOWN})
-        operations_.Add(
-            {{"operation", Fit(operation_names_, operation)}, {"outcome", OutcomeName(outcome)}});
+      for (int outcome = v1::OUTCOME_SUCCEEDED; outcome <= v1::Outcome_MAX; ++outcome)
+        operations_.Add({{"operation", Fit(operation_names_, operation)},
+                         {"outcome", OutcomeName(static_cast<v1::Outcome>(outcome))}});
+    }
+    for (const std::string& playbook : sources_.playbooks) {
+      for (int state = v1::RUN_STATE_SUCCEEDED; state <= v1::RunState_MAX; ++state)
+        runs_.Add({{"playbook", Fit(playbook_names_, playbook)},
+                   {"state", RunWord(static_cast<v1::RunState>(state))}});
     }
   }
 
@@ -62,16 +67,14 @@ class Metrics::Impl {
   }
   void RunEnded(const v1::Run& run) {
     Count(runs_, {{"playbook", Fit(playbook_names_, run.playbook().name())},
-                  {"state", EnumWord(v1::RunState_Name(run.state()), "RUN_STATE_")}});
+                  {"state", RunWord(run.state())}});
     if (!run.has_start_time() || !run.has_end_time()) return;
     const auto took = TimeUtil::DurationToMilliseconds(run.end_time() - run.start_time());
     run_duration_.Observe(std::max(0.0, static_cast<double>(took) / 1e3));
   }
   void Contained(absl::Duration took) { contain_.Observe(Seconds(took)); }
   void Escalated(const std::string& rule, v1::EscalationAction taken) {
-    Count(escalations_,
-          {{"rule", Fit(rule_names_, rule)},
-           {"taken", EnumWord(v1::EscalationAction_Name(taken), "ESCALATION_ACTION_")}});
+    Count(escalations_, {{"rule", Fit(rule_names_, rule)}, {"taken", ActionWord(taken)}});
   }
   void StoreWrite(absl::Duration took) { store_write_.Observe(Seconds(took)); }
   void Beat(const std::string& host_id, const v1::Heartbeat& beat) {
@@ -79,8 +82,10 @@ class Metrics::Impl {
     slopes_.Add(host_id, absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(beat.time())),
                 beat.queued_messages(), clock_->Now());
   }
-  double QueueGrowth(const std::string& host_id) {
-    return slopes_.Slope(host_id, clock_->Now()).value_or(0) * 60;
+  std::optional<double> QueueGrowth(const std::string& host_id) {
+    const std::optional<double> slope = slopes_.Slope(host_id, clock_->Now());
+    if (!slope.has_value()) return std::nullopt;
+    return *slope * 60;
   }
 
   std::string Text() {
@@ -88,17 +93,23 @@ class Metrics::Impl {
     Family build = GaugeFamily("mailquench_build_info", "The controller's version.");
     build.Add({{"version", MAILQUENCH_VERSION}}, 1);
     build.MoveTo(&all);
-    AddFleet(&all);
-    if (sources_.list_health) AddHealthFamilies(sources_.list_health(), &all);
-    if (sources_.escalations) AddEscalationFamilies(sources_.escalations(), &all);
+    StoreReads reads;
+    AddFleet(&reads, &all);
+    if (const auto health = reads.Get(sources_.list_health)) AddHealthFamilies(*health, &all);
+    if (const auto open = reads.Get(sources_.escalations)) AddEscalationFamilies(*open, &all);
+    if (const auto rules = reads.Get(sources_.rules)) AddRules(*rules, &all);
     AddResults(&all);
-    AddNumber(sources_.undone_alerts, "mailquench_alerts_undone",
+    AddNumber(reads.Get(sources_.undone_alerts), "mailquench_alerts_undone",
               "Alerts that were taken and that no rule has looked at yet.", &all);
-    AddNumber(sources_.undelivered_notices, "mailquench_notices_undelivered",
+    AddNumber(reads.Get(sources_.undelivered_notices), "mailquench_notices_undelivered",
               "Notices to people that some channel has not taken yet.", &all);
-    AddNumber(sources_.paused, "mailquench_automation_paused",
+    AddNumber(reads.Get(sources_.paused), "mailquench_automation_paused",
               "Whether a person has paused what starts by itself.", &all);
-    AddNumber(sources_.store_bytes, "mailquench_store_bytes", "Size of the store's files.", &all);
+    AddNumber(reads.WentWell(), "mailquench_store_readable",
+              "Whether all that this scrape shows of the store could be read.", &all);
+    if (sources_.store_bytes)
+      AddNumber(std::optional(sources_.store_bytes()), "mailquench_store_bytes",
+                "Size of the store's files.", &all);
     for (prometheus::MetricFamily& counted : registry_.Collect()) {
       if (!counted.metric.empty()) all.push_back(std::move(counted));
     }
@@ -107,6 +118,30 @@ class Metrics::Impl {
   }
 
  private:
+  // What one scrape reads of the store.
+  class StoreReads {
+   public:
+    // None: it is not asked for, or could not be read.
+    template <class What>
+    std::optional<What> Get(const StoredFigure<What>& source) {
+      if (!source) return std::nullopt;
+      absl::StatusOr<What> read = source();
+      well_ = well_.value_or(true) && read.ok();
+      if (!read.ok()) return std::nullopt;
+      return *std::move(read);
+    }
+    std::optional<bool> WentWell() const { return well_; }  // None: nothing was asked for.
+
+   private:
+    std::optional<bool> well_;
+  };
+
+  static std::string RunWord(v1::RunState state) {
+    return EnumWord(v1::RunState_Name(state), "RUN_STATE_");
+  }
+  static std::string ActionWord(v1::EscalationAction action) {
+    return EnumWord(v1::EscalationAction_Name(action), "ESCALATION_ACTION_");
+  }
   static double Seconds(absl::Duration took) { return std::max(0.0, absl::ToDoubleSeconds(took)); }
   // Of a name that a person gave: harmless, and not one of too many.
   std::string Fit(BoundedValues& values, const std::string& name) {
@@ -118,21 +153,29 @@ class Metrics::Impl {
     family.Add(labels).Increment();  // The one that is there, if it is.
   }
 
-  void AddFleet(Families* all) {
+  void AddFleet(StoreReads* reads, Families* all) {
     const absl::Time now = clock_->Now();
-    std::vector<v1::Incident> incidents;
-    std::vector<v1::Listing> listings;
-    if (sources_.incidents) incidents = sources_.incidents();
-    if (sources_.listings) listings = sources_.listings();
+    const auto incidents = reads->Get(sources_.incidents);
+    const auto listings = reads->Get(sources_.listings);
     if (sources_.hosts) {
       const std::vector<v1::Host> hosts = sources_.hosts();
       std::set<std::string> ids;
       for (const v1::Host& host : hosts) ids.insert(host.host_id());
       slopes_.Keep([&](const std::string& id) { return ids.count(id) != 0; });
-      AddHostFamilies(hosts, incidents, listings, slopes_, now, all);
+      AddHostFamilies(hosts, incidents.has_value() ? &*incidents : nullptr,
+                      listings.has_value() ? &*listings : nullptr, slopes_, now, all);
     }
-    if (sources_.incidents) AddIncidentFamilies(incidents, now, all);
-    if (sources_.listings) AddListingFamilies(listings, all);
+    if (incidents.has_value()) AddIncidentFamilies(*incidents, now, all);
+    if (listings.has_value()) AddListingFamilies(*listings, all);
+  }
+  void AddRules(const v1::GetRulesResponse& rules, Families* all) {
+    for (const v1::RuleSummary& rule : rules.rules()) {
+      for (int taken = v1::ESCALATION_ACTION_RECORD; taken <= v1::EscalationAction_MAX; ++taken)
+        escalations_.Add({{"rule", Fit(rule_names_, rule.name())},
+                          {"taken", ActionWord(static_cast<v1::EscalationAction>(taken))}});
+    }
+    AddNumber(std::optional(rules.load_error().empty()), "mailquench_escalation_rules_loaded",
+              "Whether the file of rules could be taken.", all);
   }
   void AddResults(Families* all) {
     if (!sources_.endpoint_results) return;
@@ -146,11 +189,14 @@ class Metrics::Impl {
     for (const auto& [result, count] : sums) family.Add({{"result", result}}, count);
     family.MoveTo(all);
   }
-  template <class Source>
-  static void AddNumber(const Source& source, const char* name, const char* help, Families* all) {
-    if (!source) return;
+  template <class Number>
+  static void AddNumber(const std::optional<Number>& number,
+                        const char* name,
+                        const char* help,
+                        Families* all) {
+    if (!number.has_value()) return;
     Family family = GaugeFamily(name, help);
-    family.Add({}, static_cast<double>(source()));
+    family.Add({}, static_cast<double>(*number));
     family.MoveTo(all);
   }
 
@@ -208,7 +254,7 @@ void Metrics::Escalated(const std::string& rule, v1::EscalationAction taken) {
 void Metrics::StoreWrite(absl::Duration took) {
   impl_->StoreWrite(took);
 }
-double Metrics::QueueGrowth(const std::string& host_id) {
+std::optional<double> Metrics::QueueGrowth(const std::string& host_id) {
   return impl_->QueueGrowth(host_id);
 }
 std::string Metrics::Text() {

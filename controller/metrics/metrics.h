@@ -6,9 +6,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock/clock.h"
 #include "mailquench/v1/agent_link.pb.h"
@@ -20,19 +22,25 @@
 
 namespace mailquench::controller {
 
-// What is read at each scrape. Functions that are empty leave their families out. Each is called
-// from the scraping thread and must be quick.
+template <class What>
+using StoredFigure = std::function<absl::StatusOr<What>()>;
+
+// What is read at each scrape. Functions that are empty leave their families out, as those that
+// fail do: what cannot be read is neither 0 nor gone. Each is called from the scraping thread and
+// must be quick.
 struct MetricSources {
   std::function<std::vector<v1::Host>()> hosts;
-  std::function<std::vector<v1::Incident>()> incidents;  // Those that are open.
-  std::function<std::vector<v1::Listing>()> listings;    // Those that are not cleared.
-  std::function<std::map<std::string, v1::BlacklistHealth>()> list_health;  // By zone.
-  std::function<std::vector<v1::Escalation>()> escalations;                 // Those that are open.
-  std::function<std::map<std::string, std::int64_t>()> endpoint_results;    // AlertEndpoint.
-  std::function<std::int64_t()> undelivered_notices;
-  std::function<std::int64_t()> undone_alerts;
-  std::function<bool()> paused;
+  StoredFigure<std::vector<v1::Incident>> incidents;                      // Those that are open.
+  StoredFigure<std::vector<v1::Listing>> listings;                        // Not cleared.
+  StoredFigure<std::map<std::string, v1::BlacklistHealth>> list_health;   // By zone.
+  StoredFigure<std::vector<v1::Escalation>> escalations;                  // Those that are open.
+  std::function<std::map<std::string, std::int64_t>()> endpoint_results;  // AlertEndpoint.
+  StoredFigure<std::int64_t> undelivered_notices;
+  StoredFigure<std::int64_t> undone_alerts;
+  StoredFigure<bool> paused;
+  StoredFigure<v1::GetRulesResponse> rules;
   std::function<std::int64_t()> store_bytes;
+  std::vector<std::string> playbooks;  // Their runs are counted from 0 on.
 };
 
 // Thread-safe.
@@ -49,9 +57,9 @@ class Metrics {
   void Escalated(const std::string& rule, v1::EscalationAction taken);
   void StoreWrite(absl::Duration took);
 
-  // The slope of a host's queue, messages a minute over the last beats of three minutes; 0 where it
-  // is not known.
-  double QueueGrowth(const std::string& host_id);
+  // The slope of a host's queue, messages a minute over the last beats of three minutes. None: not
+  // known yet, as after a restart, or not any more.
+  std::optional<double> QueueGrowth(const std::string& host_id);
 
   // What GET /metrics answers; text/plain; version=0.0.4.
   std::string Text();

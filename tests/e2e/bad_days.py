@@ -4,47 +4,22 @@
   bad_days.py --build FOLDER --work FOLDER [--only kills,settings,volume,fleet]
 """
 import argparse
-import glob
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import traceback
 import uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'deploy/acts'))
-from stage import Stage, attack, require, say, world  # noqa: E402
+from stage import Stage, attack, require, world  # noqa: E402
+from mqlab.days import bad_day, failed, keep_logs  # noqa: E402  (stage knows the way to the lab)
 
 QUEUES = ('incoming', 'active', 'deferred', 'hold', 'maildrop')
 LOCAL = '/var/lib/mailquench/local'
 ENROLLED = '/var/lib/mailquench/agent'
-failed = []
-folder = None  # Where the logs are.
-
-
-def show_logs(most=25):
-    """The ends of the logs, since the folder goes with the run."""
-    for path in sorted(glob.glob(os.path.join(folder, '*.log'))):
-        with open(path, encoding='utf-8', errors='replace') as file:
-            print('-- %s' % os.path.basename(path), *file.read().splitlines()[-most:], sep='\n| ', flush=True)
-
-
-def bad_day(name):
-    """Runs the function at once and says how it went."""
-    def run(function):
-        try:
-            function()
-            say('ok - ' + name)
-        except Exception as problem:  # The next day must come, whatever this one brought.
-            if not isinstance(problem, AssertionError):
-                traceback.print_exc()
-            failed.append(name)
-            say('not ok - %s: %s' % (name, ' '.join(str(problem).split())[:300]))
-            show_logs()
-    return run
 
 
 class Host:
@@ -490,14 +465,13 @@ PARTS = {'kills': on_one_host, 'settings': broken_settings, 'volume': other_volu
 
 
 def main():
-    global folder  # pylint: disable=global-statement
     parser = argparse.ArgumentParser()
     parser.add_argument('--build', required=True)
     parser.add_argument('--work', required=True)
     parser.add_argument('--only', default='kills,settings,volume,fleet')
     options = parser.parse_args()
     stage = Stage(options.build, options.work)
-    folder = stage.folder
+    keep_logs(stage.folder)
     stage.start_lab(3)
     attack(stage.lab, 60, 30)
     time.sleep(3)  # The queue manager's first round.

@@ -14,12 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'deploy/acts'))
 import monitoring  # noqa: E402
 from stage import Stage, require, say, world  # noqa: E402
+from mqlab.days import bad_day, failed, keep_logs  # noqa: E402  (stage knows the way to the lab)
 
 RULES = '''rules:
   - {name: flood, match: ['alertname="Flood"'], hosts: {label: host}, action: start, run: {operation: {queue.watch: {samples: 8, interval: 1s}}},
@@ -36,25 +36,6 @@ notifications:
   first_retry: 1s
   last_retry: 2s
 '''
-failed = []
-folder = None
-
-
-def bad_day(name):
-    def run(function):
-        try:
-            function()
-            say('ok - ' + name)
-        except Exception as problem:  # The next day must come, whatever this one brought.
-            if not isinstance(problem, AssertionError):
-                traceback.print_exc()
-            failed.append(name)
-            say('not ok - %s: %s' % (name, ' '.join(str(problem).split())[:300]))
-            for log in sorted(os.listdir(folder)):
-                if log.endswith('.log'):
-                    with open(os.path.join(folder, log), encoding='utf-8', errors='replace') as file:
-                        print('-- %s' % log, *file.read().splitlines()[-15:], sep='\n| ', flush=True)
-    return run
 
 
 class Program:
@@ -107,8 +88,7 @@ class Days:
     def __init__(self, options):
         self.stage = stage = Stage(options.build, options.work)
         stage.start_lab(2)
-        global folder
-        folder = stage.folder
+        keep_logs(stage.folder)
         self.core = stage.lab['names'].core_ip
         home = os.path.join(stage.folder, 'controller')
         stage.run_on('core', stage.controller, 'init', '--dir', home, '--trust-domain', 'lab.test', '--address', self.core + ':7443')

@@ -1,16 +1,5 @@
 #!/bin/bash
 # The main job, small: the act of deploy/demo with 300 spam and 30 valid messages, on the programs of the test build.
 set -u
-root=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
-build=${MAILQUENCH_BUILD:-$root/build/debug}
-[ "$(id -u)" = 0 ] || { echo 'network namespaces need root'; exit 77; }
-if ! reason=$(unshare --net --mount --uts --pid --ipc --fork true 2>&1); then
-  echo "namespaces are not permitted here: $reason"
-  exit 77
-fi
-work=$(mktemp -d /tmp/mailquench-e2e.XXXXXX)
-chmod 755 "$work"
-trap '"$root/tests/lab/lab" down --dir "$work/lab" >/dev/null 2>&1; rm -rf "$work"' EXIT
-trap 'exit 143' TERM
-trap 'exit 130' INT
+. "$(dirname "$(readlink -f "$0")")/../lib/lab.sh"
 python3 "$root/deploy/acts/fire.py" --build "$build" --work "$work" --out "$work" --spam 300 --valid 30

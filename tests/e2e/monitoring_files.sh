@@ -47,6 +47,14 @@ check 'rules and dashboard name metrics that are documented, which are those tha
   python3 "$root/tests/e2e/monitoring_names.py" metrics mailquench.rules.yml grafana/mailquench.json <<<"$metrics"
 check 'and a made-up one is seen' refuses \
   python3 "$root/tests/e2e/monitoring_names.py" metrics mailquench.rules.yml <<<"${metrics//mailquench_host_alarm/mailquench_x}"
+own=$root/controller/escalation/own_signals.h document=$root/docs/escalation.md
+check 'what the shipped rules and the first example of the documents answer is sent, with the labels that they use' \
+  python3 "$root/tests/e2e/monitoring_names.py" answered mailquench.rules.yml "$own" "$document" "$root/deploy/escalation/escalation.yaml" "$document"
+for wrong in 's/MailQueueFlood/MailQueueFlod/' 's/label: host}/label: instance}/' 's/critical|page/info/' 's/MailquenchListed/MailListed/'; do
+  sed "$wrong" "$root/deploy/escalation/escalation.yaml" >"$work/wrong.yaml"
+  check "and one that is not is seen ($wrong)" refuses \
+    python3 "$root/tests/e2e/monitoring_names.py" answered mailquench.rules.yml "$own" "$document" "$work/wrong.yaml"
+done
 if [ -x "$build/cli/mailquench" ]; then
   check 'the commands that they tell a person are there' python3 "$root/tests/e2e/monitoring_names.py" commands "$build/cli/mailquench" \
     mailquench.rules.yml prometheus.yml alertmanager.yml

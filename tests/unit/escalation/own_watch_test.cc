@@ -1,7 +1,5 @@
 // The controller's own signals as alerts.
-#include "controller/escalation/own_watch.h"
-
-#include "tests/unit/escalation/escalation_fixture.h"
+#include "tests/unit/escalation/own_watch_fixture.h"
 
 namespace mailquench::controller {
 namespace {
@@ -11,106 +9,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
-
-// What the watch may know, as a test says it.
-class Known final : public EscalationHands {
- public:
-  std::vector<v1::Host> FleetOfNow() override { return hosts; }
-  absl::StatusOr<std::vector<v1::Incident>> OpenIncidentsNow() override { return incidents; }
-  absl::StatusOr<std::vector<v1::Listing>> ListingsNow() override { return listings; }
-  // The watch asks for nothing else.
-  absl::StatusOr<std::vector<v1::Operation>> OperationsFor(const v1::PlanRunRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<std::map<std::string, std::string>> BusyHosts() override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<std::map<std::string, std::string>> IncidentsOfHosts() override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::Plan> PlanFor(const v1::PlanRunRequest&, const std::string&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::Run> StartFor(const v1::StartRunRequest&, const std::string&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::Run> RunNow(const std::string&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::Incident> OpenFor(const std::string&,
-                                       const std::string&,
-                                       const std::string&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status NoteFor(const std::string&, const std::string&, const std::string&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status AuditFor(const std::string&, const std::string&, const std::string&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status AsOne(const std::function<absl::Status()>& work) override { return work(); }
-
-  std::vector<v1::Host> hosts;
-  std::vector<v1::Incident> incidents;
-  std::vector<v1::Listing> listings;
-};
-
-class OwnWatchTest : public ::testing::Test, public AlertInbox {
- protected:
-  void SetUp() override {
-    char name[] = "/tmp/mq-own-XXXXXX";
-    folder_ = mkdtemp(name);
-    store_ = *Store::Open(folder_ + "/store");
-    v1::Host host;
-    host.set_host_id("a");
-    host.set_name("mx-a");
-    host.set_state(v1::HOST_STATE_ACTIVE);
-    host.set_online(true);
-    (*host.mutable_labels())["role"] = "edge";
-    StampTime(clock_.now_, host.mutable_last_seen_time());
-    known_.hosts.push_back(host);
-    Open();
-  }
-  void TearDown() override {
-    watch_.reset();
-    store_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-  void Open() {
-    OwnWatchOptions options;
-    options.rules = [this] { return rules_; };
-    options.growth = [this](const std::string&) { return growth_; };
-    options.log = [](const std::string& text) { ADD_FAILURE() << text; };
-    watch_ = std::make_unique<OwnWatch>(store_.get(), &known_, this, &clock_, options);
-  }
-  absl::StatusOr<Taken> Take(const std::vector<v1::Alert>& alerts) override {
-    if (full_) return absl::InternalError("no room");
-    Taken taken;
-    for (const v1::Alert& alert : alerts) {
-      if (!keys_.insert(EventKey(alert)).second) {
-        ++taken.duplicates;
-        continue;
-      }
-      ++taken.taken;
-      seen_.push_back((alert.status() == v1::ALERT_STATUS_FIRING ? "+" : "-") +
-                      alert.labels().at("alertname"));
-      last_ = alert;
-    }
-    return taken;
-  }
-
-  std::string folder_;
-  FakeClock clock_;
-  std::unique_ptr<Store> store_;
-  Known known_;
-  OwnWatchRules rules_;
-  double growth_ = 0;
-  bool full_ = false;
-  std::set<std::string> keys_;
-  std::vector<std::string> seen_;
-  v1::Alert last_;
-  std::unique_ptr<OwnWatch> watch_;
-};
 
 TEST_F(OwnWatchTest, AQueueThatGrowsForLongEnough) {
   known_.hosts[0].mutable_heartbeat()->set_queued_messages(5000);
@@ -193,20 +91,79 @@ TEST_F(OwnWatchTest, ARestartNeitherFiresAgainNorForgetsTheEnd) {
   EXPECT_THAT(seen_, ElementsAre("+MailquenchRelayOpen", "-MailquenchRelayOpen"));
 }
 
-TEST_F(OwnWatchTest, WhatTheInboxCouldNotTakeIsRaisedLater) {
-  OwnWatchOptions options;
-  options.rules = [this] { return rules_; };
-  options.growth = [](const std::string&) { return 0.0; };
-  int said = 0;
-  options.log = [&](const std::string&) { ++said; };
-  watch_ = std::make_unique<OwnWatch>(store_.get(), &known_, this, &clock_, options);
+TEST_F(OwnWatchTest, AFloodDoesNotEndBecauseNothingIsHeard) {
+  known_.hosts[0].mutable_heartbeat()->set_queued_messages(5000);
+  growth_ = 400;
+  watch_->Look();
+  clock_.now_ += absl::Minutes(3);
   known_.hosts[0].mutable_heartbeat()->add_drifted("- main.cf:mynetworks");
-  full_ = true;
   watch_->Look();
-  EXPECT_EQ(said, 1);
-  full_ = false;
+  ASSERT_THAT(seen_, UnorderedElementsAre("+MailquenchQueueGrowing", "+MailquenchSettingDrift"));
+  seen_.clear();
+  // The stream breaks.
+  known_.hosts[0].set_online(false);
+  clock_.now_ += absl::Minutes(1);
   watch_->Look();
-  EXPECT_THAT(seen_, ElementsAre("+MailquenchSettingDrift"));
+  EXPECT_THAT(seen_, IsEmpty());
+  // The controller is started again; the host comes, its figures later.
+  Restart();
+  watch_->Look();
+  known_.hosts[0].set_online(true);
+  StampTime(clock_.now_, known_.hosts[0].mutable_last_seen_time());
+  watch_->Look();
+  // The first heartbeats: no growth is known of one, and the time before is not known either.
+  known_.hosts[0].mutable_heartbeat()->set_queued_messages(6000);
+  known_.hosts[0].mutable_heartbeat()->add_drifted("- main.cf:mynetworks");
+  watch_->Look();
+  growth_ = 300;
+  watch_->Look();
+  known_.hosts[0].mutable_heartbeat()->set_queued_messages(-1);
+  watch_->Look();
+  EXPECT_THAT(seen_, IsEmpty());
+  // A heartbeat says that it is over.
+  known_.hosts[0].mutable_heartbeat()->set_queued_messages(10);
+  known_.hosts[0].mutable_heartbeat()->clear_drifted();
+  watch_->Look();
+  EXPECT_THAT(seen_, UnorderedElementsAre("-MailquenchQueueGrowing", "-MailquenchSettingDrift"));
+}
+
+TEST_F(OwnWatchTest, WhatIsNotKnownDoesNotBegin) {
+  known_.hosts[0].mutable_heartbeat()->set_queued_messages(5000);
+  growth_.reset();
+  watch_->Look();
+  clock_.now_ += absl::Minutes(3);
+  watch_->Look();
+  EXPECT_THAT(seen_, IsEmpty());
+}
+
+TEST_F(OwnWatchTest, AHostThatLeavesTheFleetEndsWhatIsNotKnown) {
+  known_.hosts[0].mutable_heartbeat()->add_drifted("- main.cf:mynetworks");
+  watch_->Probed("a", true);
+  watch_->Look();
+  ASSERT_THAT(seen_, SizeIs(2));
+  Restart();
+  known_.hosts[0].set_state(v1::HOST_STATE_EVICTED);
+  seen_.clear();
+  watch_->Look();
+  EXPECT_THAT(seen_, UnorderedElementsAre("-MailquenchSettingDrift", "-MailquenchRelayOpen"));
+}
+
+TEST_F(OwnWatchTest, AfterARestartNobodyIsLostBeforeItsTime) {
+  clock_.now_ += absl::Hours(20);  // The store knows since when the agent was there.
+  Restart();
+  watch_->Look();
+  clock_.now_ += absl::Minutes(4);
+  watch_->Look();
+  EXPECT_THAT(seen_, IsEmpty()) << "it has had no time to come back";
+  clock_.now_ += absl::Minutes(2);
+  watch_->Look();
+  ASSERT_THAT(seen_, ElementsAre("+MailquenchAgentLost"));
+  Restart();
+  watch_->Look();
+  EXPECT_THAT(seen_, SizeIs(1)) << "it was lost before, and is not there yet";
+  known_.hosts[0].set_online(true);
+  watch_->Look();
+  EXPECT_THAT(seen_, ElementsAre("+MailquenchAgentLost", "-MailquenchAgentLost"));
 }
 
 TEST_F(OwnWatchTest, SwitchedOffItSaysNothing) {

@@ -25,7 +25,7 @@ TEST(Metrics, SaysWhatIsKnownOfAHost) {
   EXPECT_EQ(of("online"), "1");
   EXPECT_EQ(of("queue_messages"), "1200");
   EXPECT_EQ(of("queue_growth_messages_per_second"), "10");
-  EXPECT_DOUBLE_EQ(rig.metrics.QueueGrowth("id-1"), 600);
+  EXPECT_DOUBLE_EQ(rig.metrics.QueueGrowth("id-1").value_or(0), 600);
   EXPECT_EQ(of("mail_service_running"), "1");
   EXPECT_EQ(of("alarm"), "0");
   EXPECT_EQ(of("drifted_settings"), "1");
@@ -75,7 +75,7 @@ TEST(Metrics, HostsThatAreGoneDisappear) {
   EXPECT_THAT(before, Not(HasSubstr("banned")));
   rig.hosts.clear();
   EXPECT_THAT(rig.metrics.Text(), Not(HasSubstr("mx1.example.org")));
-  EXPECT_EQ(rig.metrics.QueueGrowth("id-1"), 0);
+  EXPECT_FALSE(rig.metrics.QueueGrowth("id-1").has_value()) << "not known, which is not 0";
 }
 
 TEST(Metrics, AManualHostHasNoPresence) {
@@ -147,6 +147,47 @@ TEST(Metrics, SaysWhatGoesOn) {
   EXPECT_EQ(ValueOf(text, "mailquench_notices_undelivered"), "2");
   EXPECT_EQ(ValueOf(text, "mailquench_automation_paused"), "1");
   EXPECT_EQ(ValueOf(text, "mailquench_store_bytes"), "4096");
+}
+
+// An alert of Prometheus would end with its series' value 0, and nobody has cleared anything.
+TEST(Metrics, WhatTheStoreDoesNotGiveIsLeftOutAndSaid) {
+  Rig rig;
+  EXPECT_EQ(ValueOf(rig.metrics.Text(), "mailquench_store_readable"), "1");
+  rig.store = absl::InternalError("the disk is gone");
+  const std::string text = rig.metrics.Text();
+  EXPECT_EQ(ValueOf(text, "mailquench_store_readable"), "0");
+  for (const char* name : {"mailquench_incidents", "mailquench_obligation", "mailquench_listings",
+                           "mailquench_host_listings", "mailquench_host_open_relay",
+                           "mailquench_escalations{", "mailquench_blacklist_healthy",
+                           "mailquench_alerts_undone", "mailquench_notices_undelivered",
+                           "mailquench_automation_paused", "mailquench_escalation_rules_loaded"})
+    EXPECT_THAT(text, Not(HasSubstr(absl::StrCat("\n", name)))) << name;
+  EXPECT_EQ(ValueOf(text, "mailquench_host_online{host=\"mx1.example.org\"}"), "1")
+      << "it is not of the store";
+}
+
+TEST(Metrics, SaysWhetherTheRulesCouldBeTaken) {
+  Rig rig;
+  EXPECT_EQ(ValueOf(rig.metrics.Text(), "mailquench_escalation_rules_loaded"), "1");
+  rig.rules.set_load_error("escalation.yaml:3:1: no such key");
+  EXPECT_EQ(ValueOf(rig.metrics.Text(), "mailquench_escalation_rules_loaded"), "0");
+}
+
+// increase() does not see the first step of a series that is born with it.
+TEST(Metrics, WhatMayBeCountedIsThereWithZero) {
+  Rig rig;
+  rig.rules.add_rules()->set_name("queue-flood");
+  const std::string text = rig.metrics.Text();
+  for (const char* outcome : {"succeeded", "failed", "timed_out", "unreachable", "unknown"})
+    EXPECT_EQ(
+        ValueOf(text, absl::StrCat("mailquench_operations_total{operation=\"contain\",outcome=\"",
+                                   outcome, "\"}")),
+        "0")
+        << outcome;
+  EXPECT_EQ(ValueOf(text, "mailquench_runs_total{playbook=\"restore\",state=\"failed\"}"), "0");
+  EXPECT_EQ(ValueOf(text, "mailquench_escalations_total{rule=\"queue-flood\",taken=\"start\"}"),
+            "0");
+  EXPECT_EQ(ValueOf(text, "mailquench_alert_requests_total{result=\"failed\"}"), "0");
 }
 
 TEST(Metrics, SaysWhatTheProcessUses) {

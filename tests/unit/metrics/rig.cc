@@ -67,16 +67,18 @@ v1::Host& Rig::AddHost(const std::string& id, const std::string& name) {
 MetricSources Rig::Sources() {
   MetricSources sources;
   sources.hosts = [this] { return hosts; };
-  sources.incidents = [this] { return incidents; };
-  sources.listings = [this] { return listings; };
-  sources.list_health = [this] { return health; };
-  sources.escalations = [this] { return escalations; };
+  sources.incidents = Stored(&incidents);
+  sources.listings = Stored(&listings);
+  sources.list_health = Stored(&health);
+  sources.escalations = Stored(&escalations);
   sources.endpoint_results = [] {
     return std::map<std::string, std::int64_t>{{"taken", 5}, {"bad", 0}};
   };
-  sources.undelivered_notices = [] { return 2; };
-  sources.undone_alerts = [] { return 3; };
-  sources.paused = [] { return true; };
+  sources.undelivered_notices = Stored(&undelivered_);
+  sources.undone_alerts = Stored(&undone_);
+  sources.paused = Stored(&paused_);
+  sources.rules = Stored(&rules);
+  sources.playbooks = {"contain", "restore"};
   sources.store_bytes = [] { return 4096; };
   return sources;
 }

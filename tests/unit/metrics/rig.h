@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "controller/metrics/metrics.h"
 
 namespace mailquench::controller {
@@ -33,7 +34,20 @@ struct Rig {
   std::vector<v1::Listing> listings;
   std::map<std::string, v1::BlacklistHealth> health;
   std::vector<v1::Escalation> escalations;
+  v1::GetRulesResponse rules;
+  absl::Status store;  // What each read of it gives.
   Metrics metrics{&clock, Sources()};
+
+ private:
+  template <class What>
+  StoredFigure<What> Stored(const What* what) {
+    return [this, what]() -> absl::StatusOr<What> {
+      if (!store.ok()) return store;
+      return *what;
+    };
+  }
+  const std::int64_t undelivered_ = 2, undone_ = 3;
+  const bool paused_ = true;
 };
 
 google::protobuf::Timestamp Stamped(absl::Time time);
