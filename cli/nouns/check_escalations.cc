@@ -1,6 +1,8 @@
 // check escalations, check notices.
+#include <algorithm>
 #include <cstdint>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -20,6 +22,8 @@ namespace {
 using Stub = v1::Escalations::Stub;
 
 constexpr int kLimit = 500;
+constexpr int kMostOpen = 10000;  // The most that a controller gives at once.
+constexpr int kFewest = 40;
 // What failed or was given up is a finding for so long where nothing else ends it.
 constexpr std::int64_t kFreshSeconds = std::int64_t{24} * 3600;
 
@@ -27,60 +31,108 @@ bool Fresh(const google::protobuf::Timestamp& time) {
   return absl::ToUnixSeconds(absl::Now()) - time.seconds() <= kFreshSeconds;
 }
 
+struct Listed {
+  std::vector<v1::Escalation> all;  // Newest first.
+  bool more = false;                // There may be older ones.
+};
+
+// As many as fit into one answer.
+absl::StatusOr<Listed> List(Session* session, v1::ListEscalationsRequest request) {
+  while (true) {
+    auto answer = session->Call(&Stub::ListEscalations, request);
+    if (answer.ok()) {
+      Listed listed;
+      listed.more = answer->escalations_size() >= request.limit();
+      listed.all.assign(answer->escalations().begin(), answer->escalations().end());
+      return listed;
+    }
+    if (!absl::IsResourceExhausted(answer.status()) || request.limit() <= kFewest)
+      return answer.status();
+    request.set_limit(std::max(kFewest, request.limit() / 4));
+  }
+}
+
 // A failure stands until the incident that it belongs to is closed.
-absl::StatusOr<std::vector<v1::Escalation>> StandingFailures(
-    Session* session, const v1::ListEscalationsResponse& all) {
+absl::StatusOr<Listed> StandingFailures(Session* session) {
+  v1::ListEscalationsRequest request;
+  request.set_limit(kLimit);
+  MQ_ASSIGN_OR_RETURN(Listed listed, List(session, request));
   MQ_ASSIGN_OR_RETURN(
       const v1::ListIncidentsResponse incidents,
       session->Call(&v1::Incidents::Stub::ListIncidents, v1::ListIncidentsRequest()));
   std::set<std::string> open;
   for (const v1::Incident& one : incidents.incidents()) open.insert(one.incident_id());
-  std::vector<v1::Escalation> failed;
-  for (const v1::Escalation& one : all.escalations()) {
-    if (one.state() != v1::ESCALATION_STATE_FAILED) continue;
+  Listed failed;
+  if (listed.more) {
+    // After a busy week the failure may be older than the newest that there are.
+    const std::int64_t oldest = listed.all.back().create_time().seconds();
+    failed.more = Fresh(listed.all.back().create_time());
+    for (const v1::Incident& one : incidents.incidents()) {
+      if (one.open_time().seconds() > oldest) continue;
+      request.set_incident_id(one.incident_id());
+      MQ_ASSIGN_OR_RETURN(const Listed of_it, List(session, request));
+      failed.more |= of_it.more;
+      listed.all.insert(listed.all.end(), of_it.all.begin(), of_it.all.end());
+    }
+  }
+  std::set<std::string> seen;
+  for (v1::Escalation& one : listed.all) {
+    if (one.state() != v1::ESCALATION_STATE_FAILED || !seen.insert(one.escalation_id()).second)
+      continue;
     if (one.incident_id().empty() ? Fresh(one.end_time()) : open.count(one.incident_id()) > 0)
-      failed.push_back(one);
+      failed.all.push_back(std::move(one));
   }
   return failed;
 }
 
+void JudgeRules(const v1::GetRulesResponse& rules, PluginResult* result) {
+  if (rules.paused()) {
+    result->state = Worse(result->state, PluginState::kWarning);
+    result->text += "; paused: nothing starts by itself";
+    result->details.push_back(absl::StrCat("paused by ", rules.paused_by(), ": ",
+                                           rules.pause_reason(),
+                                           "; `mailquench escalation resume` ends it"));
+  }
+  if (!rules.load_error().empty()) {
+    result->state = PluginState::kCritical;
+    result->text = absl::StrCat("the rules could not be taken; ", result->text);
+    result->details.insert(
+        result->details.begin(),
+        absl::StrCat("the rules could not be taken: ", rules.load_error(),
+                     "; mend the file, then `mailquench escalation rules reload`"));
+  }
+}
+
 absl::StatusOr<PluginResult> Escalations(Session* session, const Thresholds& thresholds) {
+  MQ_ASSIGN_OR_RETURN(const Listed failed, StandingFailures(session));
   v1::ListEscalationsRequest request;
-  request.set_limit(kLimit);
-  MQ_ASSIGN_OR_RETURN(const v1::ListEscalationsResponse all,
-                      session->Call(&Stub::ListEscalations, request));
-  // Those that are open are asked for by themselves: after a busy week one that waits may be older
-  // than the newest that the other list has.
+  request.set_limit(kMostOpen);
   request.set_open_only(true);
-  MQ_ASSIGN_OR_RETURN(const v1::ListEscalationsResponse open,
-                      session->Call(&Stub::ListEscalations, request));
-  MQ_ASSIGN_OR_RETURN(const std::vector<v1::Escalation> failed, StandingFailures(session, all));
+  MQ_ASSIGN_OR_RETURN(const Listed open, List(session, request));
   MQ_ASSIGN_OR_RETURN(const v1::GetRulesResponse rules,
                       session->Call(&Stub::GetRules, v1::GetRulesRequest()));
   PluginResult result;
   std::size_t waiting = 0;
-  for (const v1::Escalation& one : failed)
+  for (const v1::Escalation& one : failed.all)
     result.details.push_back(absl::StrCat(one.escalation_id(), " failed: ", TitleOf(one)));
-  for (const v1::Escalation& one : open.escalations()) {
+  for (const v1::Escalation& one : open.all) {
     if (one.state() != v1::ESCALATION_STATE_PROPOSED) continue;
     ++waiting;
     result.details.push_back(absl::StrCat(one.escalation_id(), " waits for approval until ",
                                           HumanTime(one.expire_time()), ": ", TitleOf(one)));
   }
   result.state = thresholds.Of(static_cast<double>(waiting));
-  if (rules.paused()) {
-    result.state = Worse(result.state, PluginState::kWarning);
-    result.details.push_back(absl::StrCat("paused by ", rules.paused_by(), ": ",
-                                          rules.pause_reason(),
-                                          "; `mailquench escalation resume` ends it"));
-  }
-  if (!failed.empty()) result.state = PluginState::kCritical;
   result.text = absl::StrCat(Counted(waiting, "proposal waits", "proposals wait"), ", ",
-                             failed.size(), " failed, ", open.escalations_size(), " open",
-                             rules.paused() ? "; paused: nothing starts by itself" : "");
+                             failed.all.size(), " failed, ", open.all.size(), " open");
+  if (open.more || failed.more) {
+    result.state = Worse(result.state, PluginState::kWarning);
+    result.text += "; there may be more: only the newest were looked at";
+  }
+  if (!failed.all.empty()) result.state = PluginState::kCritical;
+  JudgeRules(rules, &result);
   result.figures.push_back(MakeFigure("waiting", static_cast<std::int64_t>(waiting), thresholds));
-  result.figures.push_back(MakeFigure("failed", static_cast<std::int64_t>(failed.size()), {}));
-  result.figures.push_back(MakeFigure("open", open.escalations_size(), {}));
+  result.figures.push_back(MakeFigure("failed", static_cast<std::int64_t>(failed.all.size()), {}));
+  result.figures.push_back(MakeFigure("open", static_cast<std::int64_t>(open.all.size()), {}));
   result.figures.push_back(MakeFigure("runs_left", rules.runs_left(), {}));
   return result;
 }
@@ -126,7 +178,8 @@ void AddEscalationChecks(CLI::App* noun, Session* session) {
   any.warning = "0";
   AddCheckVerb(noun, session, "escalations",
                "Proposals that wait for a person, escalations that failed (CRITICAL until their "
-               "incident is closed, without one for a day), a pause (WARNING)",
+               "incident is closed, without one for a day), rules that could not be taken "
+               "(CRITICAL), a pause (WARNING)",
                {"mailquench check escalations", "mailquench check escalations -w 0 -c 3"},
                "number of proposals that wait", any,
                [=](const Thresholds& thresholds) { return Escalations(session, thresholds); });

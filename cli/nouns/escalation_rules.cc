@@ -31,7 +31,18 @@ std::string PauseText(const v1::GetRulesResponse& rules) {
                         : "not paused";
 }
 
+// "" where the controller could take its file.
+std::string LoadErrorText(const v1::GetRulesResponse& rules) {
+  if (rules.load_error().empty()) return "";
+  return absl::StrCat("error: the file of rules could not be taken: ", rules.load_error(),
+                      "; nothing starts by itself; mend it, then `mailquench escalation rules "
+                      "reload`");
+}
+
 absl::Status PrintRules(Session* session, const v1::GetRulesResponse& rules) {
+  // First, and where whoever looks at the table looks; the other forms have it as a field.
+  const std::string error = LoadErrorText(rules);
+  if (!error.empty() && session->flags.output == "table") *session->env.out << error << '\n';
   Table table{{"RULE", "ACTION", "RUNS", "MATCH"}, {}};
   for (const v1::RuleSummary& one : rules.rules()) {
     table.rows.push_back({one.name(), WordOf(one.action()),
@@ -49,6 +60,7 @@ absl::StatusOr<int> DoShow(Session* session, const Args& args) {
   MQ_ASSIGN_OR_RETURN(const v1::GetRulesResponse rules,
                       session->Call(&Stub::GetRules, v1::GetRulesRequest()));
   if (args.text && session->flags.output == "table") {
+    if (const std::string error = LoadErrorText(rules); !error.empty()) session->Tell(error);
     *session->env.out << rules.rules_text();
     return kExitOk;
   }
@@ -109,7 +121,9 @@ void AddRules(CLI::App* noun, Session* session) {
       {"mailquench escalation rules show", "mailquench escalation rules lint escalation.yaml",
        "mailquench escalation rules reload"});
   rules->require_subcommand(1);
-  CLI::App* show = AddCommand(rules, "show", "The rules that are in force, pause and budget",
+  CLI::App* show = AddCommand(rules, "show",
+                              "The rules that are in force, pause and budget; first, why the file "
+                              "could not be taken",
                               {"mailquench escalation rules show",
                                "mailquench escalation rules show --text > escalation.yaml"});
   show->add_flag("--text", args->text, "The file as the controller has read it");

@@ -135,12 +135,12 @@ void AddEscalationSources(CLI::App* noun, Session* session) {
   auto args = std::make_shared<Args>();
   CLI::App* source = AddCommand(
       noun, "source", "Who may send alerts or read metrics over HTTPS: a bearer token each",
-      {"mailquench escalation source add prometheus --kind alertmanager --token-file token",
-       "mailquench escalation source list", "mailquench escalation source revoke prometheus"});
+      {"mailquench escalation source add alertmanager --kind alertmanager --token-file token",
+       "mailquench escalation source list", "mailquench escalation source revoke alertmanager"});
   source->require_subcommand(1);
   CLI::App* add = AddCommand(
       source, "add", "Make a source; stdout is its token alone, this once",
-      {"mailquench escalation source add prometheus --kind alertmanager --token-file token",
+      {"mailquench escalation source add alertmanager --kind alertmanager --token-file token",
        "mailquench escalation source add scrape --kind metrics"});
   add->add_option("NAME", args->name, "Its name, which no other ever had")
       ->required()
@@ -159,7 +159,7 @@ void AddEscalationSources(CLI::App* noun, Session* session) {
                               {"mailquench escalation source list"});
   list->callback([=] { session->action = [=] { return DoList(session); }; });
   CLI::App* revoke = AddCommand(source, "revoke", "Make its token worthless from the next request",
-                                {"mailquench escalation source revoke prometheus"});
+                                {"mailquench escalation source revoke alertmanager"});
   revoke->add_option("NAME", args->name, "Its name")->required()->type_name("SOURCE");
   AddConfirmFlags(revoke, &args->flags);
   revoke->callback([=] { session->action = [=] { return DoRevoke(session, *args); }; });

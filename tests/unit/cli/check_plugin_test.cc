@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "cli/tree.h"
@@ -186,6 +187,49 @@ TEST_F(CheckTest, ProposalsThatWaitWarnAndFailuresStandUntilTheirIncidentIsClose
   ran = Check({"escalations"});
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("nothing starts by itself"));
+}
+
+TEST_F(CheckTest, WhatIsOlderThanTheNewestIsSeenAllTheSame) {
+  controller_.incident.set_incident_id("i1");
+  controller_.incident.mutable_open_time()->set_seconds(Ago(absl::Hours(100)));
+  auto& all = controller_.escalations.escalations;
+  for (int i = 0; i < 3000; ++i) {
+    v1::Escalation* one = all.add_escalations();
+    one->set_escalation_id(absl::StrCat("e", i));
+    one->set_state(v1::ESCALATION_STATE_RECORDED);
+    one->mutable_create_time()->set_seconds(Ago(absl::Hours(30)));
+  }
+  v1::Escalation* old = all.add_escalations();
+  old->set_escalation_id("old");
+  old->set_state(v1::ESCALATION_STATE_PROPOSED);
+  Ran ran = Check({"escalations"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("1 proposal waits, 0 failed, 3001 open |"));
+  old->set_state(v1::ESCALATION_STATE_FAILED);
+  old->set_incident_id("i1");
+  old->mutable_end_time()->set_seconds(Ago(absl::Hours(90)));
+  ran = Check({"escalations"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.out, HasSubstr("0 proposals wait, 1 failed, 3000 open |"));
+  // An answer that is too large is asked for in part, and the check says that it was.
+  controller_.escalations.most_that_fit = 1000;
+  ran = Check({"escalations"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.out, HasSubstr("625 open; there may be more"));
+  controller_.incident.clear_incident_id();
+  old->clear_incident_id();
+  EXPECT_EQ(Check({"escalations"}).code, 1) << "what was not looked at is no good news";
+}
+
+TEST_F(CheckTest, RulesThatCouldNotBeTakenAreCritical) {
+  controller_.escalations.rules.set_load_error("escalation.yaml:3:1: there is no key 'rule'");
+  controller_.escalations.rules.set_paused(true);
+  const Ran ran = Check({"escalations", "-w", "5"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.out, StartsWith("MAILQUENCH ESCALATIONS CRITICAL - the rules could not be taken; "
+                                  "0 proposals wait"));
+  EXPECT_THAT(ran.out, HasSubstr("\nthe rules could not be taken: escalation.yaml:3:1: there is no "
+                                 "key 'rule'; mend the file"));
 }
 
 TEST_F(CheckTest, NoticesCountOnceTheyWereTriedInVain) {

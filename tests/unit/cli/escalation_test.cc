@@ -355,6 +355,16 @@ TEST_F(EscalationTest, RulesAreShownLintedAndReadAgain) {
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("error:  r.yaml:1:8: no rule"));
   EXPECT_EQ(Run({"rules", "reload"}).code, 0);
+  fake().rules.set_load_error("escalation.yaml:3:1: \x1b[31mno such key");
+  ran = Run({"rules", "show"});
+  EXPECT_EQ(ran.out.find("error: the file of rules could not be taken: "
+                         "escalation.yaml:3:1: "),
+            0U)
+      << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("no such key; "));
+  EXPECT_THAT(ran.out, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(Run({"rules", "show", "--text"}).err, HasSubstr("no such key"));
+  EXPECT_THAT(Run({"rules", "show", "-o", "json"}).out, HasSubstr("loadError"));
   fake().status = Refusal(absl::StatusCode::kInvalidArgument, "BAD_RULES", "Line 3.");
   EXPECT_EQ(Run({"rules", "reload"}).code, 1);
 }

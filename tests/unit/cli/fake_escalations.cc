@@ -25,7 +25,11 @@ grpc::Status FakeEscalations::ListEscalations(grpc::ServerContext*,
                                               v1::ListEscalationsResponse* response) {
   lists.push_back(*request);
   v1::ListEscalationsResponse some;
+  if (request->limit() > most_that_fit)
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED, "Received message larger than max"};
   for (const v1::Escalation& one : escalations.escalations()) {
+    if (request->limit() > 0 && some.escalations_size() == request->limit()) break;
+    if (!request->incident_id().empty() && request->incident_id() != one.incident_id()) continue;
     if (!request->open_only() || !one.has_end_time()) *some.add_escalations() = one;
   }
   return Say(some, response);

@@ -21,6 +21,7 @@ class FakeEscalations final : public v1::Escalations::Service {
   v1::RaiseAlertsResponse raised;
   v1::TestAlertsResponse tested;
   v1::ListEscalationsResponse escalations;
+  int most_that_fit = 10000;  // Escalations into one answer.
   v1::ListAlertsResponse alerts;
   v1::LintRulesResponse linted;
   v1::GetRulesResponse rules;
