@@ -23,6 +23,9 @@ MetricSources CoreImpl::FiguresOf() {
   };
   figures.endpoint_results = options_.endpoint_results;
   figures.undelivered_notices = [this] { return store_->CountOpenDeliveries().value_or(-1); };
+  figures.given_up_notices = [this] {
+    return store_->CountGivenUp(options_.clock->Now() - absl::Hours(24)).value_or(-1);
+  };
   figures.undone_alerts = [this] { return store_->CountUndoneAlerts().value_or(-1); };
   figures.paused = [this] { return escalator_ != nullptr && escalator_->Paused(); };
   figures.store_bytes = [this]() -> std::int64_t {

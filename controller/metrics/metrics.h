@@ -30,6 +30,7 @@ struct MetricSources {
   std::function<std::vector<v1::Escalation>()> escalations;                 // Those that are open.
   std::function<std::map<std::string, std::int64_t>()> endpoint_results;    // AlertEndpoint.
   std::function<std::int64_t()> undelivered_notices;
+  std::function<std::int64_t()> given_up_notices;  // Within the last 24 hours.
   std::function<std::int64_t()> undone_alerts;
   std::function<bool()> paused;
   std::function<std::int64_t()> store_bytes;

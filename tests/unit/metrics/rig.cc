@@ -75,6 +75,7 @@ MetricSources Rig::Sources() {
     return std::map<std::string, std::int64_t>{{"taken", 5}, {"bad", 0}};
   };
   sources.undelivered_notices = [] { return 2; };
+  sources.given_up_notices = [] { return 4; };
   sources.undone_alerts = [] { return 3; };
   sources.paused = [] { return true; };
   sources.store_bytes = [] { return 4096; };
