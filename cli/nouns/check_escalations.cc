@@ -1,7 +1,9 @@
 // check escalations, check notices.
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +14,7 @@
 #include "cli/nouns/check.h"
 #include "cli/output/escalation.h"
 #include "cli/tree.h"
+#include "common/operation/duration.h"
 #include "common/status/error.h"
 #include "mailquench/v1/escalation.grpc.pb.h"
 #include "mailquench/v1/incidents.grpc.pb.h"
@@ -24,11 +27,13 @@ using Stub = v1::Escalations::Stub;
 constexpr int kLimit = 500;
 constexpr int kMostOpen = 10000;  // The most that a controller gives at once.
 constexpr int kFewest = 40;
-// What failed or was given up is a finding for so long where nothing else ends it.
-constexpr std::int64_t kFreshSeconds = std::int64_t{24} * 3600;
+constexpr int kMostNotices = 2000;
+// What failed is a finding for so long where nothing else ends it.
+constexpr absl::Duration kFresh = absl::Hours(24);
+constexpr char kGivenUpWithin[] = "24h";
 
-bool Fresh(const google::protobuf::Timestamp& time) {
-  return absl::ToUnixSeconds(absl::Now()) - time.seconds() <= kFreshSeconds;
+bool Within(const google::protobuf::Timestamp& time, absl::Duration window) {
+  return absl::Now() - absl::FromUnixSeconds(time.seconds()) <= window;
 }
 
 struct Listed {
@@ -66,7 +71,7 @@ absl::StatusOr<Listed> StandingFailures(Session* session) {
   if (listed.more) {
     // After a busy week the failure may be older than the newest that there are.
     const std::int64_t oldest = listed.all.back().create_time().seconds();
-    failed.more = Fresh(listed.all.back().create_time());
+    failed.more = Within(listed.all.back().create_time(), kFresh);
     for (const v1::Incident& one : incidents.incidents()) {
       if (one.open_time().seconds() > oldest) continue;
       request.set_incident_id(one.incident_id());
@@ -79,7 +84,8 @@ absl::StatusOr<Listed> StandingFailures(Session* session) {
   for (v1::Escalation& one : listed.all) {
     if (one.state() != v1::ESCALATION_STATE_FAILED || !seen.insert(one.escalation_id()).second)
       continue;
-    if (one.incident_id().empty() ? Fresh(one.end_time()) : open.count(one.incident_id()) > 0)
+    if (one.incident_id().empty() ? Within(one.end_time(), kFresh)
+                                  : open.count(one.incident_id()) > 0)
       failed.all.push_back(std::move(one));
   }
   return failed;
@@ -137,37 +143,62 @@ absl::StatusOr<PluginResult> Escalations(Session* session, const Thresholds& thr
   return result;
 }
 
-absl::StatusOr<PluginResult> Notices(Session* session, const Thresholds& thresholds) {
+// A delivery that a channel did not take, for the details.
+std::string Untaken(const v1::Notice& notice, const v1::NoticeDelivery& one) {
+  return absl::StrCat(
+      notice.kind(), " ", HumanTime(notice.time()), " to ", one.channel(),
+      one.given_up() ? absl::StrCat(" was given up at ", HumanTime(one.deliver_time()), " after ")
+                     : std::string(" failed "),
+      Counted(static_cast<std::size_t>(one.tries()), "try", "tries"), ": ", one.error());
+}
+
+absl::StatusOr<PluginResult> Notices(Session* session,
+                                     const std::string& within,
+                                     const Thresholds& thresholds) {
+  MQ_ASSIGN_OR_RETURN(const absl::Duration window, ParseDuration(within));
   v1::ListNoticesRequest request;
+  request.set_limit(kMostNotices);
+  // By themselves: after a bad day those that were given up are many, and older than what waits.
+  request.set_given_up_only(true);
+  MQ_ASSIGN_OR_RETURN(const v1::ListNoticesResponse lost_ones,
+                      session->Call(&Stub::ListNotices, request));
+  request.set_given_up_only(false);
   request.set_undelivered_only(true);
-  request.set_limit(kLimit);
   MQ_ASSIGN_OR_RETURN(const v1::ListNoticesResponse all,
                       session->Call(&Stub::ListNotices, request));
   PluginResult result;
-  std::size_t late = 0, lost = 0;
-  for (const v1::NoticeRecord& record : all.notices()) {
-    bool is_late = false, is_lost = false;
+  std::set<std::string> late, lost;
+  for (const v1::NoticeRecord& record : lost_ones.notices()) {
     for (const v1::NoticeDelivery& one : record.deliveries()) {
-      if (one.delivered()) continue;
-      // One that was never tried is on its way.
-      const bool given_up = one.given_up() && Fresh(record.notice().time());
-      if (!given_up && (one.given_up() || one.tries() == 0)) continue;
-      (given_up ? is_lost : is_late) = true;
-      result.details.push_back(absl::StrCat(
-          record.notice().kind(), " ", HumanTime(record.notice().time()), " to ", one.channel(),
-          given_up ? " was given up after " : " failed ",
-          Counted(static_cast<std::size_t>(one.tries()), "try", "tries"), ": ", one.error()));
+      // By when it was given up, which may be days after what it tells of.
+      if (!one.given_up() || !Within(one.deliver_time(), window)) continue;
+      lost.insert(record.notice().notice_id());
+      result.details.push_back(Untaken(record.notice(), one));
     }
-    late += is_late ? 1 : 0;
-    lost += is_lost ? 1 : 0;
   }
-  result.state = thresholds.Of(static_cast<double>(late + lost));
-  if (lost > 0) result.state = PluginState::kCritical;
-  result.text = absl::StrCat(Counted(late, "notice", "notices"), " not delivered yet, ", lost,
-                             " given up within a day");
+  for (const v1::NoticeRecord& record : all.notices()) {
+    for (const v1::NoticeDelivery& one : record.deliveries()) {
+      // One that was never tried is on its way.
+      if (one.delivered() || one.given_up() || one.tries() == 0) continue;
+      late.insert(record.notice().notice_id());
+      result.details.push_back(Untaken(record.notice(), one));
+    }
+  }
+  std::set<std::string> either = late;
+  either.insert(lost.begin(), lost.end());
+  result.state = thresholds.Of(static_cast<double>(either.size()));
+  if (!lost.empty()) result.state = PluginState::kCritical;
+  result.text = absl::StrCat(Counted(late.size(), "notice", "notices"), " not delivered yet, ",
+                             lost.size(), " given up within ", within);
+  // What is older than the newest so many may be one of them.
+  if (lost_ones.notices_size() >= kMostNotices || all.notices_size() >= kMostNotices) {
+    result.state = Worse(result.state, PluginState::kWarning);
+    absl::StrAppend(&result.text, "; there may be more: only the newest ", kMostNotices,
+                    " were looked at");
+  }
   result.figures.push_back(
-      MakeFigure("undelivered", static_cast<std::int64_t>(late + lost), thresholds));
-  result.figures.push_back(MakeFigure("given_up", static_cast<std::int64_t>(lost), {}));
+      MakeFigure("undelivered", static_cast<std::int64_t>(either.size()), thresholds));
+  result.figures.push_back(MakeFigure("given_up", static_cast<std::int64_t>(lost.size()), {}));
   return result;
 }
 
@@ -183,12 +214,18 @@ void AddEscalationChecks(CLI::App* noun, Session* session) {
                {"mailquench check escalations", "mailquench check escalations -w 0 -c 3"},
                "number of proposals that wait", any,
                [=](const Thresholds& thresholds) { return Escalations(session, thresholds); });
-  AddCheckVerb(noun, session, "notices",
-               "Notices that a channel did not take; one that was given up within a day is "
-               "CRITICAL",
-               {"mailquench check notices", "mailquench check notices -w 0 -c 10"},
-               "number of undelivered notices", any,
-               [=](const Thresholds& thresholds) { return Notices(session, thresholds); });
+  auto within = std::make_shared<std::string>(kGivenUpWithin);
+  CLI::App* notices = AddCheckVerb(
+      noun, session, "notices",
+      "Notices that a channel did not take; one that was given up is CRITICAL for a day",
+      {"mailquench check notices", "mailquench check notices -w 0 -c 10 --given-up-within 72h"},
+      "number of undelivered notices", any, [=](const Thresholds& thresholds) {
+        return Notices(session, within->empty() ? kGivenUpWithin : *within, thresholds);
+      });
+  notices
+      ->add_option("--given-up-within", *within,
+                   "CRITICAL when one was given up no longer ago than this; 24h if not given")
+      ->type_name("DURATION");
 }
 
 }  // namespace mailquench::cli

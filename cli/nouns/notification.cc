@@ -18,6 +18,7 @@ using Stub = v1::Escalations::Stub;
 struct Args {
   std::string channel;
   bool undelivered = false;
+  bool given_up = false;
   int limit = 100;
 };
 
@@ -30,6 +31,8 @@ std::string StateOf(const v1::NoticeDelivery& one) {
 std::string DetailOf(const v1::NoticeDelivery& one) {
   if (one.delivered()) return HumanTime(one.deliver_time());
   std::string out = one.error();
+  if (one.given_up() && one.has_deliver_time())
+    absl::StrAppend(&out, out.empty() ? "" : "; ", "given up at ", HumanTime(one.deliver_time()));
   if (one.tries() > 0)
     absl::StrAppend(&out, out.empty() ? "" : "; ", one.tries(),
                     one.tries() == 1 ? " try" : " tries");
@@ -41,6 +44,7 @@ std::string DetailOf(const v1::NoticeDelivery& one) {
 absl::StatusOr<int> DoList(Session* session, const Args& args) {
   v1::ListNoticesRequest request;
   request.set_undelivered_only(args.undelivered);
+  request.set_given_up_only(args.given_up);
   request.set_limit(args.limit);
   MQ_ASSIGN_OR_RETURN(const v1::ListNoticesResponse all,
                       session->Call(&Stub::ListNotices, request));
@@ -95,8 +99,12 @@ void AddNotification(CLI::App* root, Session* session) {
   auto args = std::make_shared<Args>();
   CLI::App* list = AddCommand(
       noun, "list", "Notices, the newest first, a line for each channel",
-      {"mailquench notification list", "mailquench notification list --undelivered -o json"});
-  list->add_flag("--undelivered", args->undelivered, "Only those that a channel has not taken");
+      {"mailquench notification list", "mailquench notification list --undelivered -o json",
+       "mailquench notification list --given-up"});
+  list->add_flag("--undelivered", args->undelivered,
+                 "Only those that a channel has not taken: they wait, or were given up");
+  list->add_flag("--given-up", args->given_up,
+                 "Only those that a channel has given up: nobody was told");
   list->add_option("--limit", args->limit, "At most so many; 100 if not given")
       ->check(CLI::Range(1, 10000))
       ->type_name("COUNT");

@@ -17,6 +17,9 @@ MetricSources CoreImpl::FiguresOf() {
   figures.escalations = [this] { return store_->OpenEscalations(absl::InfiniteFuture()); };
   figures.endpoint_results = options_.endpoint_results;
   figures.undelivered_notices = [this] { return store_->CountOpenDeliveries(); };
+  figures.given_up_notices = [this] {
+    return store_->CountGivenUp(options_.clock->Now() - absl::Hours(24));
+  };
   figures.undone_alerts = [this] { return store_->CountUndoneAlerts(); };
   figures.paused = [this]() -> absl::StatusOr<bool> {
     // A pause that cannot be read counts as one, so the store is asked whether it can be.

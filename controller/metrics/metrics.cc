@@ -103,6 +103,9 @@ class Metrics::Impl {
               "Alerts that were taken and that no rule has looked at yet.", &all);
     AddNumber(reads.Get(sources_.undelivered_notices), "mailquench_notices_undelivered",
               "Notices to people that some channel has not taken yet.", &all);
+    AddNumber(reads.Get(sources_.given_up_notices), "mailquench_notices_given_up",
+              "Notices that a channel gave up within the last 24 hours: people were not told.",
+              &all);
     AddNumber(reads.Get(sources_.paused), "mailquench_automation_paused",
               "Whether a person has paused what starts by itself.", &all);
     AddNumber(reads.WentWell(), "mailquench_store_readable",

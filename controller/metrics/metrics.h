@@ -36,6 +36,7 @@ struct MetricSources {
   StoredFigure<std::vector<v1::Escalation>> escalations;                  // Those that are open.
   std::function<std::map<std::string, std::int64_t>()> endpoint_results;  // AlertEndpoint.
   StoredFigure<std::int64_t> undelivered_notices;
+  StoredFigure<std::int64_t> given_up_notices;  // Within the last 24 hours.
   StoredFigure<std::int64_t> undone_alerts;
   StoredFigure<bool> paused;
   StoredFigure<v1::GetRulesResponse> rules;

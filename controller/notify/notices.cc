@@ -93,7 +93,8 @@ class Notices::Impl {
       for (const ChannelConfig& channel : options_.channels)
         if (Wants(channel, notice)) channels.push_back(channel.name);
     }
-    MQ_RETURN_IF_ERROR(store_->InsertNotice(notice, channels).status());
+    MQ_RETURN_IF_ERROR(
+        store_->InsertNotice(notice, SeverityRank(notice.severity()), channels).status());
     bool orphans = orphans_;
     {
       const std::lock_guard<std::mutex> lock(mu_);
@@ -165,6 +166,7 @@ class Notices::Impl {
     Attempt attempt;
     attempt.now = clock_->Now();
     attempt.limit = limit;
+    attempt.answer_limit = limit;  // A person waits for it.
     const Outcome outcome = Deliver(channel, notice, attempt);
     v1::NoticeDelivery delivery;
     delivery.set_channel(channel.name);
@@ -200,7 +202,7 @@ class Notices::Impl {
           continue;
       }
       const auto count = Outbox::GiveUpOpen(
-          store_, name, [](const v1::Notice&) { return true; },
+          store_, name, clock_->Now(), [](const v1::Notice&) { return true; },
           "the channel is not in the configuration any more");
       failed.Update(count.status());
       if (count.ok() && *count > 0)

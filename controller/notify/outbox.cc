@@ -1,10 +1,12 @@
 #include "controller/notify/outbox.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "absl/strings/str_cat.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
+#include "controller/notify/kinds.h"
 #include "controller/store/times.h"
 
 namespace mailquench::controller {
@@ -16,7 +18,19 @@ constexpr int kGiveUpBatch = 500;
 // Of real time, also under a test's clock. A look is one read of an index.
 constexpr absl::Duration kLook = absl::Milliseconds(250);
 constexpr absl::Duration kStoreRest = absl::Seconds(1);
+constexpr absl::Duration kLongestThrowRest = absl::Minutes(1);
 constexpr absl::Duration kLongestWait = absl::Hours(1);  // That a receiver may ask for.
+
+int RankOf(const DueNotice& due) {
+  return SeverityRank(due.notice.severity());
+}
+
+// With the time at which it was: checks and metrics ask for those of the last day.
+void GiveUp(v1::NoticeDelivery& delivery, absl::Time now) {
+  delivery.set_given_up(true);
+  delivery.clear_next_try_time();
+  StampTime(now, delivery.mutable_deliver_time());
+}
 }  // namespace
 
 Outbox::Outbox(
@@ -72,11 +86,58 @@ void Outbox::Run() {
       if (fresh_) rest_until_ = absl::InfinitePast();
       fresh_ = woken_ = false;
     }
-    const absl::Duration wait = Pass();
+    const absl::Duration wait = PassSafely();
     std::unique_lock<std::mutex> lock(mu_);
     changed_.wait_for(lock, absl::ToChronoMilliseconds(wait),
                       [this] { return woken_ || stopping_; });
   }
+}
+
+absl::Duration Outbox::PassSafely() {
+  try {
+    const absl::Duration wait = Pass();
+    throws_ = 0;
+    return wait;
+  } catch (const std::exception& failure) {
+    Threw(failure.what());
+  } catch (...) {
+    Threw("what is no std::exception");
+  }
+  return std::min(kStoreRest * (1 << throws_), kLongestThrowRest);
+}
+
+// An exception that leaves the thread would end the controller, and all other channels with it.
+void Outbox::Threw(const char* what) {
+  throws_ = std::min(throws_ + 1, 10);
+  if (throws_ > 1) return;
+  try {
+    log_(
+        absl::StrCat("channel '", name_, "' failed within the controller: ", what, "; it goes on"));
+  } catch (...) {  // Not even that.
+  }
+}
+
+bool Outbox::Disturbed() {
+  const std::lock_guard<std::mutex> lock(mu_);
+  return woken_ || fresh_;
+}
+
+absl::StatusOr<std::vector<DueNotice>> Outbox::Next(absl::Time now) {
+  MQ_ASSIGN_OR_RETURN(std::vector<DueNotice> due, store_->DueNotices(name_, now, kBatch));
+  if (failures_ > 0) {
+    MQ_ASSIGN_OR_RETURN(std::vector<DueNotice> turns, store_->LeastTriedNotices(name_, now));
+    std::stable_sort(turns.begin(), turns.end(), [this](const DueNotice& a, const DueNotice& b) {
+      return failures_of_[RankOf(a)] < failures_of_[RankOf(b)];
+    });
+    // Behind them the others, for what cannot be written down and is not done again.
+    due.insert(due.begin(), turns.begin(), turns.end());
+  }
+  due.erase(std::remove_if(
+                due.begin(), due.end(),
+                [this](const DueNotice& one) { return unkept_.count(one.notice.notice_id()) > 0; }),
+            due.end());
+  if (failures_ > 0 && due.size() > 1) due.erase(due.begin() + 1, due.end());
+  return due;
 }
 
 absl::Duration Outbox::Pass() {
@@ -85,7 +146,7 @@ absl::Duration Outbox::Pass() {
   // A clock that was set back must not make it rest for ever.
   if (rest_until_ > now + std::max(kLongestWait, pace_.last_retry)) rest_until_ = now;
   if (now < rest_until_) return kLook;
-  auto due = store_->DueNotices(name_, now, kBatch);
+  const auto due = Next(now);
   if (!due.ok()) {
     if (!store_failed_)
       log_(absl::StrCat("channel '", name_, "' delivers nothing: ", due.status().message()));
@@ -93,14 +154,9 @@ absl::Duration Outbox::Pass() {
     return kStoreRest;
   }
   store_failed_ = !unkept_.empty();
-  std::stable_sort(due->begin(), due->end(), [](const DueNotice& a, const DueNotice& b) {
-    return a.delivery.tries() < b.delivery.tries();
-  });
-  int tried = 0;
   for (const DueNotice& one : *due) {
-    if (stopping_) return absl::ZeroDuration();
-    if (unkept_.count(one.notice.notice_id()) > 0) continue;
-    ++tried;
+    // A page does not wait for the rest of a batch that was read before it.
+    if (stopping_ || (&one != due->data() && Disturbed())) return absl::ZeroDuration();
     Attempt attempt;
     attempt.now = clock_->Now();
     attempt.limit = pace_.limit;
@@ -116,7 +172,7 @@ absl::Duration Outbox::Pass() {
     // The others may have been given up meanwhile.
     if (outcome.verdict == Outcome::Verdict::kRetry) return absl::ZeroDuration();
   }
-  return tried > 0 ? absl::ZeroDuration() : kLook;
+  return due->empty() ? kLook : absl::ZeroDuration();
 }
 
 absl::Status Outbox::Take(const DueNotice& due, const Outcome& outcome, absl::Time now) {
@@ -132,6 +188,7 @@ absl::Status Outbox::Take(const DueNotice& due, const Outcome& outcome, absl::Ti
       if (failures_ > 0)
         log_(absl::StrCat("channel '", name_, "' delivers again, after ", failures_, " failures"));
       failures_ = 0;
+      failures_of_.clear();
       if (!outcome.error.empty())
         log_(absl::StrCat("channel '", name_, "' did not deliver ", about,
                           " to everybody: ", outcome.error));
@@ -141,15 +198,18 @@ absl::Status Outbox::Take(const DueNotice& due, const Outcome& outcome, absl::Ti
       return Keep(due.notice.notice_id(), delivery);
     case Outcome::Verdict::kRefused:
       log_(absl::StrCat("channel '", name_, "' gives up ", about, ": ", outcome.error));
-      delivery.set_given_up(true);
+      GiveUp(delivery, now);
       return Keep(due.notice.notice_id(), delivery);
     case Outcome::Verdict::kRetry:
       break;
   }
-  Failed(outcome, now);
-  const absl::Duration wait =
-      std::max(BackOff(delivery.tries()), std::min(outcome.wait, kLongestWait));
-  StampTime(now + wait, delivery.mutable_next_try_time());
+  const bool was_well = failures_ == 0;
+  Failed(due, outcome, now);
+  // Where the channel was well before, it may be this notice that is wrong, and it makes way. Where
+  // it was not, the notice is due as soon as the channel is: the worst is not to wait for its own
+  // turn behind what is told meanwhile.
+  const absl::Time own = now + BackOff(delivery.tries());
+  StampTime(was_well ? std::max(own, rest_until_) : rest_until_, delivery.mutable_next_try_time());
   absl::Status kept = Keep(due.notice.notice_id(), delivery);
   GiveUpOld(now);
   return kept;
@@ -174,7 +234,8 @@ void Outbox::KeepUnkept() {
     if (!Keep(notice_id, delivery).ok()) return;
 }
 
-void Outbox::Failed(const Outcome& outcome, absl::Time now) {
+void Outbox::Failed(const DueNotice& due, const Outcome& outcome, absl::Time now) {
+  ++failures_of_[RankOf(due)];
   if (++failures_ == 1)
     log_(absl::StrCat("channel '", name_, "' does not deliver: ", outcome.error,
                       "; it is tried again"));
@@ -184,7 +245,7 @@ void Outbox::Failed(const Outcome& outcome, absl::Time now) {
 // Once the channel has failed: with one that works, what is old is delivered all the same.
 void Outbox::GiveUpOld(absl::Time now) {
   const auto count = GiveUpOpen(
-      store_, name_,
+      store_, name_, now,
       [&](const v1::Notice& notice) {
         return now - TimeOf(notice.time()) > pace_.give_up &&
                unkept_.count(notice.notice_id()) == 0;
@@ -203,21 +264,21 @@ absl::Duration Outbox::BackOff(std::int64_t failures) const {
 
 absl::StatusOr<int> Outbox::GiveUpOpen(Store* store,
                                        const std::string& channel,
+                                       absl::Time now,
                                        const std::function<bool(const v1::Notice&)>& which,
                                        const std::string& why) {
   int count = 0;
   while (true) {
     MQ_ASSIGN_OR_RETURN(const std::vector<DueNotice> open,
-                        store->DueNotices(channel, absl::InfiniteFuture(), kGiveUpBatch));
+                        store->WaitingNotices(channel, kGiveUpBatch));
     int here = 0;
     MQ_RETURN_IF_ERROR(store->Transaction([&]() -> absl::Status {
       for (const DueNotice& one : open) {
         if (!which(one.notice)) continue;
         ++here;
         v1::NoticeDelivery delivery = one.delivery;
-        delivery.set_given_up(true);
+        GiveUp(delivery, now);
         if (!why.empty()) delivery.set_error(why);
-        delivery.clear_next_try_time();
         MQ_RETURN_IF_ERROR(store->PutDelivery(one.notice.notice_id(), delivery));
       }
       return absl::OkStatus();

@@ -172,18 +172,27 @@ class Store {
   absl::Status PutAlertSource(const v1::AlertSource& source, const std::string& hash);
   absl::StatusOr<std::vector<AlertSourceRow>> AllAlertSources();
 
-  // With one delivery for each channel. False: this notice id is there already.
+  // With one delivery for each channel. `severity`: its rank, the worst is the highest. False: this
+  // notice id is there already.
   absl::StatusOr<bool> InsertNotice(const v1::Notice& notice,
+                                    int severity,
                                     const std::vector<std::string>& channels);
-  // Of this channel, due now, oldest first.
+  // Of this channel, due now: the worst first, then the oldest.
   absl::StatusOr<std::vector<DueNotice>> DueNotices(const std::string& channel,
                                                     absl::Time now,
                                                     int limit);
+  // Of this channel, due now: of each severity the one that was tried least, then the oldest. The
+  // worst is the first.
+  absl::StatusOr<std::vector<DueNotice>> LeastTriedNotices(const std::string& channel,
+                                                           absl::Time now);
+  // All that wait for this channel, due or not, oldest first.
+  absl::StatusOr<std::vector<DueNotice>> WaitingNotices(const std::string& channel, int limit);
   absl::StatusOr<std::vector<std::string>> ChannelsWithOpenDeliveries();
   absl::Status PutDelivery(const std::string& notice_id, const v1::NoticeDelivery& delivery);
   absl::StatusOr<std::vector<v1::NoticeRecord>> NoticeRecords(
       const v1::ListNoticesRequest& request);
   absl::StatusOr<std::int64_t> CountOpenDeliveries();
+  absl::StatusOr<std::int64_t> CountGivenUp(absl::Time since);
   absl::Status PruneNotices(absl::Time before);  // None that is still to be delivered.
 
   // Single values, by name; "" where there is none.
@@ -212,6 +221,8 @@ class Store {
                      const std::vector<std::string>& texts,
                      const std::vector<std::int64_t>& numbers,
                      const std::string& body);
+  absl::StatusOr<std::vector<DueNotice>> OutboxOf(const std::string& channel,
+                                                  const std::string& which);
   absl::StatusOr<std::vector<v1::AlertRecord>> AlertRows(const std::string& condition,
                                                          const std::string& key);
   absl::Status Migrate(const std::string& path);

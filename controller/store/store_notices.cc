@@ -5,13 +5,21 @@
 namespace mailquench::controller {
 namespace {
 
-std::int64_t NextOf(const v1::NoticeDelivery& delivery) {
-  return delivery.has_next_try_time() ? absl::ToUnixMillis(TimeOf(delivery.next_try_time())) : 0;
+// Column `state`.
+enum DeliveryState : long long { kWaits = 0, kDelivered = 1, kGivenUp = 2 };
+
+DeliveryState StateOf(const v1::NoticeDelivery& delivery) {
+  return delivery.delivered() ? kDelivered : delivery.given_up() ? kGivenUp : kWaits;
+}
+
+std::int64_t Millis(bool has, const google::protobuf::Timestamp& time) {
+  return has ? absl::ToUnixMillis(TimeOf(time)) : 0;
 }
 
 }  // namespace
 
 absl::StatusOr<bool> Store::InsertNotice(const v1::Notice& notice,
+                                         int severity,
                                          const std::vector<std::string>& channels) {
   long long fresh = 0;
   MQ_RETURN_IF_ERROR(Transaction([&]() -> absl::Status {
@@ -26,40 +34,66 @@ absl::StatusOr<bool> Store::InsertNotice(const v1::Notice& notice,
       v1::NoticeDelivery delivery;
       delivery.set_channel(channel);
       MQ_RETURN_IF_ERROR(Write("keep a notice",
-                               "INSERT INTO notice_deliveries VALUES (:t0, :t1, 1, 0, :b)",
-                               {notice.notice_id(), channel}, {}, delivery.SerializeAsString()));
+                               "INSERT INTO notice_deliveries VALUES (:t0, :t1, (SELECT sequence "
+                               "FROM notices WHERE notice_id = :t2), :n0, 0, 0, 0, 0, :b)",
+                               {notice.notice_id(), channel, notice.notice_id()}, {severity},
+                               delivery.SerializeAsString()));
     }
     return absl::OkStatus();
   }));
   return fresh > 0;
 }
 
+// `which`: what is asked for besides, and in which order.
+absl::StatusOr<std::vector<DueNotice>> Store::OutboxOf(const std::string& channel,
+                                                       const std::string& which) {
+  const std::lock_guard<std::recursive_mutex> lock(mu_);
+  const std::string from =
+      " FROM notice_deliveries AS d CROSS JOIN notices AS n ON n.notice_id = d.notice_id "
+      "WHERE d.state = 0 AND d.channel = :k " +
+      which;
+  std::vector<DueNotice> due;
+  MQ_RETURN_IF_ERROR(
+      EachBlob("read its outbox", "SELECT n.body" + from, channel, [&](const std::string& bytes) {
+        due.emplace_back();
+        return Parse(bytes, "notice", &due.back().notice);
+      }));
+  std::size_t at = 0;
+  MQ_RETURN_IF_ERROR(EachBlob(
+      "read its outbox", "SELECT d.body" + from, channel,
+      [&](const std::string& bytes) { return Parse(bytes, "notice", &due[at++].delivery); }));
+  return due;
+}
+
 absl::StatusOr<std::vector<DueNotice>> Store::DueNotices(const std::string& channel,
                                                          absl::Time now,
                                                          int limit) {
-  const std::lock_guard<std::recursive_mutex> lock(mu_);
-  const std::string from =
-      " FROM notice_deliveries JOIN notices USING (notice_id) WHERE is_open = 1 AND channel = :k "
-      "AND next_ms <= " +
-      std::to_string(absl::ToUnixMillis(now)) + " ORDER BY sequence LIMIT " + std::to_string(limit);
-  std::vector<DueNotice> due;
-  MQ_RETURN_IF_ERROR(EachBlob("read its outbox", "SELECT notices.body" + from, channel,
-                              [&](const std::string& bytes) {
-                                due.emplace_back();
-                                return Parse(bytes, "notice", &due.back().notice);
-                              }));
-  std::size_t at = 0;
-  MQ_RETURN_IF_ERROR(EachBlob(
-      "read its outbox", "SELECT notice_deliveries.body" + from, channel,
-      [&](const std::string& bytes) { return Parse(bytes, "notice", &due[at++].delivery); }));
-  return due;
+  return OutboxOf(channel, "AND d.next_ms <= " + std::to_string(absl::ToUnixMillis(now)) +
+                               " ORDER BY d.severity DESC, d.sequence LIMIT " +
+                               std::to_string(limit));
+}
+
+absl::StatusOr<std::vector<DueNotice>> Store::LeastTriedNotices(const std::string& channel,
+                                                                absl::Time now) {
+  const std::string until = std::to_string(absl::ToUnixMillis(now));
+  return OutboxOf(
+      channel,
+      "AND d.sequence IN (SELECT sequence FROM (SELECT sequence, ROW_NUMBER() OVER "
+      "(PARTITION BY severity ORDER BY tries, sequence) AS place FROM notice_deliveries "
+      "WHERE state = 0 AND channel = :k AND next_ms <= " +
+          until + ") WHERE place = 1) ORDER BY d.severity DESC");
+}
+
+absl::StatusOr<std::vector<DueNotice>> Store::WaitingNotices(const std::string& channel,
+                                                             int limit) {
+  return OutboxOf(channel, "ORDER BY d.sequence LIMIT " + std::to_string(limit));
 }
 
 absl::StatusOr<std::vector<std::string>> Store::ChannelsWithOpenDeliveries() {
   std::vector<std::string> channels;
   MQ_RETURN_IF_ERROR(Guard("read its outbox", [&]() -> absl::Status {
     soci::rowset<std::string> rows = (sql_->prepare << "SELECT DISTINCT channel FROM "
-                                                       "notice_deliveries WHERE is_open = 1");
+                                                       "notice_deliveries WHERE state = 0");
     for (const std::string& channel : rows) channels.push_back(channel);
     return absl::OkStatus();
   }));
@@ -67,20 +101,28 @@ absl::StatusOr<std::vector<std::string>> Store::ChannelsWithOpenDeliveries() {
 }
 
 absl::Status Store::PutDelivery(const std::string& notice_id, const v1::NoticeDelivery& delivery) {
-  const bool is_open = !delivery.delivered() && !delivery.given_up();
-  return Write("keep a notice",
-               "UPDATE notice_deliveries SET is_open = :n0, next_ms = :n1, body = :b "
-               "WHERE notice_id = :t0 AND channel = :t1",
-               {notice_id, delivery.channel()}, {is_open ? 1 : 0, NextOf(delivery)},
-               delivery.SerializeAsString());
+  const DeliveryState state = StateOf(delivery);
+  return Write(
+      "keep a notice",
+      "UPDATE notice_deliveries SET state = :n0, tries = :n1, next_ms = :n2, "
+      "end_ms = :n3, body = :b WHERE notice_id = :t0 AND channel = :t1",
+      {notice_id, delivery.channel()},
+      {state, delivery.tries(), Millis(delivery.has_next_try_time(), delivery.next_try_time()),
+       Millis(delivery.has_deliver_time(), delivery.deliver_time())},
+      delivery.SerializeAsString());
 }
 
 absl::StatusOr<std::vector<v1::NoticeRecord>> Store::NoticeRecords(
     const v1::ListNoticesRequest& request) {
   const std::lock_guard<std::recursive_mutex> lock(mu_);
   std::string query = "SELECT body FROM notices";
-  if (request.undelivered_only())
-    query += " WHERE notice_id IN (SELECT notice_id FROM notice_deliveries WHERE is_open = 1)";
+  const std::string given_up = "SELECT notice_id FROM notice_deliveries WHERE state = 2";
+  if (request.given_up_only()) {
+    query += " WHERE notice_id IN (" + given_up + ")";
+  } else if (request.undelivered_only()) {
+    query += " WHERE notice_id IN (SELECT notice_id FROM notice_deliveries WHERE state = 0 UNION " +
+             given_up + ")";
+  }
   query += " ORDER BY sequence DESC LIMIT " + std::to_string(request.limit());
   std::vector<v1::NoticeRecord> all;
   MQ_RETURN_IF_ERROR(EachBlob("read its notices", query, "", [&](const std::string& bytes) {
@@ -100,7 +142,18 @@ absl::StatusOr<std::vector<v1::NoticeRecord>> Store::NoticeRecords(
 absl::StatusOr<std::int64_t> Store::CountOpenDeliveries() {
   long long count = 0;
   MQ_RETURN_IF_ERROR(Guard("count its outbox", [&]() -> absl::Status {
-    *sql_ << "SELECT COUNT(*) FROM notice_deliveries WHERE is_open = 1", soci::into(count);
+    *sql_ << "SELECT COUNT(*) FROM notice_deliveries WHERE state = 0", soci::into(count);
+    return absl::OkStatus();
+  }));
+  return count;
+}
+
+absl::StatusOr<std::int64_t> Store::CountGivenUp(absl::Time since) {
+  long long count = 0;
+  const long long begin = absl::ToUnixMillis(since);
+  MQ_RETURN_IF_ERROR(Guard("count its outbox", [&]() -> absl::Status {
+    *sql_ << "SELECT COUNT(*) FROM notice_deliveries WHERE state = 2 AND end_ms >= :n",
+        soci::use(begin), soci::into(count);
     return absl::OkStatus();
   }));
   return count;
@@ -110,7 +163,7 @@ absl::Status Store::PruneNotices(absl::Time before) {
   return Transaction([&]() -> absl::Status {
     MQ_RETURN_IF_ERROR(Write("forget old notices",
                              "DELETE FROM notices WHERE time_ms < :n0 AND notice_id NOT IN "
-                             "(SELECT notice_id FROM notice_deliveries WHERE is_open = 1)",
+                             "(SELECT notice_id FROM notice_deliveries WHERE state = 0)",
                              {}, {absl::ToUnixMillis(before)}, ""));
     return Write("forget old notices",
                  "DELETE FROM notice_deliveries WHERE notice_id NOT IN "

@@ -16,9 +16,12 @@ CREATE TABLE notices (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT, notice_id TEXT NOT NULL UNIQUE, time_ms INTEGER NOT NULL,
   body BLOB NOT NULL);
 CREATE TABLE notice_deliveries (
-  notice_id TEXT NOT NULL, channel TEXT NOT NULL, is_open INTEGER NOT NULL, next_ms INTEGER NOT NULL,
+  notice_id TEXT NOT NULL, channel TEXT NOT NULL, sequence INTEGER NOT NULL, severity INTEGER NOT NULL,
+  state INTEGER NOT NULL, tries INTEGER NOT NULL, next_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
   body BLOB NOT NULL, PRIMARY KEY (notice_id, channel));
-CREATE INDEX notice_deliveries_due ON notice_deliveries (channel, next_ms) WHERE is_open = 1;
+-- State 0 waits, 1 is delivered, 2 is given up.
+CREATE INDEX notice_deliveries_due ON notice_deliveries (channel, severity DESC, sequence) WHERE state = 0;
+CREATE INDEX notice_deliveries_given_up ON notice_deliveries (end_ms) WHERE state = 2;
 CREATE TABLE values_kept (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 -- Those that go on are few, and are asked for before every decision.
 CREATE INDEX runs_running ON runs (start_ms) WHERE state = 1;

@@ -244,10 +244,36 @@ TEST_F(CheckTest, NoticesCountOnceTheyWereTriedInVain) {
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("to pager failed 2 tries: 500/ OK\n"));
   EXPECT_TRUE(controller_.escalations.notice_lists.back().undelivered_only());
+}
+
+// Three days after what it tells of, as a rule: what counts is when it was given up.
+TEST_F(CheckTest, ANoticeThatWasGivenUpIsCriticalForADayFromThen) {
+  v1::NoticeRecord* record = controller_.escalations.notices.add_notices();
+  record->mutable_notice()->set_notice_id("n1");
+  record->mutable_notice()->set_kind("page");
+  record->mutable_notice()->mutable_time()->set_seconds(Ago(absl::Hours(80)));
+  v1::NoticeDelivery* one = record->add_deliveries();
+  one->set_channel("pager");
+  one->set_tries(400);
+  one->set_error("500");
   one->set_given_up(true);
-  EXPECT_EQ(Check({"notices", "-w", "9"}).code, 2);
-  record->mutable_notice()->mutable_time()->set_seconds(Ago(absl::Hours(30)));
+  one->mutable_deliver_time()->set_seconds(Ago(absl::Hours(8)));
+  Ran ran = Check({"notices", "-w", "9"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.out, HasSubstr("0 notices not delivered yet, 1 given up within 24h | "));
+  EXPECT_THAT(ran.out, HasSubstr("'undelivered'=1;9;;0 'given_up'=1"));
+  EXPECT_THAT(ran.out, HasSubstr(" to pager was given up at 20"));
+  EXPECT_EQ(Check({"notices", "--given-up-within", "6h"}).code, 0);
+  one->mutable_deliver_time()->set_seconds(Ago(absl::Hours(30)));
   EXPECT_EQ(Check({"notices"}).code, 0);
+  EXPECT_EQ(Check({"notices", "--given-up-within", ""}).code, 0);
+  EXPECT_EQ(Check({"notices", "--given-up-within", "2d"}).code, 2);
+  EXPECT_EQ(Check({"notices", "--given-up-within", "soon"}).code, 3);
+  // More than one look shows is told, and is no good news.
+  for (int i = 0; i < 2000; ++i) *controller_.escalations.notices.add_notices() = *record;
+  ran = Check({"notices", "-w", "~:"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("there may be more"));
 }
 
 TEST_F(CheckTest, EveryMistakeIsUnknownOnStdout) {

@@ -438,6 +438,13 @@ TEST_F(EscalationTest, NoticesAreListedAndChannelsTested) {
   EXPECT_EQ(ran.code, 0);
   EXPECT_TRUE(fake().notice_lists[0].undelivered_only());
   EXPECT_THAT(ran.out, HasSubstr("it answered 500; 3 tries"));
+  delivery->set_given_up(true);
+  delivery->mutable_deliver_time()->set_seconds(1769860800);
+  ran = RunCli(&controller_, {"notification", "list", "--given-up"});
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_TRUE(fake().notice_lists.back().given_up_only());
+  EXPECT_THAT(ran.out, HasSubstr("given up"));
+  EXPECT_THAT(ran.out, HasSubstr("it answered 500; given up at 2026-01-31T12:00:00Z; 3 tries"));
   EXPECT_EQ(RunCli(&controller_, {"notification", "test"}).code, 2);  // No channel at all.
   auto* tested = fake().sent.add_deliveries();
   tested->set_channel("pager");

@@ -104,7 +104,17 @@ grpc::Status FakeEscalations::ListNotices(grpc::ServerContext*,
                                           const v1::ListNoticesRequest* request,
                                           v1::ListNoticesResponse* response) {
   notice_lists.push_back(*request);
-  return Say(notices, response);
+  v1::ListNoticesResponse some;
+  for (const v1::NoticeRecord& one : notices.notices()) {
+    bool waits = false, given_up = false;
+    for (const v1::NoticeDelivery& delivery : one.deliveries()) {
+      given_up |= delivery.given_up();
+      waits |= !delivery.given_up() && !delivery.delivered();
+    }
+    if (request->given_up_only() ? given_up : !request->undelivered_only() || waits || given_up)
+      *some.add_notices() = one;
+  }
+  return Say(some, response);
 }
 grpc::Status FakeEscalations::TestNotification(grpc::ServerContext*,
                                                const v1::TestNotificationRequest* request,

@@ -97,8 +97,8 @@ TEST_F(EscalationStoreTest, ANoticeWaitsForEachOfItsChannels) {
   v1::Notice notice;
   notice.set_notice_id("n1");
   StampTime(now_, notice.mutable_time());
-  EXPECT_TRUE(*store_->InsertNotice(notice, {"hook", "mail"}));
-  EXPECT_FALSE(*store_->InsertNotice(notice, {"hook", "mail"}));
+  EXPECT_TRUE(*store_->InsertNotice(notice, 2, {"hook", "mail"}));
+  EXPECT_FALSE(*store_->InsertNotice(notice, 2, {"hook", "mail"}));
   auto due = *store_->DueNotices("hook", now_, 10);
   ASSERT_THAT(due, SizeIs(1));
   due[0].delivery.set_delivered(true);
@@ -119,6 +119,73 @@ TEST_F(EscalationStoreTest, ANoticeWaitsForEachOfItsChannels) {
   ASSERT_TRUE(store_->PutDelivery("n1", due[0].delivery).ok());
   ASSERT_TRUE(store_->PruneNotices(now_ + absl::Hours(1)).ok());
   EXPECT_THAT(*store_->NoticeRecords(all), IsEmpty());
+}
+
+TEST_F(EscalationStoreTest, TheWorstNoticeIsDueFirst) {
+  const auto insert = [&](const std::string& id, int severity) {
+    v1::Notice notice;
+    notice.set_notice_id(id);
+    StampTime(now_, notice.mutable_time());
+    ASSERT_TRUE(*store_->InsertNotice(notice, severity, {"hook", "mail"}));
+  };
+  insert("i1", 0);
+  insert("p1", 2);
+  insert("w1", 1);
+  insert("p2", 2);
+  insert("i2", 0);
+  const auto ids = [](const absl::StatusOr<std::vector<DueNotice>>& some) {
+    std::vector<std::string> out;
+    for (const DueNotice& one : *some) out.push_back(one.notice.notice_id());
+    return out;
+  };
+  EXPECT_THAT(ids(store_->DueNotices("hook", now_, 10)), ElementsAre("p1", "p2", "w1", "i1", "i2"));
+  EXPECT_THAT(ids(store_->DueNotices("hook", now_, 2)), ElementsAre("p1", "p2"));
+  EXPECT_THAT(ids(store_->LeastTriedNotices("hook", now_)), ElementsAre("p1", "w1", "i1"));
+  v1::NoticeDelivery tried;
+  tried.set_channel("hook");
+  tried.set_tries(1);
+  ASSERT_TRUE(store_->PutDelivery("p1", tried).ok());
+  StampTime(now_ + absl::Minutes(1), tried.mutable_next_try_time());
+  ASSERT_TRUE(store_->PutDelivery("i1", tried).ok());
+  EXPECT_THAT(ids(store_->LeastTriedNotices("hook", now_)), ElementsAre("p2", "w1", "i2"));
+  EXPECT_THAT(ids(store_->DueNotices("hook", now_, 10)), ElementsAre("p1", "p2", "w1", "i2"));
+  EXPECT_THAT(ids(store_->WaitingNotices("hook", 3)), ElementsAre("i1", "p1", "w1"));
+  EXPECT_THAT(ids(store_->LeastTriedNotices("mail", now_)), ElementsAre("p1", "w1", "i1"));
+}
+
+TEST_F(EscalationStoreTest, WhatWasGivenUpIsListedAndCounted) {
+  for (const char* id : {"waits", "lost", "done"}) {
+    v1::Notice notice;
+    notice.set_notice_id(id);
+    StampTime(now_ - absl::Hours(80), notice.mutable_time());
+    ASSERT_TRUE(*store_->InsertNotice(notice, 1, {"hook"}));
+  }
+  v1::NoticeDelivery delivery;
+  delivery.set_channel("hook");
+  StampTime(now_, delivery.mutable_deliver_time());
+  delivery.set_given_up(true);
+  ASSERT_TRUE(store_->PutDelivery("lost", delivery).ok());
+  delivery.set_given_up(false);
+  delivery.set_delivered(true);
+  ASSERT_TRUE(store_->PutDelivery("done", delivery).ok());
+  v1::ListNoticesRequest request;
+  request.set_limit(10);
+  const auto listed = [&] {
+    std::vector<std::string> ids;
+    const std::vector<v1::NoticeRecord> records = *store_->NoticeRecords(request);
+    for (const v1::NoticeRecord& one : records) ids.push_back(one.notice().notice_id());
+    return ids;
+  };
+  EXPECT_THAT(listed(), ElementsAre("done", "lost", "waits"));
+  request.set_undelivered_only(true);
+  EXPECT_THAT(listed(), ElementsAre("lost", "waits"));
+  request.set_given_up_only(true);
+  EXPECT_THAT(listed(), ElementsAre("lost"));
+  request.set_undelivered_only(false);
+  EXPECT_THAT(listed(), ElementsAre("lost"));
+  EXPECT_EQ(*store_->CountGivenUp(now_ - absl::Hours(24)), 1);
+  EXPECT_EQ(*store_->CountGivenUp(now_ + absl::Seconds(1)), 0);
+  EXPECT_EQ(*store_->CountOpenDeliveries(), 1);
 }
 
 TEST_F(EscalationStoreTest, AValueIsReplaced) {

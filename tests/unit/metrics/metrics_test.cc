@@ -145,6 +145,7 @@ TEST(Metrics, SaysWhatGoesOn) {
   EXPECT_EQ(ValueOf(text, "mailquench_alert_requests_total{result=\"taken\"}"), "5");
   EXPECT_EQ(ValueOf(text, "mailquench_alerts_undone"), "3");
   EXPECT_EQ(ValueOf(text, "mailquench_notices_undelivered"), "2");
+  EXPECT_EQ(ValueOf(text, "mailquench_notices_given_up"), "4");
   EXPECT_EQ(ValueOf(text, "mailquench_automation_paused"), "1");
   EXPECT_EQ(ValueOf(text, "mailquench_store_bytes"), "4096");
 }

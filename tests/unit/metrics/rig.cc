@@ -75,6 +75,7 @@ MetricSources Rig::Sources() {
     return std::map<std::string, std::int64_t>{{"taken", 5}, {"bad", 0}};
   };
   sources.undelivered_notices = Stored(&undelivered_);
+  sources.given_up_notices = Stored(&given_up_);
   sources.undone_alerts = Stored(&undone_);
   sources.paused = Stored(&paused_);
   sources.rules = Stored(&rules);

@@ -46,7 +46,7 @@ struct Rig {
       return *what;
     };
   }
-  const std::int64_t undelivered_ = 2, undone_ = 3;
+  const std::int64_t undelivered_ = 2, given_up_ = 4, undone_ = 3;
   const bool paused_ = true;
 };
 

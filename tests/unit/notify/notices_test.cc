@@ -5,6 +5,10 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <future>
+#include <stdexcept>
+
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
 #include "tests/unit/notify/rig.h"
@@ -52,6 +56,11 @@ class NoticesTest : public testing::Test {
   }
   bool Settled(std::int64_t open = 0) {
     return Eventually([&] { return store_->CountOpenDeliveries().value_or(-1) == open; });
+  }
+  static v1::Notice Severe(const std::string& id, const std::string& severity) {
+    v1::Notice notice = NoticeOf(id);
+    notice.set_severity(severity);
+    return notice;
   }
   bool TriedTimes(const std::string& id, std::int64_t tries) {
     return Eventually([&] { return DeliveryOf(id).tries() >= tries; });
@@ -163,6 +172,92 @@ TEST_F(NoticesTest, OneThatNeverGetsThroughHoldsUpNoOther) {
   EXPECT_FALSE(DeliveryOf("bad").delivered());
 }
 
+TEST_F(NoticesTest, TheWorstGoOutFirst) {
+  notices_->Configure(Options({Webhook("hook", receiver_.Url())}));
+  for (const auto& [id, severity] : std::vector<std::pair<std::string, std::string>>{
+           {"i-1", "info"}, {"w-1", "warning"}, {"p-1", "page"}, {"i-2", "info"}, {"p-2", "page"}})
+    ASSERT_TRUE(notices_->Tell(Severe(id, severity)).ok());
+  notices_->Begin();
+  ASSERT_TRUE(Settled());
+  EXPECT_THAT(receiver_.Ids(), ElementsAre("p-1", "p-2", "w-1", "i-1", "i-2"));
+}
+
+// Also one that comes while what was read before it is worked off.
+TEST_F(NoticesTest, APageDoesNotWaitForABatch) {
+  std::promise<void> begun, go;
+  std::atomic<bool> first = true;
+  std::mutex mu;
+  std::vector<std::string> ids;
+  test::Peer slow([&](test::Peer::Link& link) {
+    const std::string request = link.Request();
+    {
+      const std::lock_guard<std::mutex> lock(mu);
+      ids.push_back(nlohmann::json::parse(request.substr(request.find("\r\n\r\n") + 4))["id"]);
+    }
+    if (first.exchange(false)) {
+      begun.set_value();
+      go.get_future().wait();
+    }
+    link.Send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  });
+  notices_->Configure(Options({Webhook("hook", slow.Url())}));
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(notices_->Tell(Severe(absl::StrCat("i-", i), "info")).ok());
+  notices_->Begin();
+  begun.get_future().wait();
+  ASSERT_TRUE(notices_->Tell(Severe("p", "page")).ok());
+  go.set_value();
+  ASSERT_TRUE(Settled());
+  ASSERT_THAT(ids, SizeIs(21));
+  EXPECT_EQ(ids[0], "i-0");
+  EXPECT_EQ(ids[1], "p");
+}
+
+// However many there are of the worst, and however much they are in the way.
+TEST_F(NoticesTest, ManyThatNeverGetThroughHoldUpNoOther) {
+  notices_->Configure(Options({Webhook("hook", receiver_.Url())}));
+  for (int i = 0; i < 20; ++i) {
+    receiver_.Fail(absl::StrCat("p-", i));
+    ASSERT_TRUE(notices_->Tell(Severe(absl::StrCat("p-", i), "page")).ok());
+  }
+  ASSERT_TRUE(notices_->Tell(Severe("w", "warning")).ok());
+  ASSERT_TRUE(notices_->Tell(Severe("i", "info")).ok());
+  notices_->Begin();
+  ASSERT_TRUE(Eventually([&] {
+    clock_.Move(absl::Seconds(5));
+    return DeliveryOf("i").delivered();
+  }));
+  const auto ids = receiver_.Ids();
+  EXPECT_EQ(ids[0], "p-0");
+  EXPECT_EQ(ids[1], "w");
+  EXPECT_LE(std::find(ids.begin(), ids.end(), "i") - ids.begin(), 4);
+}
+
+// While it is down all are asked in turn; the one that finds it well is followed by the page.
+TEST_F(NoticesTest, AChannelThatIsWellAgainHasThePageNext) {
+  receiver_.Answer(500);
+  notices_->Configure(Options({Webhook("hook", receiver_.Url())}));
+  ASSERT_TRUE(notices_->Tell(Severe("p", "page")).ok());
+  for (int i = 0; i < 30; ++i)
+    ASSERT_TRUE(notices_->Tell(Severe(absl::StrCat("i-", i), "info")).ok());
+  notices_->Begin();
+  ASSERT_TRUE(Eventually([&] {
+    clock_.Move(absl::Seconds(5));
+    return receiver_.Ids().size() >= 9;
+  }));
+  // Its own wait is not longer than the channel's.
+  ASSERT_GE(DeliveryOf("p").tries(), 3);
+  const std::size_t before = receiver_.Ids().size();
+  receiver_.Answer(200);
+  ASSERT_TRUE(Eventually([&] {
+    clock_.Move(absl::Seconds(5));
+    return store_->CountOpenDeliveries().value_or(-1) == 0;
+  }));
+  const auto ids = receiver_.Ids();
+  EXPECT_LE(std::find(ids.begin() + before, ids.end(), "p") - ids.begin(),
+            static_cast<std::ptrdiff_t>(before) + 2);
+}
+
 TEST_F(NoticesTest, AChannelThatHangsHoldsUpNoOtherAndNoStop) {
   test::Peer silent([](test::Peer::Link& link) { link.Hang(); });
   NotifyOptions options =
@@ -185,6 +280,10 @@ TEST_F(NoticesTest, GivesUpWhatIsRefusedOrTooOldAndSaysSo) {
   ASSERT_TRUE(notices_->Tell(NoticeOf("gone")).ok());
   ASSERT_TRUE(Settled());
   EXPECT_TRUE(DeliveryOf("gone").given_up());
+  EXPECT_EQ(TimeOf(DeliveryOf("gone").deliver_time()), clock_.Now());
+  v1::ListNoticesRequest request;
+  request.set_given_up_only(true);
+  EXPECT_EQ(notices_->List(request)->notices_size(), 1);
   EXPECT_THAT(Log(), ElementsAre(HasSubstr("gives up notice gone")));
   receiver_.Answer(500);
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(notices_->Tell(NoticeOf(absl::StrCat("old-", i))).ok());
@@ -194,6 +293,8 @@ TEST_F(NoticesTest, GivesUpWhatIsRefusedOrTooOldAndSaysSo) {
     return store_->CountOpenDeliveries().value_or(-1) == 0;
   }));
   EXPECT_TRUE(DeliveryOf("old-4").given_up());
+  EXPECT_EQ(notices_->List(request)->notices_size(), 6);
+  EXPECT_EQ(*store_->CountGivenUp(absl::UnixEpoch()), 6);
   ASSERT_TRUE(Eventually([&] { return Log().size() >= 3; }));
   EXPECT_THAT(Log(), Contains(HasSubstr("gives up 5 notices that waited longer than 72h")));
 }
@@ -243,6 +344,35 @@ TEST_F(NoticesTest, ARestartDeliversWhatWasLeft) {
   EXPECT_THAT(receiver_.Ids(), SizeIs(0));
   Open();
   Run({Webhook("hook", receiver_.Url())});
+  ASSERT_TRUE(Settled());
+  EXPECT_THAT(receiver_.Ids(), ElementsAre("n-1"));
+}
+
+// A clock that throws, as a thread's memory may: for the thread of the outbox alone.
+class ThrowingClock final : public Clock {
+ public:
+  absl::Time Now() override {
+    if (throws) throw std::runtime_error("something inside");
+    return absl::FromUnixSeconds(1700000000);
+  }
+  void Sleep(absl::Duration) override {}
+  std::atomic<bool> throws = false;
+};
+
+TEST_F(NoticesTest, WhatIsThrownEndsNeitherTheControllerNorTheOutbox) {
+  ThrowingClock clock;
+  Notices notices(store_.get(), &clock, [this](const std::string& line) {
+    const std::lock_guard<std::mutex> lock(mu_);
+    log_.push_back(line);
+  });
+  notices.Configure(Options({Webhook("hook", receiver_.Url())}));
+  ASSERT_TRUE(notices.Tell(NoticeOf("n-1")).ok());
+  clock.throws = true;
+  notices.Begin();
+  ASSERT_TRUE(Eventually([&] { return !Log().empty(); }));
+  absl::SleepFor(absl::Milliseconds(1500));  // It is told once, however often it is tried.
+  EXPECT_THAT(Log(), ElementsAre(HasSubstr("failed within the controller: something inside")));
+  clock.throws = false;
   ASSERT_TRUE(Settled());
   EXPECT_THAT(receiver_.Ids(), ElementsAre("n-1"));
 }
