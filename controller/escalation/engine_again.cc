@@ -11,17 +11,28 @@
 namespace mailquench::controller {
 namespace {
 
-// Its run is for those of its hosts that the decision names. False: for none.
+// What is run, wherever.
+std::string RunOf(v1::PlanRunRequest request) {
+  request.clear_hosts();
+  request.clear_incident_id();
+  request.clear_skip_agents();
+  return request.SerializeAsString();
+}
+
+// Its run is for those of its hosts that the decision names. False, and as it was: for none, or the
+// rule runs something else by now, of which the guards have been asked.
 bool NarrowTo(const Decision& decision, v1::Escalation* escalation) {
-  std::set<std::string> before(escalation->request().hosts().begin(),
-                               escalation->request().hosts().end());
+  if (RunOf(decision.request) != RunOf(escalation->request())) return false;
+  const std::set<std::string> before(escalation->request().hosts().begin(),
+                                     escalation->request().hosts().end());
   std::vector<std::string> left;
   for (const std::string& host : decision.request.hosts()) {
     if (before.count(host) > 0) left.push_back(host);
   }
+  if (left.empty()) return false;
   escalation->mutable_request()->clear_hosts();
   for (const std::string& host : left) escalation->mutable_request()->add_hosts(host);
-  return !left.empty();
+  return true;
 }
 
 }  // namespace

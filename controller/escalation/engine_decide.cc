@@ -107,22 +107,29 @@ absl::Status Escalator::TakeUp(std::vector<v1::AlertRecord> records) {
     return absl::OkStatus();
   }));
   MQ_FAULT_POINT(kDecided);
-  std::set<std::string> touched;
+  std::set<std::string> touched, decided_now;
   for (const auto& [key, id] : escalation_of) touched.insert(id);
+  for (const Decision& decision : decisions) {
+    if (decision.taken == v1::ESCALATION_ACTION_START)
+      decided_now.insert(escalation_of[decision.alerts.front().alert_key()]);
+  }
   for (const v1::AlertRecord& record : records) {
     if (!record.escalation_id().empty()) touched.insert(record.escalation_id());
   }
+  absl::Status first;  // One that cannot begin holds up no other; the next pass tries it again.
   for (const std::string& id : touched) {
-    MQ_ASSIGN_OR_RETURN(v1::Escalation escalation, store_->FindEscalation(id));
-    if (escalation.state() == v1::ESCALATION_STATE_STARTING && escalation.tries() == 0)
-      MQ_RETURN_IF_ERROR(Begin(&escalation));
-    TellState(escalation);
+    absl::StatusOr<v1::Escalation> escalation = store_->FindEscalation(id);
+    first.Update(escalation.status());
+    if (!escalation.ok()) continue;
+    if (decided_now.count(id) > 0 && escalation->state() == v1::ESCALATION_STATE_STARTING)
+      first.Update(Begin(&*escalation));
+    TellState(*escalation);
   }
   if (options_.decided) {
     for (const Decision& decision : decisions) options_.decided(decision.rule, decision.taken);
   }
   WakeOutside();
-  return absl::OkStatus();
+  return first;
 }
 
 // More of what is known already.

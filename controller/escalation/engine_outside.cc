@@ -65,6 +65,10 @@ void Escalator::DryRun(const v1::Escalation& escalation) {
 void Escalator::LookForEnds(const std::vector<v1::Escalation>& open,
                             const EscalationConfig& config) {
   const absl::Time now = clock_->Now();
+  // Only what is missing again stays: what was missing before its Alertmanager fell silent, or
+  // ended otherwise since, says nothing.
+  std::map<std::string, Absence> before;
+  before.swap(absent_);
   for (const AlertmanagerConfig& one : config.alertmanagers) {
     std::vector<const v1::Escalation*> mine;
     for (const v1::Escalation& escalation : open) {
@@ -74,7 +78,6 @@ void Escalator::LookForEnds(const std::vector<v1::Escalation>& open,
     if (mine.empty()) continue;
     const absl::StatusOr<std::vector<KnownAlert>> known = Alertmanager(one).Alerts();
     if (!known.ok()) {
-      absent_.clear();  // What was missing before it fell silent says nothing.
       if (away_.insert(one.name).second)
         options_.log(absl::StrCat("escalation: ", one.name,
                                   " cannot be asked: ", std::string(known.status().message())));
@@ -90,13 +93,13 @@ void Escalator::LookForEnds(const std::vector<v1::Escalation>& open,
       for (const v1::AlertRecord& record : *records) {
         const v1::Alert& alert = record.alert();
         if (alert.source() != escalation->source()) continue;
-        if (there.count(alert.fingerprint()) > 0) {
-          absent_.erase(alert.alert_key());
+        if (there.count(alert.fingerprint()) > 0) continue;
+        const auto missed = before.find(alert.alert_key());
+        Absence absence = missed == before.end() ? Absence{now, 0} : missed->second;
+        if (++absence.polls < kPolls || now - absence.since < one.resolved_after) {
+          absent_[alert.alert_key()] = absence;
           continue;
         }
-        Absence& absence = absent_.try_emplace(alert.alert_key(), Absence{now, 0}).first->second;
-        if (++absence.polls < kPolls || now - absence.since < one.resolved_after) continue;
-        absent_.erase(alert.alert_key());
         AlertEvent& event = ended.emplace_back();
         event.alert = alert;
         event.alert.set_status(v1::ALERT_STATUS_RESOLVED);
@@ -136,6 +139,7 @@ absl::Time Escalator::Outside() {
     LookForEnds(open, *config);
     next_poll_ = now + options_.poll;
   }
+  if (!waits) absent_.clear();
   if (waits) next = std::min(next, next_poll_);
   // A dry run takes seconds: one at a time, so that no silence waits for many.
   for (const v1::Escalation& escalation : open) {

@@ -66,6 +66,23 @@ TEST_F(AgainTest, WhatHasNotBegunIsJudgedAnewAfterARestart) {
   EXPECT_THAT(Runs(), SizeIs(1));
 }
 
+// The rule runs something else by now: what was decided is not what its guards were asked about.
+TEST_F(AgainTest, WhatItsRuleDoesNotRunAnyMoreIsNotBegunLate) {
+  Take({Alert("Flood", "mx-a")});
+  DieAt("escalation.decided", [&] { core_->escalations().Work(); });
+  std::string other = kRules;
+  const std::string before = "action: start\n    run: {playbook: contain}";
+  ASSERT_NE(other.find(before), std::string::npos);
+  other.replace(other.find(before), before.size(), "action: start\n    run: {playbook: survey}");
+  WriteRules(other);
+  ASSERT_TRUE(core_->escalations().Reload("ann").ok());
+  core_->escalations().Work();
+  EXPECT_THAT(Runs(), SizeIs(0));
+  const v1::Escalation one = Only();
+  EXPECT_EQ(one.state(), v1::ESCALATION_STATE_PROPOSED) << one.DebugString();
+  EXPECT_EQ(one.plan().hosts_size(), 1);
+}
+
 // The budget is for one run, and this is it.
 class OneRunAnHour : public AgainTest {
  protected:
