@@ -28,7 +28,7 @@ budget: {runs: 4, hosts: 4, per: 1h}
 keep_accepting: [{group: role, at_least: 1}]
 approval: {expires: 30m, other_person: true}
 alertmanagers:
-  - {name: main, url: 'http://%(core)s:9093', sources: [alertmanager]}
+  - {name: main, url: 'http://%(core)s:9093', sources: [alertmanager], resolved_after: 15s}
 notifications:
   channels:
     - {name: pager, webhook: {url: 'http://%(core)s:9099/', secret_file: %(secret)s}}
@@ -111,7 +111,7 @@ class Monitoring:
         stage.start_on('core', 'alertmanager.log', 'prometheus-alertmanager', '--config.file=' + self.path('alertmanager.yml'),
                        '--storage.path=' + self.path('alertmanager'), '--web.listen-address=%s:%d' % (self.core, ALERTMANAGER),
                        '--cluster.listen-address=')
-        stage.start_on('core', 'prometheus.log', 'prometheus', '--config.file=' + self.path('prometheus.yml'),
+        stage.start_on('core', 'prometheus.log', 'prometheus', '--config.file=' + self.path('prometheus.yml'), '--rules.alert.resend-delay=3s',
                        '--storage.tsdb.path=' + self.path('tsdb'), '--web.listen-address=%s:%d' % (self.core, PROMETHEUS))
         stage.wait(lambda: self.get(PROMETHEUS, '/-/ready') is not None, 60, 'Prometheus to be ready')
         stage.wait(lambda: self.get(ALERTMANAGER, '/-/ready') is not None, 60, 'Alertmanager to be ready')

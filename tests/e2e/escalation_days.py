@@ -29,7 +29,7 @@ RULES = '''rules:
 budget: {runs: 100, hosts: 100, per: 1h}
 keep_accepting: [{group: role, at_least: 1}]
 alertmanagers:
-  - {name: main, url: 'http://%(core)s:9093', sources: [alertmanager], limit: 2s}
+  - {name: main, url: 'http://%(core)s:9093', sources: [alertmanager], limit: 2s, resolved_after: 15s}
 notifications:
   channels:
     - {name: pager, webhook: {url: 'http://%(core)s:9099/', secret_file: %(secret)s}}
