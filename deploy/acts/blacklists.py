@@ -11,6 +11,8 @@ SICK = lists.PSBL
 def prepare(stage):
     """Before the controller starts: the lists, and what it is told of them. Returns both."""
     served = lists.Lists(stage.lab)
+    # From the beginning: one that falls ill is believed until its next test, some seconds later.
+    served.wild.add(SICK)
     served.start()
     zones = [one['zone'] for one in stage.ask_here('blacklist', 'lists', '--from-here')['lists']]
     path = os.path.join(stage.folder, 'blacklists.yaml')
@@ -36,7 +38,6 @@ def find(stage, served, figures):
     addresses = [host['ip'] for host in stage.lab['hosts']]
     for zone in LISTED_ON:
         served.add(zone, *addresses)
-    served.make_wild(SICK)
     stage.wait(lambda: all(served.seen(zone, ip) for zone in LISTED_ON for ip in addresses), 20,
                'the lists to list the attacked hosts')
     stage.operate('blacklist', 'check', '-l', 'role=edge', accept=(2,))
