@@ -20,7 +20,7 @@ namespace mailquench::controller {
 class EscalationHands {
  public:
   virtual ~EscalationHands() = default;
-  virtual std::vector<v1::Host> FleetOfNow() = 0;
+  virtual std::vector<v1::Host> FleetOfNow() = 0;  // Without what each can do.
   virtual absl::StatusOr<std::vector<v1::Operation>> OperationsFor(
       const v1::PlanRunRequest& request) = 0;
   // Host id: the run that goes on there.

@@ -87,11 +87,25 @@ v1::Host Hosts::Shown(v1::Host host) {
 }
 
 std::vector<v1::Host> Hosts::All() {
+  return Brief([](const v1::Host&) { return true; });
+}
+
+std::vector<v1::Host> Hosts::Brief(const std::function<bool(const v1::Host&)>& whole) {
   std::vector<v1::Host> all;
   {
     const std::lock_guard<std::mutex> lock(mu_);
     all.reserve(hosts_.size());
-    for (const auto& [id, row] : hosts_) all.push_back(row.host);
+    for (auto& [id, row] : hosts_) {
+      if (!row.host.has_hello() || (whole && whole(row.host))) {
+        all.push_back(row.host);
+        continue;
+      }
+      // Laid aside for the copy, and put back.
+      google::protobuf::RepeatedPtrField<v1::Capability> capabilities;
+      row.host.mutable_hello()->mutable_capabilities()->Swap(&capabilities);
+      all.push_back(row.host);
+      row.host.mutable_hello()->mutable_capabilities()->Swap(&capabilities);
+    }
   }
   for (v1::Host& host : all) host = Shown(std::move(host));
   std::sort(all.begin(), all.end(), [](const v1::Host& a, const v1::Host& b) {

@@ -2,6 +2,7 @@
 #ifndef MAILQUENCH_CONTROLLER_FLEET_HOSTS_H_
 #define MAILQUENCH_CONTROLLER_FLEET_HOSTS_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +25,9 @@ class Hosts {
   static absl::StatusOr<std::unique_ptr<Hosts>> Open(Store* store, FleetLink* link, Clock* clock);
 
   std::vector<v1::Host> All();
+  // All, and only those that `whole` wants with what they can do (hello.capabilities): to copy that
+  // is most of the work where the fleet is large. `whole` may ask nothing of this class.
+  std::vector<v1::Host> Brief(const std::function<bool(const v1::Host&)>& whole = {});
   absl::StatusOr<v1::Host> Find(const std::string& name_or_id);
   // Active hosts that match the selector, and the named ones, each once, by name. Errors:
   // kNotFound/NO_HOST_MATCHED (none; says which label key no host has), kInvalidArgument.

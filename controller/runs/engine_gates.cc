@@ -47,8 +47,9 @@ bool Older(const v1::Run& a, const v1::Run& b) {
 }  // namespace
 
 std::vector<std::string> RunEngine::MissingOf(const v1::Run& run, const v1::RunHost& host) {
+  if (host.transport_group().empty()) return {};
   return controller::MissingOf(
-      hosts_->All(), host.organisation(), host.transport_group(), [&](const std::string& id) {
+      hosts_->Brief(), host.organisation(), host.transport_group(), [&](const std::string& id) {
         return std::any_of(run.hosts().begin(), run.hosts().end(), [&](const auto& other) {
           return other.host_id() == id && SameGroup(host, other);
         });
@@ -111,7 +112,7 @@ std::string RunEngine::CopiesLeft(const v1::RunHost& host) {
   const absl::StatusOr<std::vector<v1::Incident>> open = store_->AllIncidents(false);
   if (!open.ok()) return "";
   OrganisationDebts debts = DebtsOf(*open);
-  LookAtDrift(hosts_->All(), &debts);
+  if (!debts.suspended.empty()) LookAtDrift(hosts_->Brief(), &debts);
   const auto left = debts.copies_left.find(host.organisation());
   return left == debts.copies_left.end() ? "" : left->second;
 }

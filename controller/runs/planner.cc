@@ -158,7 +158,11 @@ absl::StatusOr<v1::Plan> FreezePlan(const v1::Playbook& playbook,
   for (const v1::Host& host : all) {
     if (GroupUnread(host)) unread.insert(host.host_id());
   }
-  const std::vector<v1::Host> fleet = hosts->All();
+  std::set<std::string> planned;
+  for (const v1::Host& host : all) planned.insert(host.host_id());
+  const std::vector<v1::Host> fleet = hosts->Brief([&](const v1::Host& host) {
+    return !host.hello().organisation().empty() || planned.count(host.host_id()) > 0;
+  });
   OrganisationDebts debts = known;
   LookAtDrift(fleet, &debts);
   MQ_ASSIGN_OR_RETURN(const std::set<std::string> said, SaidWithoutCopies(plan, request, unread));
