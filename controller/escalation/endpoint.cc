@@ -119,8 +119,7 @@ std::optional<HttpResponse> AlertEndpoint::Screen(const HttpRequest& request) {
   return Judge(request, &source);
 }
 
-std::optional<HttpResponse> AlertEndpoint::Judge(const HttpRequest& request,
-                                                 v1::AlertSource* who) {
+std::optional<HttpResponse> AlertEndpoint::Judge(const HttpRequest& request, v1::AlertSource* who) {
   if (request.path == kHealth) {
     if (!Reads(request)) return NotAllowed("GET, HEAD");
     return request.has_body ? NoBody(request) : Plain(200, "ok\n");

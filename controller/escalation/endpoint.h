@@ -20,8 +20,8 @@ namespace mailquench::controller {
 
 // POST /v1/alerts (the kind is the token's), GET /metrics (kind metrics), GET /healthz (no token).
 // 202 with {"taken":N,"duplicates":N} once it is durable; 400 with one sentence, also for a body
-// where none is wanted; 401 tells nothing, and a peer that fails too often gets 429 for a while; 503
-// where the store cannot take it, so that the sender tries again. Thread-safe.
+// where none is wanted; 401 tells nothing, and a peer that fails too often gets 429 for a while;
+// 503 where the store cannot take it, so that the sender tries again. Thread-safe.
 class AlertEndpoint {
  public:
   AlertEndpoint(AlertSources* sources,
