@@ -416,9 +416,9 @@ def fleet(stage):
         assert host.do('relay.lock', {'mode': 'RELAY_MODE_CLOSED'}, state=ENROLLED)[0] == 0
         locked = host.run('postconf', '-h', 'smtpd_relay_restrictions').stdout.strip()
         host.run('postconf', '-e', 'smtpd_relay_restrictions=permit_mynetworks, reject')
-        stage.wait(lambda: state() == ['- main.cf:smtpd_relay_restrictions'], 60, 'the drift to be told')
+        stage.wait(lambda: state() == ['- main.cf:smtpd_relay_restrictions'], 120, 'the drift to be told')
         host.run('postconf', '-e', 'smtpd_relay_restrictions=' + locked)
-        stage.wait(lambda: not state(), 60, 'the drift to be over')
+        stage.wait(lambda: not state(), 120, 'the drift to be over')
         code, report = host.do('restore', {'decisions': [dict(instance='-', key='main.cf:smtpd_relay_restrictions',
                                                               choice='RESTORE_CHOICE_PUT_BACK', reason='test')]}, state=ENROLLED)
         assert code == 0, report
