@@ -56,7 +56,7 @@ ServiceLook Observer::Service() {
   return IsOld(seen_) ? ServiceLook() : service_;
 }
 
-std::vector<std::string> Observer::Drifted() {
+std::optional<std::vector<std::string>> Observer::Drifted() {
   const std::lock_guard<std::mutex> lock(mu_);
   return drifted_;
 }

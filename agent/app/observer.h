@@ -62,7 +62,8 @@ class Observer {
   std::int64_t Queued();
   // Nothing known where the last look is too old.
   ServiceLook Service();
-  std::vector<std::string> Drifted();
+  // Nothing before the first look.
+  std::optional<std::vector<std::string>> Drifted();
 
  private:
   void Run();
@@ -88,7 +89,7 @@ class Observer {
   absl::Time counted_ = absl::InfinitePast();
   ServiceLook service_;
   absl::Time seen_ = absl::InfinitePast();  // The service.
-  std::vector<std::string> drifted_;
+  std::optional<std::vector<std::string>> drifted_;
 };
 
 }  // namespace mailquench::agent

@@ -128,7 +128,9 @@ class Service {
         *held->mutable_end_time() = lease.end_time();
         *held->mutable_length() = LeaseLength(lease.stop());
       }
-      for (const std::string& one : observer_.Drifted()) beat.add_drifted(one);
+      const std::optional<std::vector<std::string>> drifted = observer_.Drifted();
+      beat.set_drift_unknown(!drifted.has_value());
+      if (drifted) beat.mutable_drifted()->Assign(drifted->begin(), drifted->end());
       return beat;
     };
     callbacks.on_command = [this](const v1::Command& command) { Take(command); };

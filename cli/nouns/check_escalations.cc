@@ -147,7 +147,7 @@ absl::StatusOr<PluginResult> Escalations(Session* session, const Thresholds& thr
 std::string Untaken(const v1::Notice& notice, const v1::NoticeDelivery& one) {
   return absl::StrCat(
       notice.kind(), " ", HumanTime(notice.time()), " to ", one.channel(),
-      one.given_up() ? absl::StrCat(" was given up at ", HumanTime(one.deliver_time()), " after ")
+      one.given_up() ? absl::StrCat(" was given up at ", HumanTime(one.give_up_time()), " after ")
                      : std::string(" failed "),
       Counted(static_cast<std::size_t>(one.tries()), "try", "tries"), ": ", one.error());
 }
@@ -171,7 +171,7 @@ absl::StatusOr<PluginResult> Notices(Session* session,
   for (const v1::NoticeRecord& record : lost_ones.notices()) {
     for (const v1::NoticeDelivery& one : record.deliveries()) {
       // By when it was given up, which may be days after what it tells of.
-      if (!one.given_up() || !Within(one.deliver_time(), window)) continue;
+      if (!one.given_up() || !Within(one.give_up_time(), window)) continue;
       lost.insert(record.notice().notice_id());
       result.details.push_back(Untaken(record.notice(), one));
     }

@@ -31,8 +31,8 @@ std::string StateOf(const v1::NoticeDelivery& one) {
 std::string DetailOf(const v1::NoticeDelivery& one) {
   if (one.delivered()) return HumanTime(one.deliver_time());
   std::string out = one.error();
-  if (one.given_up() && one.has_deliver_time())
-    absl::StrAppend(&out, out.empty() ? "" : "; ", "given up at ", HumanTime(one.deliver_time()));
+  if (one.given_up() && one.has_give_up_time())
+    absl::StrAppend(&out, out.empty() ? "" : "; ", "given up at ", HumanTime(one.give_up_time()));
   if (one.tries() > 0)
     absl::StrAppend(&out, out.empty() ? "" : "; ", one.tries(),
                     one.tries() == 1 ? " try" : " tries");

@@ -20,7 +20,7 @@ class CoreHands final : public EscalationHands {
   CoreHands(Core* core, Store* store, Hosts* hosts, Incidents* incidents)
       : core_(core), store_(store), hosts_(hosts), incidents_(incidents) {}
 
-  std::vector<v1::Host> FleetOfNow() override { return hosts_->Brief(); }
+  FleetCopy FleetOfNow() override { return hosts_->Fleet(); }
   absl::StatusOr<std::vector<v1::Operation>> OperationsFor(
       const v1::PlanRunRequest& request) override {
     return core_->OperationsOf(request);

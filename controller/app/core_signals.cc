@@ -51,14 +51,14 @@ void CoreImpl::SignalReport(const v1::OperationReport& report) {
 // asked says nothing.
 void CoreImpl::SignalProbes(const v1::Run& run) {
   std::map<std::string, bool> found;  // By host id: open.
-  std::vector<v1::Host> fleet;
+  FleetCopy fleet;
   for (const v1::RunHost& host : run.hosts()) {
     for (const v1::HostStep& step : host.steps()) {
       for (const v1::ListenerProbe& one : step.report().result().relay_probe().listeners()) {
         if (one.verdict() != v1::RELAY_VERDICT_OPEN && one.verdict() != v1::RELAY_VERDICT_CLOSED)
           continue;
-        if (fleet.empty()) fleet = hosts_->All();
-        const v1::Host* asked = HostNamed(fleet, one.target());
+        if (fleet == nullptr) fleet = hosts_->Fleet();
+        const v1::Host* asked = HostNamed(*fleet, one.target());
         if (asked != nullptr) found[asked->host_id()] |= one.verdict() == v1::RELAY_VERDICT_OPEN;
       }
     }

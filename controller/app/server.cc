@@ -24,8 +24,7 @@ namespace {
 
 constexpr int kMaxThreads = 64;           // Of operators' calls, watchers included.
 constexpr int kMaxEnrolmentThreads = 16;  // Anybody can connect there.
-// So many requests may wait for one commit of the inbox.
-constexpr int kMaxHttpsThreads = 64;
+constexpr int kHttpsThreads = 4;          // None waits for the disk with alerts; /metrics may.
 constexpr int kMaxMessage = 32 * 1024 * 1024;
 
 absl::Status CannotListen(const std::string& address) {
@@ -168,12 +167,14 @@ absl::Status ControllerServer::ListenHttps(const Config& config) {
   options.listen = config.https_listen;
   options.certificate = config.certificate;
   options.key = config.key;
-  options.threads = kMaxHttpsThreads;
+  options.threads = kHttpsThreads;
   // Who has no token is refused before its body is read.
   options.screen = [this](const HttpRequest& request) { return endpoint_->Screen(request); };
-  MQ_ASSIGN_OR_RETURN(https_, HttpServer::Start(options, [this](const HttpRequest& request) {
-                        return endpoint_->Handle(request);
-                      }));
+  MQ_ASSIGN_OR_RETURN(
+      https_, HttpServer::Start(
+                  options, [this](const HttpRequest& request, const HttpServer::Respond& respond) {
+                    endpoint_->Handle(request, respond);
+                  }));
   return absl::OkStatus();
 }
 

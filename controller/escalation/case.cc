@@ -57,7 +57,7 @@ Situation::Situation(const Rules& all_rules,
                      const std::vector<v1::Alert>& firing)
     : rules(all_rules),
       facts(all_facts),
-      index(all_facts.hosts),
+      index(*all_facts.hosts),
       budget(BudgetLeft(all_rules, all_facts.escalations, all_facts.now)) {
   for (const v1::Alert& alert : firing) by_fingerprint[alert.fingerprint()];
   for (const v1::Escalation& escalation : facts.escalations) {

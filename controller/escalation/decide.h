@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "controller/escalation/rules.h"
+#include "controller/fleet/fleet_copy.h"
 #include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/fleet.pb.h"
 
@@ -18,7 +19,7 @@ namespace mailquench::controller {
 
 struct DecisionFacts {
   absl::Time now;
-  std::vector<v1::Host> hosts;  // All, with presence and heartbeat.
+  FleetCopy hosts;  // All, with presence and heartbeat.
   // Those that are open, and those that ended within Rules::Memory().
   std::vector<v1::Escalation> escalations;
   // By fingerprint: when its alerts began or ended, within Rules::flap_within.

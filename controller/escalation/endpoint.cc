@@ -154,12 +154,14 @@ std::optional<HttpResponse> AlertEndpoint::Judge(const HttpRequest& request, v1:
   return Respond(404, {{"error", "There is nothing at this path: alerts go to /v1/alerts"}});
 }
 
-HttpResponse AlertEndpoint::Handle(const HttpRequest& request) {
+void AlertEndpoint::Handle(const HttpRequest& request, const HttpServer::Respond& respond) {
   // Again, after the server's question with the header: it may have been revoked while the body
   // came.
   v1::AlertSource source;
-  if (std::optional<HttpResponse> refused = Judge(request, &source)) return *std::move(refused);
-  return request.path == kMetrics ? Metrics() : TakeAlerts(request, source);
+  if (std::optional<HttpResponse> refused = Judge(request, &source))
+    return respond(*std::move(refused));
+  if (request.path == kMetrics) return respond(Metrics());
+  TakeAlerts(request, source, respond);
 }
 
 HttpResponse AlertEndpoint::Failed(int status, const char* result, const std::string& sentence) {
@@ -167,31 +169,37 @@ HttpResponse AlertEndpoint::Failed(int status, const char* result, const std::st
   return Respond(status, {{"error", Harmless(sentence)}});
 }
 
-HttpResponse AlertEndpoint::TakeAlerts(const HttpRequest& request, const v1::AlertSource& source) {
+void AlertEndpoint::TakeAlerts(const HttpRequest& request,
+                               const v1::AlertSource& source,
+                               const HttpServer::Respond& respond) {
   const auto alerts = ReadAlerts(source.kind(), source.name(), request.body, clock_->Now());
   if (!alerts.ok()) {
     // Monitoring may keep the answer to itself, and this is an alarm that nobody hears.
     spdlog::warn("Source '{}' at {} sent what cannot be read: {}", source.name(), request.peer,
                  std::string(alerts.status().message()));
-    return Failed(400, "bad", std::string(alerts.status().message()));
+    return respond(Failed(400, "bad", std::string(alerts.status().message())));
   }
-  AlertInbox::Taken taken;
-  if (!alerts->empty()) {
-    const absl::StatusOr<AlertInbox::Taken> kept = inbox_->Take(*alerts);
-    if (!kept.ok()) {
-      spdlog::error("Alerts of source '{}' could not be kept: {}", source.name(),
-                    std::string(kept.status().message()));
-      HttpResponse response =
-          Failed(503, "failed",
-                 "The controller cannot keep alerts now (its log says why); nothing of them was "
-                 "taken. Send them again");
-      response.headers["Retry-After"] = "5";
-      return response;
-    }
-    taken = *kept;
+  if (alerts->empty()) return respond(Answer(source.name(), AlertInbox::Taken()));
+  inbox_->TakeLater(*alerts, [this, name = source.name(),
+                              respond](const absl::StatusOr<AlertInbox::Taken>& taken) {
+    respond(Answer(name, taken));
+  });
+}
+
+HttpResponse AlertEndpoint::Answer(const std::string& source,
+                                   const absl::StatusOr<AlertInbox::Taken>& taken) {
+  if (taken.ok()) {
+    Count("taken");
+    return Respond(202, {{"taken", taken->taken}, {"duplicates", taken->duplicates}});
   }
-  Count("taken");
-  return Respond(202, {{"taken", taken.taken}, {"duplicates", taken.duplicates}});
+  spdlog::error("Alerts of source '{}' could not be kept: {}", source,
+                std::string(taken.status().message()));
+  HttpResponse response =
+      Failed(503, "failed",
+             "The controller cannot keep alerts now (its log says why); nothing of them was "
+             "taken. Send them again");
+  response.headers["Retry-After"] = "5";
+  return response;
 }
 
 HttpResponse AlertEndpoint::Metrics() {

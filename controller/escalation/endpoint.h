@@ -31,8 +31,8 @@ class AlertEndpoint {
 
   // For HttpServerOptions::screen: what is refused without its body. Does not block.
   std::optional<HttpResponse> Screen(const HttpRequest& request);
-  // Screens, and answers what is left.
-  HttpResponse Handle(const HttpRequest& request);
+  // Screens, and answers what is left: alerts once they are durable, which another thread may say.
+  void Handle(const HttpRequest& request, const HttpServer::Respond& respond);
 
   // For /metrics: requests by result ("taken", "bad", "unauthorized", "limited", "failed"). One
   // that Screen() let pass is counted by Handle().
@@ -44,7 +44,10 @@ class AlertEndpoint {
   HttpResponse Unauthorized(const HttpRequest& request);
   // For the log, with the peer and the path, and never with what it showed.
   void Tell(const HttpRequest& request, const std::string& why);
-  HttpResponse TakeAlerts(const HttpRequest& request, const v1::AlertSource& source);
+  void TakeAlerts(const HttpRequest& request,
+                  const v1::AlertSource& source,
+                  const HttpServer::Respond& respond);
+  HttpResponse Answer(const std::string& source, const absl::StatusOr<AlertInbox::Taken>& taken);
   HttpResponse Metrics();
   HttpResponse Failed(int status, const char* result, const std::string& sentence);
   void Count(const char* result);

@@ -11,7 +11,10 @@ namespace mailquench::controller {
 namespace {
 
 constexpr const char* kPause = "escalation.pause";
-constexpr int kAtOnce = 1000;                               // Alerts that are decided together.
+constexpr int kAtOnce = 1000;  // Alerts that are decided together.
+// In a flood the inbox is looked at every so often: decided together it costs less, and is one.
+constexpr int kFlood = 20;
+constexpr auto kGather = std::chrono::milliseconds(100);
 constexpr absl::Duration kLongest = absl::Seconds(30);      // Between two passes.
 constexpr absl::Duration kAfterFailure = absl::Seconds(1);  // Of a pass, at least.
 
@@ -34,7 +37,11 @@ Escalator::Escalator(Store* store,
       clock_(clock),
       options_(std::move(options)),
       config_(std::make_shared<EscalationConfig>()),
-      begun_(clock->Now()) {}
+      begun_(clock->Now()),
+      committer_(std::make_unique<AlertCommitter>(
+          store,
+          AlertCommitter::Hooks{[this] { return RulesOfNow(); }, [this] { Wake(); },
+                                options_.log})) {}
 
 Escalator::~Escalator() {
   Stop();
@@ -53,8 +60,7 @@ void Escalator::Install(EscalationConfig config) {
     load_error_.clear();
     load_time_ = clock_->Now();
   }
-  const std::lock_guard<std::mutex> lock(take_mu_);
-  durable_.clear();  // Of a repeat the store knows whether it is news to these rules.
+  committer_->Forget();  // Of a repeat the store knows whether it is news to these rules.
 }
 
 // The last file that could be read is kept: by its channels people are told that the present one
@@ -95,9 +101,9 @@ absl::Status Escalator::Load() {
   return wrong;
 }
 
-absl::Time Escalator::RulesSince() {
+IntakeRules Escalator::RulesOfNow() {
   const std::lock_guard<std::mutex> lock(config_mu_);
-  return load_time_;
+  return {load_time_, config_};
 }
 
 OwnWatchRules Escalator::OwnRules() {
@@ -168,6 +174,7 @@ void Escalator::Loop(absl::Time (Escalator::*pass)(), bool* wake, std::condition
     const absl::Time next = (this->*pass)();
     const absl::Duration wait = std::clamp(next - clock_->Now(), absl::Milliseconds(10), kLongest);
     lock.lock();
+    if (taken_up_ >= kFlood) cv->wait_for(lock, kGather, [&] { return stopping_; });
     cv->wait_for(lock, absl::ToChronoMilliseconds(wait), [&] { return *wake || stopping_; });
   }
 }
@@ -199,8 +206,8 @@ void Escalator::TellAgain(absl::Time now) {
 
 bool Escalator::IsSettling(absl::Time now) {
   if (now >= begun_ + options_.settle) return false;
-  const std::vector<v1::Host> fleet = hands_->FleetOfNow();
-  return std::any_of(fleet.begin(), fleet.end(), [](const v1::Host& host) {
+  const FleetCopy fleet = hands_->FleetOfNow();
+  return std::any_of(fleet->begin(), fleet->end(), [](const v1::Host& host) {
     return host.state() == v1::HOST_STATE_ACTIVE && !host.has_manual() && !host.online();
   });
 }
@@ -214,16 +221,19 @@ absl::StatusOr<bool> Escalator::TakeUpSome() {
     if (open.empty()) {
       MQ_ASSIGN_OR_RETURN(const std::int64_t finished,
                           store_->FinishAlerts(kAtOnce, "there are no rules; nothing was done"));
+      taken_up_ += static_cast<int>(finished);
       return finished == kAtOnce;
     }
   }
   MQ_ASSIGN_OR_RETURN(auto records, store_->UndoneAlerts(kAtOnce));
   if (records.empty()) return false;
+  taken_up_ += static_cast<int>(records.size());
   MQ_RETURN_IF_ERROR(TakeUp(std::move(records)));
   return true;
 }
 
 absl::Time Escalator::Work() {
+  taken_up_ = 0;
   const absl::Time now = clock_->Now();
   absl::Time next = now + kLongest;
   bool failed = false;

@@ -12,13 +12,13 @@
 #include <set>
 #include <string>
 #include <thread>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock/clock.h"
+#include "controller/escalation/committer.h"
 #include "controller/escalation/config.h"
 #include "controller/escalation/decide.h"
 #include "controller/escalation/hands.h"
@@ -65,6 +65,7 @@ class Escalator final : public AlertInbox {
   // Many callers share one commit. A repeat of what fired before is a duplicate; of one that no
   // rule wanted, before these rules were loaded, it is decided anew.
   absl::StatusOr<Taken> Take(const std::vector<v1::Alert>& alerts) override;
+  void TakeLater(const std::vector<v1::Alert>& alerts, Done done) override;
 
   // From the core: a run has ended. Quick; the rest comes later on the worker.
   void RunEnded() { Wake(); }
@@ -104,7 +105,6 @@ class Escalator final : public AlertInbox {
     bool paused = false;
     std::string by, reason;
   };
-  struct Batch;
   // Of an alert that its Alertmanager does not have: since when, and how often it was asked.
   struct Absence {
     absl::Time since;
@@ -118,11 +118,12 @@ class Escalator final : public AlertInbox {
   void WakeOutside();
   void Loop(absl::Time (Escalator::*pass)(), bool* wake, std::condition_variable* cv);
   absl::StatusOr<bool> TakeUpSome();  // Whether there may be more.
-  absl::Time RulesSince();
+  IntakeRules RulesOfNow();
   bool IsSettling(absl::Time now);
 
   // engine_take.cc
   absl::Status AdoptStart(v1::Alert* alert);
+  absl::StatusOr<std::vector<AlertEvent>> EventsOf(const std::vector<v1::Alert>& alerts);
   absl::StatusOr<Taken> TakeEvents(std::vector<AlertEvent> events);
 
   // engine_decide.cc
@@ -183,13 +184,6 @@ class Escalator final : public AlertInbox {
   Clock* const clock_;
   const EscalatorOptions options_;
 
-  // Taking in: the first of those that wait commits for all.
-  std::mutex take_mu_;
-  std::condition_variable taken_;
-  std::shared_ptr<Batch> gathering_;
-  bool committing_ = false;
-  std::unordered_set<std::string> durable_;  // Event keys that the store has; bounded.
-
   // One change of escalations at a time. Before the core's locks and the store's.
   std::recursive_mutex state_mu_;
   std::mutex config_mu_;
@@ -203,6 +197,7 @@ class Escalator final : public AlertInbox {
   std::set<std::string> dry_;  // Proposals whose agents have been asked.
   std::thread worker_, outsider_;
   std::atomic<bool> told_ = false;  // Every state of late.
+  std::atomic<int> taken_up_ = 0;   // Alerts, by the last pass.
   absl::Time begun_;                // Set before there are threads.
   struct Telling {
     absl::Time since = absl::InfinitePast();
@@ -217,6 +212,9 @@ class Escalator final : public AlertInbox {
   std::map<std::string, absl::Time> silence_next_;  // Escalation: not before.
   absl::Time next_poll_ = absl::InfinitePast();
   absl::Time next_prune_ = absl::InfinitePast();
+
+  // The last: its thread uses what stands above.
+  std::unique_ptr<AlertCommitter> committer_;
 };
 
 // Under which the store has the last file of rules that could be read.

@@ -271,13 +271,13 @@ absl::StatusOr<v1::LintRulesResponse> Escalator::Lint(const v1::LintRulesRequest
     response.add_errors(std::string(config.status().message()));
     return response;
   }
-  const std::vector<v1::Host> fleet = hands_->FleetOfNow();
+  const FleetCopy fleet = hands_->FleetOfNow();
   const RuleFindings findings =
-      CheckRules(config->rules, fleet,
+      CheckRules(config->rules, *fleet,
                  [this](const v1::PlanRunRequest& run) { return hands_->OperationsFor(run); });
   for (const std::string& error : findings.errors) response.add_errors(error);
   for (const std::string& warning : findings.warnings) response.add_warnings(warning);
-  for (const std::string& warning : NotificationWarnings(config->notify, fleet))
+  for (const std::string& warning : NotificationWarnings(config->notify, *fleet))
     response.add_warnings(warning);
   response.set_rules(static_cast<std::int32_t>(config->rules.rules.size()));
   return response;

@@ -1,6 +1,6 @@
 // Taking in: what is answered is on the disk, once, and many callers share one commit.
 #include <algorithm>
-#include <set>
+#include <future>
 
 #include "common/status/error.h"
 #include "controller/escalation/alerts.h"
@@ -10,18 +10,9 @@
 namespace mailquench::controller {
 namespace {
 
-constexpr std::size_t kRemembered = 100000;  // Event keys.
 constexpr absl::Duration kSameTrouble = absl::Hours(1);
 
 }  // namespace
-
-struct Escalator::Batch {
-  std::vector<AlertEvent> events;
-  std::condition_variable ended;  // Of this batch alone: many wait, and a wake-up of all costs.
-  bool done = false;
-  absl::Status status;
-  std::vector<bool> fresh;
-};
 
 // What repeats itself without a start is one trouble, not a new one each time; after an hour it is
 // looked at anew, since such a sender may not tell an end either.
@@ -50,7 +41,7 @@ absl::Status Escalator::AdoptStart(v1::Alert* alert) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<AlertInbox::Taken> Escalator::Take(const std::vector<v1::Alert>& alerts) {
+absl::StatusOr<std::vector<AlertEvent>> Escalator::EventsOf(const std::vector<v1::Alert>& alerts) {
   std::vector<AlertEvent> events;
   events.reserve(alerts.size());
   for (const v1::Alert& alert : alerts) {
@@ -59,63 +50,25 @@ absl::StatusOr<AlertInbox::Taken> Escalator::Take(const std::vector<v1::Alert>& 
     MQ_RETURN_IF_ERROR(AdoptStart(&event.alert));
     event.event_key = EventKey(event.alert);
   }
+  return events;
+}
+
+void Escalator::TakeLater(const std::vector<v1::Alert>& alerts, Done done) {
+  absl::StatusOr<std::vector<AlertEvent>> events = EventsOf(alerts);
+  if (!events.ok()) return done(events.status());
+  committer_->Commit(*std::move(events), std::move(done));
+}
+
+absl::StatusOr<AlertInbox::Taken> Escalator::Take(const std::vector<v1::Alert>& alerts) {
+  MQ_ASSIGN_OR_RETURN(std::vector<AlertEvent> events, EventsOf(alerts));
   return TakeEvents(std::move(events));
 }
 
-absl::StatusOr<AlertInbox::Taken> Escalator::TakeEvents(std::vector<AlertEvent> all) {
-  Taken taken;
-  std::vector<AlertEvent> events;
-  std::set<std::string> mine;
-  std::unique_lock<std::mutex> lock(take_mu_);
-  for (AlertEvent& event : all) {
-    if (durable_.count(event.event_key) > 0 || !mine.insert(event.event_key).second) {
-      ++taken.duplicates;
-    } else {
-      events.push_back(std::move(event));
-    }
-  }
-  if (events.empty()) return taken;
-  const bool leads = gathering_ == nullptr;
-  if (leads) gathering_ = std::make_shared<Batch>();
-  const std::shared_ptr<Batch> batch = gathering_;
-  const std::size_t first = batch->events.size();
-  const std::size_t count = events.size();
-  std::move(events.begin(), events.end(), std::back_inserter(batch->events));
-  if (!leads) {
-    batch->ended.wait(lock, [&] { return batch->done; });
-  } else {
-    taken_.wait(lock, [&] { return !committing_; });
-    committing_ = true;
-    gathering_ = nullptr;  // Those that come meanwhile are the next batch.
-    lock.unlock();
-    const absl::Time since = RulesSince();
-    absl::StatusOr<std::vector<bool>> fresh = store_->InsertAlerts(batch->events, since);
-    const bool same_rules = RulesSince() == since;
-    lock.lock();
-    batch->status = fresh.status();
-    if (fresh.ok()) {
-      batch->fresh = *std::move(fresh);
-      if (durable_.size() + batch->events.size() > kRemembered) durable_.clear();
-      for (const AlertEvent& event : batch->events) {
-        if (same_rules) durable_.insert(event.event_key);
-        if (!event.renews.empty()) durable_.erase(event.renews);
-      }
-    }
-    batch->done = true;
-    committing_ = false;
-    batch->ended.notify_all();
-    taken_.notify_one();  // The one that leads the next batch.
-  }
-  if (!batch->status.ok()) return batch->status;
-  bool any = false;
-  for (std::size_t i = first; i < first + count; ++i) {
-    const bool is_new = batch->fresh[i];
-    ++(is_new ? taken.taken : taken.duplicates);
-    any |= is_new;
-  }
-  lock.unlock();
-  if (any) Wake();
-  return taken;
+absl::StatusOr<AlertInbox::Taken> Escalator::TakeEvents(std::vector<AlertEvent> events) {
+  std::promise<absl::StatusOr<Taken>> taken;
+  committer_->Commit(std::move(events),
+                     [&taken](const absl::StatusOr<Taken>& one) { taken.set_value(one); });
+  return taken.get_future().get();
 }
 
 }  // namespace mailquench::controller

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "controller/fleet/fleet_copy.h"
 #include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/fleet.pb.h"
@@ -20,7 +21,7 @@ namespace mailquench::controller {
 class EscalationHands {
  public:
   virtual ~EscalationHands() = default;
-  virtual std::vector<v1::Host> FleetOfNow() = 0;  // Without what each can do.
+  virtual FleetCopy FleetOfNow() = 0;  // Without what each can do.
   virtual absl::StatusOr<std::vector<v1::Operation>> OperationsFor(
       const v1::PlanRunRequest& request) = 0;
   // Host id: the run that goes on there.

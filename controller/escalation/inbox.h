@@ -3,6 +3,7 @@
 #define MAILQUENCH_CONTROLLER_ESCALATION_INBOX_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ class AlertInbox {
   // Completed alerts (alerts.h). Durable when it returns; what follows comes later, on another
   // thread. Error: nothing of them was kept. Thread-safe.
   virtual absl::StatusOr<Taken> Take(const std::vector<v1::Alert>& alerts) = 0;
+  // The same without waiting: `done` is called once, by this thread or another.
+  using Done = std::function<void(const absl::StatusOr<Taken>&)>;
+  virtual void TakeLater(const std::vector<v1::Alert>& alerts, Done done) { done(Take(alerts)); }
 };
 
 }  // namespace mailquench::controller

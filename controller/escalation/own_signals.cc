@@ -62,7 +62,8 @@ OwnView OwnSignals::Look(const OwnWatchRules& rules,
                          absl::Time now) {
   OwnView view;
   std::map<std::string, Growing> growing = std::exchange(growing_, {});
-  for (const v1::Host& host : hands_->FleetOfNow()) {
+  const FleetCopy fleet = hands_->FleetOfNow();
+  for (const v1::Host& host : *fleet) {
     if (host.state() != v1::HOST_STATE_ACTIVE) continue;
     const auto found = probed.find(host.host_id());
     if (found == probed.end()) {
@@ -98,7 +99,7 @@ void OwnSignals::LookAtAgent(const v1::Host& host,
       view->unknown.insert(SubjectOf(kAgentLostAlert, host));
     }
   }
-  if (!host.has_heartbeat()) {
+  if (!host.has_heartbeat() || host.heartbeat().drift_unknown()) {
     view->unknown.insert(SubjectOf(kSettingDriftAlert, host));
   } else if (host.heartbeat().drifted_size() > 0) {
     view->firing.push_back(

@@ -77,34 +77,43 @@ void Stamp(absl::Time now, google::protobuf::Timestamp* time) {
 absl::StatusOr<std::unique_ptr<Hosts>> Hosts::Open(Store* store, FleetLink* link, Clock* clock) {
   std::unique_ptr<Hosts> hosts(new Hosts(store, link, clock));
   MQ_ASSIGN_OR_RETURN(std::vector<Store::HostRow> rows, store->AllHosts());
-  for (Store::HostRow& row : rows) hosts->hosts_[row.host.host_id()] = std::move(row);
+  for (Store::HostRow& row : rows) {
+    const std::string id = row.host.host_id();
+    hosts->Edit(id) = std::move(row);
+  }
   return hosts;
 }
 
+bool Hosts::IsOnline(const v1::Host& host) {
+  return host.state() == v1::HOST_STATE_ACTIVE && link_->IsOnline(host.host_id());
+}
+
 v1::Host Hosts::Shown(v1::Host host) {
-  host.set_online(host.state() == v1::HOST_STATE_ACTIVE && link_->IsOnline(host.host_id()));
+  host.set_online(IsOnline(host));
   return host;
 }
 
-std::vector<v1::Host> Hosts::All() {
-  return Brief([](const v1::Host&) { return true; });
+Store::HostRow& Hosts::Edit(const std::string& host_id) {
+  copies_.Changed(host_id);
+  return hosts_[host_id];
 }
 
-std::vector<v1::Host> Hosts::Brief(const std::function<bool(const v1::Host&)>& whole) {
+std::vector<v1::Host> Hosts::All() {
+  return Where([](const v1::Host&) { return true; });
+}
+
+FleetCopy Hosts::Fleet() {
+  const std::lock_guard<std::mutex> lock(mu_);
+  return copies_.Now([this](const std::string& id) { return &hosts_.find(id)->second.host; },
+                     [this](const v1::Host& host) { return IsOnline(host); });
+}
+
+std::vector<v1::Host> Hosts::Where(const std::function<bool(const v1::Host&)>& wanted) {
   std::vector<v1::Host> all;
   {
     const std::lock_guard<std::mutex> lock(mu_);
-    all.reserve(hosts_.size());
-    for (auto& [id, row] : hosts_) {
-      if (!row.host.has_hello() || (whole && whole(row.host))) {
-        all.push_back(row.host);
-        continue;
-      }
-      // Laid aside for the copy, and put back.
-      google::protobuf::RepeatedPtrField<v1::Capability> capabilities;
-      row.host.mutable_hello()->mutable_capabilities()->Swap(&capabilities);
-      all.push_back(row.host);
-      row.host.mutable_hello()->mutable_capabilities()->Swap(&capabilities);
+    for (const auto& [id, row] : hosts_) {
+      if (wanted(row.host)) all.push_back(row.host);
     }
   }
   for (v1::Host& host : all) host = Shown(std::move(host));
@@ -207,7 +216,7 @@ absl::Status Hosts::Upsert(const std::string& host_id,
   for (const auto& [key, value] : labels) (*row.host.mutable_labels())[key] = value;
   if (!row.host.has_enrol_time()) Stamp(clock_->Now(), row.host.mutable_enrol_time());
   MQ_RETURN_IF_ERROR(store_->PutHost(row));
-  hosts_[host_id] = std::move(row);
+  Edit(host_id) = std::move(row);
   return absl::OkStatus();
 }
 
@@ -219,7 +228,7 @@ absl::Status Hosts::SetState(const std::string& host_id, v1::HostState state) {
   Store::HostRow row = found->second;
   row.host.set_state(state);
   MQ_RETURN_IF_ERROR(store_->PutHost(row));
-  found->second = std::move(row);
+  Edit(host_id) = std::move(row);
   return absl::OkStatus();
 }
 
@@ -236,7 +245,7 @@ absl::StatusOr<v1::Host> Hosts::SetLabels(const v1::SetLabelsRequest& request) {
   for (const auto& [key, value] : request.labels()) (*row.host.mutable_labels())[key] = value;
   for (const std::string& key : request.remove()) row.host.mutable_labels()->erase(key);
   MQ_RETURN_IF_ERROR(store_->PutHost(row));
-  hosts_[host.host_id()] = row;
+  Edit(host.host_id()) = row;
   return Shown(row.host);
 }
 
@@ -248,7 +257,7 @@ absl::StatusOr<v1::Host> Hosts::SetMailIdentity(const v1::SetMailIdentityRequest
   Store::HostRow row = hosts_[host.host_id()];
   *row.host.mutable_mail_identity() = identity;
   MQ_RETURN_IF_ERROR(store_->PutHost(row));
-  hosts_[host.host_id()] = row;
+  Edit(host.host_id()) = row;
   return Shown(row.host);
 }
 
@@ -259,15 +268,15 @@ void Hosts::Greeted(const std::string& host_id,
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return;
-  v1::Host& host = found->second.host;
+  const v1::Host& host = found->second.host;
   const bool known = std::find(host.confirmed_addresses().begin(), host.confirmed_addresses().end(),
                                address) != host.confirmed_addresses().end();
   const bool names = Names(host.hello(), banner);
   if (known == names) return;
+  auto* const all = Edit(host_id).host.mutable_confirmed_addresses();
   if (names) {
-    host.add_confirmed_addresses(address);
+    all->Add()->assign(address);
   } else {
-    auto* all = host.mutable_confirmed_addresses();
     all->erase(std::remove(all->begin(), all->end(), address), all->end());
   }
   // The next probe says it again: a full disk here is no reason to fail.
@@ -291,11 +300,12 @@ void Hosts::Connected(const std::string& host_id, const v1::Hello& hello) {
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return;
-  const v1::Hello known = found->second.host.hello();
-  *found->second.host.mutable_hello() = hello;
-  KeepGroup(known, found->second.host.mutable_hello());
-  Bound(found->second.host.mutable_hello());
-  Stamp(clock_->Now(), found->second.host.mutable_last_seen_time());
+  v1::Host& host = Edit(host_id).host;
+  const v1::Hello known = host.hello();
+  *host.mutable_hello() = hello;
+  KeepGroup(known, host.mutable_hello());
+  Bound(host.mutable_hello());
+  Stamp(clock_->Now(), host.mutable_last_seen_time());
   // What a host said is said again at its next hello: a full disk here is no reason to fail.
   store_->PutHost(found->second).IgnoreError();
 }
@@ -305,7 +315,7 @@ void Hosts::Disconnected(const std::string& host_id) {
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return;
-  Stamp(clock_->Now(), found->second.host.mutable_last_seen_time());
+  Stamp(clock_->Now(), Edit(host_id).host.mutable_last_seen_time());
   store_->PutHost(found->second).IgnoreError();
 }
 
@@ -313,11 +323,18 @@ bool Hosts::Beat(const std::string& host_id, const v1::Heartbeat& heartbeat) {
   const std::lock_guard<std::mutex> lock(mu_);
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return false;
-  const auto& before = found->second.host.heartbeat().drifted();
-  const bool changed = !std::equal(before.begin(), before.end(), heartbeat.drifted().begin(),
-                                   heartbeat.drifted().end());
-  *found->second.host.mutable_heartbeat() = heartbeat;  // In memory only: there are many.
-  Stamp(clock_->Now(), found->second.host.mutable_last_seen_time());
+  v1::Host& host = Edit(host_id).host;
+  const bool known = host.has_heartbeat() && !host.heartbeat().drift_unknown();
+  const google::protobuf::RepeatedPtrField<std::string> before = host.heartbeat().drifted();
+  v1::Heartbeat* const now = host.mutable_heartbeat();  // In memory only: there are many.
+  *now = heartbeat;
+  if (heartbeat.drift_unknown()) {
+    *now->mutable_drifted() = before;
+    now->set_drift_unknown(!known);
+  }
+  const bool changed =
+      !std::equal(before.begin(), before.end(), now->drifted().begin(), now->drifted().end());
+  Stamp(clock_->Now(), host.mutable_last_seen_time());
   return changed;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock/clock.h"
+#include "controller/fleet/fleet_copy.h"
 #include "controller/fleet/link.h"
 #include "controller/store/store.h"
 #include "mailquench/v1/fleet.pb.h"
@@ -25,9 +26,10 @@ class Hosts {
   static absl::StatusOr<std::unique_ptr<Hosts>> Open(Store* store, FleetLink* link, Clock* clock);
 
   std::vector<v1::Host> All();
-  // All, and only those that `whole` wants with what they can do (hello.capabilities): to copy that
-  // is most of the work where the fleet is large. `whole` may ask nothing of this class.
-  std::vector<v1::Host> Brief(const std::function<bool(const v1::Host&)>& whole = {});
+  // All, without what they can do. Takes no time where little has changed since the last one.
+  FleetCopy Fleet();
+  // Those that are wanted, by name. `wanted` may ask nothing of this class.
+  std::vector<v1::Host> Where(const std::function<bool(const v1::Host&)>& wanted);
   absl::StatusOr<v1::Host> Find(const std::string& name_or_id);
   // Active hosts that match the selector, and the named ones, each once, by name. Errors:
   // kNotFound/NO_HOST_MATCHED (none; says which label key no host has), kInvalidArgument.
@@ -60,7 +62,10 @@ class Hosts {
 
  private:
   Hosts(Store* store, FleetLink* link, Clock* clock) : store_(store), link_(link), clock_(clock) {}
+  bool IsOnline(const v1::Host& host);
   v1::Host Shown(v1::Host host);
+  // For a change of it; made where there is none. Holds mu_.
+  Store::HostRow& Edit(const std::string& host_id);
   // kAlreadyExists or kPermissionDenied where another host stands in the way. Holds mu_.
   absl::Status MayBeNamed(const std::string& host_id, const std::string& name);
 
@@ -68,7 +73,8 @@ class Hosts {
   FleetLink* const link_;
   Clock* const clock_;
   std::mutex mu_;  // After the store's, where both are held: a change of the store asks for hosts.
-  std::map<std::string, Store::HostRow> hosts_;  // By id.
+  std::map<std::string, Store::HostRow> hosts_;  // By id. Changed by Edit() alone.
+  FleetCopies copies_;
 };
 
 // kInvalidArgument/BAD_LABEL: what a selector could not name again is refused.

@@ -124,7 +124,7 @@ absl::StatusOr<v1::Host> Hosts::AddManual(const v1::AddManualHostRequest& reques
   }
   MQ_RETURN_IF_ERROR(MayBeNamed(host.host_id(), host.name()));
   MQ_RETURN_IF_ERROR(store_->PutHost(row));
-  hosts_[host.host_id()] = row;
+  Edit(host.host_id()) = row;
   return Shown(row.host);
 }
 

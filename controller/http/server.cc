@@ -15,11 +15,11 @@
 #include <unordered_map>
 #include <utility>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "common/status/error.h"
 #include "controller/http/connection.h"
 #include "controller/http/handler_pool.h"
+#include "controller/http/listen_address.h"
+#include "controller/http/outbox.h"
 #include "controller/http/peers.h"
 #include "controller/http/tls_context.h"
 
@@ -30,36 +30,13 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
 
-absl::Status CannotListen(const std::string& address, absl::string_view why) {
-  return Error(absl::StatusCode::kUnavailable, "CANNOT_LISTEN",
-               absl::StrCat("HTTPS cannot listen on '", address, "': ", why,
-                            "; nothing was started. Name an address of this machine and a free "
-                            "port as host:port"));
-}
-
-absl::StatusOr<tcp::endpoint> Resolve(asio::io_context* io, const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos || colon == 0) return CannotListen(address, "it has no port");
-  std::uint32_t port = 0;  // A resolver takes what is no number, or too large, for 0.
-  if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
-    return CannotListen(address, "its port is no number from 0 to 65535");
-  }
-  std::string host = address.substr(0, colon);
-  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  ErrorCode error;
-  tcp::resolver resolver(*io);
-  const auto found =
-      resolver.resolve(host, address.substr(colon + 1),
-                       tcp::resolver::passive | tcp::resolver::numeric_service, error);
-  if (error) return CannotListen(address, error.message());
-  return found.begin()->endpoint();
-}
-
 class Server final : public HttpServer, public ConnectionOwner {
  public:
-  Server(const HttpServerOptions& options, Handler handler, std::unique_ptr<TlsContext> tls)
+  Server(const HttpServerOptions& options, LateHandler handler, std::unique_ptr<TlsContext> tls)
       : options_(options),
         handler_(std::move(handler)),
+        outbox_(std::make_shared<HttpOutbox>(
+            [this] { asio::post(io_, [this] { outbox_->Deliver(); }); })),
         tls_(std::move(tls)),
         work_(io_.get_executor()),
         acceptor_(io_),
@@ -88,7 +65,8 @@ class Server final : public HttpServer, public ConnectionOwner {
   void CloseAll();
 
   const HttpServerOptions options_;
-  const Handler handler_;
+  const LateHandler handler_;
+  const std::shared_ptr<HttpOutbox> outbox_;
   int port_ = 0;
   std::mutex stop_mu_;
   bool stopped_ = false;
@@ -112,7 +90,7 @@ class Server final : public HttpServer, public ConnectionOwner {
 };
 
 absl::Status Server::Listen() {
-  MQ_ASSIGN_OR_RETURN(const tcp::endpoint endpoint, Resolve(&io_, options_.listen));
+  MQ_ASSIGN_OR_RETURN(const tcp::endpoint endpoint, ResolveListen(&io_, options_.listen));
   ErrorCode error;
   const auto failed = [&error](const ErrorCode& result) {
     return static_cast<bool>(error = result);
@@ -231,31 +209,26 @@ bool Server::Reserve(std::uint64_t bytes) {
 }
 
 void Server::Dispatch(std::shared_ptr<Connection> connection, HttpRequest request) {
-  auto shared = std::make_shared<HttpRequest>(std::move(request));
-  pool_->Add([this, connection = std::move(connection), shared](bool run) mutable {
-    HttpResponse response;
-    const auto failed = [&response](const char* why) {
+  HttpServer::Respond respond = outbox_->Expect(std::move(connection));
+  auto shared = std::make_shared<const HttpRequest>(std::move(request));
+  pool_->Add([this, respond = std::move(respond), shared = std::move(shared)](bool run) {
+    if (!run) {
+      HttpResponse refused;
+      refused.status = 503;
+      refused.body = "{\"error\":\"The controller stops; nothing was taken. Send it again\"}\n";
+      return respond(std::move(refused));
+    }
+    const auto failed = [&respond](const char* why) {
       spdlog::error("HTTPS could not answer a request: {}", why);
-      response = HttpResponse();
-      response.status = 500;
-      response.body = "{\"error\":\"The request failed within the controller; see its log\"}\n";
+      respond(InternalError());
     };
     try {
-      if (run) {
-        response = handler_(*shared);
-      } else {
-        response.status = 503;
-        response.body = "{\"error\":\"The controller stops; nothing was taken. Send it again\"}\n";
-      }
+      handler_(*shared, respond);
     } catch (const std::exception& failure) {
       failed(failure.what());
     } catch (...) {
       failed("what is no std::exception");
     }
-    shared.reset();
-    asio::post(io_, [connection = std::move(connection), answer = std::move(response)]() mutable {
-      connection->Answer(std::move(answer));
-    });
   });
 }
 
@@ -284,6 +257,7 @@ void Server::Stop() {
   }
   asio::post(io_, [this]() { BeginStop(); });
   pool_->Stop();
+  outbox_->Drain();
   drained_.get_future().wait_for(absl::ToChronoNanoseconds(options_.request_time));
   asio::post(io_, [this]() {
     CloseAll();
@@ -295,7 +269,7 @@ void Server::Stop() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
-                                                              Handler handler) {
+                                                              LateHandler handler) {
   try {
     MQ_ASSIGN_OR_RETURN(std::unique_ptr<TlsContext> tls,
                         TlsContext::Load(options.certificate, options.key));
@@ -305,6 +279,14 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
   } catch (const std::exception& failure) {
     return CannotListen(options.listen, failure.what());
   }
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
+                                                              Handler handler) {
+  return Start(options, LateHandler([handler = std::move(handler)](const HttpRequest& request,
+                                                                   const Respond& respond) {
+                 respond(handler(request));
+               }));
 }
 
 }  // namespace mailquench::controller

@@ -43,7 +43,7 @@ struct HttpServerOptions {
   absl::Duration idle_time = absl::Seconds(60);  // Between requests of one connection.
   int max_connections = 512;  // One more, and the one that is waited for longest is closed.
   int max_per_peer = 64;      // More are closed at once. A peer is an IPv4 address or an IPv6 /64.
-  int threads = 16;           // Of handlers, which may wait for the disk together.
+  int threads = 16;           // Of handlers: so many may block together.
   // Asked when the header is there, with an empty body, by the thread of all connections: it may
   // not block. What it answers refuses the request, whose body is not read then, and no memory set
   // aside for it; where there is one the connection ends. It refuses a body that nobody wants, too.
@@ -57,15 +57,22 @@ class HttpServer {
  public:
   // Called from several threads at a time; may block for the disk. What it throws is answered 500.
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
+  // Of one request, from any thread, at any time before Stop() returns; the first answer is sent.
+  // Where the last copy is gone and there was none, 500 is.
+  using Respond = std::function<void(HttpResponse)>;
+  // As a Handler, but its answer may come after it has returned: so no thread waits meanwhile.
+  using LateHandler = std::function<void(const HttpRequest&, Respond)>;
   // Listens when it returns. Errors: kUnavailable/CANNOT_LISTEN with the address;
   // kInvalidArgument/BAD_CERTIFICATE. Nothing was started then.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
+                                                           LateHandler handler);
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
                                                            Handler handler);
   virtual ~HttpServer() = default;  // Stop()
   virtual int port() const = 0;
   // Takes nothing new. Requests whose handler runs are answered, those that wait for a handler get
-  // 503, all others are closed. Returns when the handlers have, and the answers are taken, for
-  // which it waits `request_time` at most. Not to be called by a handler.
+  // 503, all others are closed. Returns when the handlers have answered, and the answers are taken,
+  // for which it waits `request_time` at most. Not to be called by a handler.
   virtual void Stop() = 0;
 };
 

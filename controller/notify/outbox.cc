@@ -29,7 +29,7 @@ int RankOf(const DueNotice& due) {
 void GiveUp(v1::NoticeDelivery& delivery, absl::Time now) {
   delivery.set_given_up(true);
   delivery.clear_next_try_time();
-  StampTime(now, delivery.mutable_deliver_time());
+  StampTime(now, delivery.mutable_give_up_time());
 }
 }  // namespace
 

@@ -49,7 +49,7 @@ bool Older(const v1::Run& a, const v1::Run& b) {
 std::vector<std::string> RunEngine::MissingOf(const v1::Run& run, const v1::RunHost& host) {
   if (host.transport_group().empty()) return {};
   return controller::MissingOf(
-      hosts_->Brief(), host.organisation(), host.transport_group(), [&](const std::string& id) {
+      *hosts_->Fleet(), host.organisation(), host.transport_group(), [&](const std::string& id) {
         return std::any_of(run.hosts().begin(), run.hosts().end(), [&](const auto& other) {
           return other.host_id() == id && SameGroup(host, other);
         });
@@ -112,7 +112,7 @@ std::string RunEngine::CopiesLeft(const v1::RunHost& host) {
   const absl::StatusOr<std::vector<v1::Incident>> open = store_->AllIncidents(false);
   if (!open.ok()) return "";
   OrganisationDebts debts = DebtsOf(*open);
-  if (!debts.suspended.empty()) LookAtDrift(hosts_->Brief(), &debts);
+  if (!debts.suspended.empty()) LookAtDrift(*hosts_->Fleet(), &debts);
   const auto left = debts.copies_left.find(host.organisation());
   return left == debts.copies_left.end() ? "" : left->second;
 }

@@ -99,7 +99,8 @@ bool RunEngine::AskOutside(Active* a,
   if (wanted.empty() || !selector.ok() || !target.ok()) return false;
   const std::vector<std::string> targets = Reachable(target->hello());
   if (targets.empty()) return false;
-  for (const v1::Host& vantage : hosts_->Brief()) {
+  const FleetCopy fleet = hosts_->Fleet();
+  for (const v1::Host& vantage : *fleet) {
     const std::map<std::string, std::string> labels(vantage.labels().begin(),
                                                     vantage.labels().end());
     if (!vantage.online() || vantage.host_id() == host.host_id() || !selector->Matches(labels) ||

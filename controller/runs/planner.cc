@@ -160,7 +160,7 @@ absl::StatusOr<v1::Plan> FreezePlan(const v1::Playbook& playbook,
   }
   std::set<std::string> planned;
   for (const v1::Host& host : all) planned.insert(host.host_id());
-  const std::vector<v1::Host> fleet = hosts->Brief([&](const v1::Host& host) {
+  const std::vector<v1::Host> fleet = hosts->Where([&](const v1::Host& host) {
     return !host.hello().organisation().empty() || planned.count(host.host_id()) > 0;
   });
   OrganisationDebts debts = known;

@@ -49,13 +49,16 @@ struct AnswerTime {
   absl::Time time;
 };
 
-// An alert on its way into the inbox. The same event key is the same event.
+// An alert on its way into the inbox. The same event key is the same event, and has one
+// fingerprint: one index then serves both, and each costs a flood of alerts much.
 struct AlertEvent {
   std::string event_key;
   v1::Alert alert;
   // Of an end that was concluded and not sent: the event that may be news again after it, "" for
   // none.
   std::string renews;
+  // Set: there is nothing to be done about it, and this says why.
+  std::string note;
 };
 
 struct AlertSourceRow {

@@ -139,6 +139,9 @@ class Store {
   // wanted, is new again.
   absl::StatusOr<std::vector<bool>> InsertAlerts(const std::vector<AlertEvent>& events,
                                                  absl::Time rules_since = absl::InfinitePast());
+  // Those of them that were kept with a note, and with which nobody has done anything since, are to
+  // be decided after all.
+  absl::Status ReopenAlerts(const std::vector<AlertEvent>& events);
   absl::StatusOr<std::vector<v1::AlertRecord>> UndoneAlerts(int limit);  // Oldest first.
   absl::StatusOr<std::int64_t> CountUndoneAlerts();
   // What became of it; the alert itself stays as it came.

@@ -21,27 +21,41 @@ absl::StatusOr<std::vector<bool>> Store::InsertAlerts(const std::vector<AlertEve
     fresh.clear();
     for (const AlertEvent& event : events) {
       const v1::Alert& alert = event.alert;
-      MQ_RETURN_IF_ERROR(
-          Write("keep an alert",
-                "INSERT INTO alerts (event_key, fingerprint, receive_ms, firing, done, ended, "
-                "escalation_id, note, body) VALUES (:t0, :t1, :n0, :n1, 0, 0, '', '', :b) "
-                "ON CONFLICT (event_key) DO UPDATE SET done = 0, receive_ms = excluded.receive_ms "
-                "WHERE done = 1 AND escalation_id = '' AND firing = 1 AND ended = 0 AND "
-                "receive_ms < :n2",
-                {event.event_key, alert.fingerprint()},
-                {absl::ToUnixMillis(TimeOf(alert.receive_time())),
-                 alert.status() == v1::ALERT_STATUS_RESOLVED ? 0 : 1, since},
-                alert.SerializeAsString()));
+      MQ_RETURN_IF_ERROR(Write(
+          "keep an alert",
+          "INSERT INTO alerts (event_key, fingerprint, receive_ms, firing, done, ended, "
+          "escalation_id, note, body) VALUES (:t0, :t1, :n0, :n1, :n3, 0, '', :t2, :b) "
+          "ON CONFLICT (fingerprint, event_key) DO UPDATE SET done = excluded.done, note = "
+          "excluded.note, receive_ms = excluded.receive_ms "
+          "WHERE done = 1 AND escalation_id = '' AND firing = 1 AND ended = 0 AND "
+          "receive_ms < :n2",
+          {event.event_key, alert.fingerprint(), event.note},
+          {absl::ToUnixMillis(TimeOf(alert.receive_time())),
+           alert.status() == v1::ALERT_STATUS_RESOLVED ? 0 : 1, since, event.note.empty() ? 0 : 1},
+          alert.SerializeAsString()));
       fresh.push_back(written_ > 0);
       if (!event.renews.empty() && fresh.back())
         MQ_RETURN_IF_ERROR(Write("keep an alert",
                                  "UPDATE alerts SET event_key = event_key || '#' || sequence "
-                                 "WHERE event_key = :t0",
-                                 {event.renews}, {}, ""));
+                                 "WHERE fingerprint = :t1 AND event_key = :t0",
+                                 {event.renews, alert.fingerprint()}, {}, ""));
     }
     return absl::OkStatus();
   }));
   return fresh;
+}
+
+absl::Status Store::ReopenAlerts(const std::vector<AlertEvent>& events) {
+  return Transaction([&]() -> absl::Status {
+    for (const AlertEvent& event : events) {
+      if (event.note.empty()) continue;
+      MQ_RETURN_IF_ERROR(Write("reopen an alert",
+                               "UPDATE alerts SET done = 0, note = '' WHERE fingerprint = :t0 AND "
+                               "event_key = :t1 AND done = 1 AND escalation_id = ''",
+                               {event.alert.fingerprint(), event.event_key}, {}, ""));
+    }
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<std::vector<v1::AlertRecord>> Store::AlertRows(const std::string& condition,

@@ -108,7 +108,8 @@ absl::Status Store::PutDelivery(const std::string& notice_id, const v1::NoticeDe
       "end_ms = :n3, body = :b WHERE notice_id = :t0 AND channel = :t1",
       {notice_id, delivery.channel()},
       {state, delivery.tries(), Millis(delivery.has_next_try_time(), delivery.next_try_time()),
-       Millis(delivery.has_deliver_time(), delivery.deliver_time())},
+       delivery.has_give_up_time() ? Millis(true, delivery.give_up_time())
+                                   : Millis(delivery.has_deliver_time(), delivery.deliver_time())},
       delivery.SerializeAsString());
 }
 

@@ -1,9 +1,9 @@
 CREATE TABLE alerts (
-  sequence INTEGER PRIMARY KEY AUTOINCREMENT, event_key TEXT NOT NULL UNIQUE, fingerprint TEXT NOT NULL,
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT, event_key TEXT NOT NULL, fingerprint TEXT NOT NULL,
   receive_ms INTEGER NOT NULL, firing INTEGER NOT NULL, done INTEGER NOT NULL, ended INTEGER NOT NULL,
-  escalation_id TEXT NOT NULL, note TEXT NOT NULL, body BLOB NOT NULL);
+  escalation_id TEXT NOT NULL, note TEXT NOT NULL, body BLOB NOT NULL,
+  UNIQUE (fingerprint, event_key));
 CREATE INDEX alerts_undone ON alerts (sequence) WHERE done = 0;
-CREATE INDEX alerts_fingerprint ON alerts (fingerprint, sequence);
 CREATE INDEX alerts_escalation ON alerts (escalation_id) WHERE escalation_id <> '';
 CREATE TABLE escalations (
   escalation_id TEXT PRIMARY KEY, is_open INTEGER NOT NULL, end_ms INTEGER NOT NULL, create_ms INTEGER NOT NULL,

@@ -257,14 +257,14 @@ TEST_F(CheckTest, ANoticeThatWasGivenUpIsCriticalForADayFromThen) {
   one->set_tries(400);
   one->set_error("500");
   one->set_given_up(true);
-  one->mutable_deliver_time()->set_seconds(Ago(absl::Hours(8)));
+  one->mutable_give_up_time()->set_seconds(Ago(absl::Hours(8)));
   Ran ran = Check({"notices", "-w", "9"});
   EXPECT_EQ(ran.code, 2);
   EXPECT_THAT(ran.out, HasSubstr("0 notices not delivered yet, 1 given up within 24h | "));
   EXPECT_THAT(ran.out, HasSubstr("'undelivered'=1;9;;0 'given_up'=1"));
   EXPECT_THAT(ran.out, HasSubstr(" to pager was given up at 20"));
   EXPECT_EQ(Check({"notices", "--given-up-within", "6h"}).code, 0);
-  one->mutable_deliver_time()->set_seconds(Ago(absl::Hours(30)));
+  one->mutable_give_up_time()->set_seconds(Ago(absl::Hours(30)));
   EXPECT_EQ(Check({"notices"}).code, 0);
   EXPECT_EQ(Check({"notices", "--given-up-within", ""}).code, 0);
   EXPECT_EQ(Check({"notices", "--given-up-within", "2d"}).code, 2);

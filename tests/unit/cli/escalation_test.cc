@@ -439,7 +439,7 @@ TEST_F(EscalationTest, NoticesAreListedAndChannelsTested) {
   EXPECT_TRUE(fake().notice_lists[0].undelivered_only());
   EXPECT_THAT(ran.out, HasSubstr("it answered 500; 3 tries"));
   delivery->set_given_up(true);
-  delivery->mutable_deliver_time()->set_seconds(1769860800);
+  delivery->mutable_give_up_time()->set_seconds(1769860800);
   ran = RunCli(&controller_, {"notification", "list", "--given-up"});
   EXPECT_EQ(ran.code, 0);
   EXPECT_TRUE(fake().notice_lists.back().given_up_only());

@@ -71,5 +71,105 @@ TEST(HostsTest, AChangeOfTheStoreMayAskForHostsWhileOneConnects) {
   std::filesystem::remove_all(folder);
 }
 
+// An agent that has just begun has not looked yet, and a drift does not end by that.
+TEST(HostsTest, ADriftHoldsUntilTheAgentHasLookedAgain) {
+  char name[] = "/tmp/mq-hosts-XXXXXX";
+  const std::string folder = mkdtemp(name);
+  FakeClock clock;
+  FakeLink link;
+  auto store = Store::Open(folder + "/store");
+  ASSERT_TRUE(store.ok());
+  auto opened = Hosts::Open(store->get(), &link, &clock);
+  Hosts& hosts = **opened;
+  ASSERT_TRUE(hosts.Upsert("a", "mx1", {}, "1").ok());
+  const auto now = [&] { return hosts.Find("a")->heartbeat(); };
+  v1::Heartbeat began;
+  began.set_drift_unknown(true);
+  EXPECT_FALSE(hosts.Beat("a", began));
+  EXPECT_TRUE(now().drift_unknown());  // After a restart of the controller nobody knows.
+  v1::Heartbeat drifts;
+  drifts.add_drifted("- relay");
+  EXPECT_TRUE(hosts.Beat("a", drifts));
+  EXPECT_FALSE(hosts.Beat("a", began));
+  EXPECT_FALSE(now().drift_unknown());
+  EXPECT_THAT(now().drifted(), ElementsAre("- relay"));
+  EXPECT_FALSE(hosts.Beat("a", drifts));
+  EXPECT_TRUE(hosts.Beat("a", v1::Heartbeat()));
+  EXPECT_THAT(now().drifted(), IsEmpty());
+  std::filesystem::remove_all(folder);
+}
+
+// Each way in which a host changes shows in the next copy of the fleet, and in none that is out.
+TEST(HostsTest, ACopyOfTheFleetIsAsItWasAndTheNextOneAsItIs) {
+  char name[] = "/tmp/mq-hosts-XXXXXX";
+  const std::string folder = mkdtemp(name);
+  FakeClock clock;
+  FakeLink link;
+  auto store = Store::Open(folder + "/store");
+  ASSERT_TRUE(store.ok());
+  auto opened = Hosts::Open(store->get(), &link, &clock);
+  Hosts& hosts = **opened;
+  EXPECT_THAT(*hosts.Fleet(), IsEmpty());
+  v1::Hello hello;
+  hello.set_hostname("mx1");
+  hello.add_helo_names("mx1.example.org");
+  hello.add_capabilities();
+  v1::Heartbeat beat;
+  beat.set_mail_service(v1::MAIL_SERVICE_STATE_RUNNING);
+  v1::AddManualHostRequest manual;
+  manual.set_name("hand");
+  v1::SetLabelsRequest labels;
+  labels.set_host("mx1");
+  (*labels.mutable_labels())["site"] = "fra";
+  v1::SetMailIdentityRequest identity;
+  identity.set_host("mx1");
+  identity.mutable_mail_identity()->add_mail_domains("example.org");
+  const std::vector<std::function<void()>> changes = {
+      [&] { EXPECT_TRUE(hosts.Upsert("b", "mx2", {}, "1").ok()); },
+      [&] { EXPECT_TRUE(hosts.Upsert("a", "mx1", {}, "1").ok()); },
+      [&] { hosts.Connected("a", hello); },
+      [&] { link.online.insert("a"); },
+      [&] { hosts.Beat("a", beat); },
+      [&] { hosts.Greeted("a", "192.0.2.1", "220 mx1.example.org ESMTP"); },
+      [&] { EXPECT_TRUE(hosts.SetLabels(labels).ok()); },
+      [&] { EXPECT_TRUE(hosts.SetMailIdentity(identity).ok()); },
+      [&] { EXPECT_TRUE(hosts.AddManual(manual, "ann").ok()); },
+      [&] { EXPECT_TRUE(hosts.Upsert("b", "a-new-name", {}, "1").ok()); },
+      [&] { link.online.erase("a"); },
+      [&] {
+        clock.Sleep(absl::Seconds(5));
+        hosts.Disconnected("a");
+      },
+      [&] { EXPECT_TRUE(hosts.SetState("a", v1::HOST_STATE_EVICTED).ok()); },
+  };
+  const auto text = [](const std::vector<v1::Host>& fleet) {
+    std::string all;
+    for (const v1::Host& host : fleet) all += host.ShortDebugString() + "\n";
+    return all;
+  };
+  for (const bool keep : {false, true}) {
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      FleetCopy before = hosts.Fleet();
+      EXPECT_EQ(before, hosts.Fleet());  // While nothing changes it is the same one.
+      const std::string was = text(*before);
+      if (!keep) before.reset();
+      changes[i]();
+      std::vector<v1::Host> whole = hosts.All();
+      for (v1::Host& host : whole) {
+        if (host.has_hello()) host.mutable_hello()->clear_capabilities();
+      }
+      EXPECT_EQ(text(*hosts.Fleet()), text(whole)) << i;
+      if (keep) {
+        EXPECT_EQ(text(*before), was) << i;
+      }
+    }
+  }
+  EXPECT_THAT(hosts.Where([](const v1::Host& host) { return host.host_id() == "a"; })[0]
+                  .hello()
+                  .capabilities(),
+              SizeIs(1));
+  std::filesystem::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace mailquench::controller

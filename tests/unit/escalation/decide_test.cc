@@ -69,11 +69,11 @@ TEST_F(DecideTest, ARecordRuleRunsNothing) {
 }
 
 TEST_F(DecideTest, AFloodIsOneDecision) {
-  facts_.hosts.clear();
+  fleet_->clear();
   std::vector<v1::Alert> alerts;
   for (int i = 0; i < 1000; ++i) {
     const std::string name = absl::StrCat("mx", i);
-    facts_.hosts.push_back(MakeHost(name, {{"role", "edge"}}));
+    fleet_->push_back(MakeHost(name, {{"role", "edge"}}));
     alerts.push_back(MakeAlert("Flood", name));
     alerts.back().set_group_key("{}:{alertname=Flood}");
   }

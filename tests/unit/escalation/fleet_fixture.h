@@ -3,6 +3,7 @@
 #define MAILQUENCH_TESTS_UNIT_ESCALATION_FLEET_FIXTURE_H_
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -86,9 +87,10 @@ class DecideTest : public testing::Test {
  protected:
   DecideTest() {
     facts_.now = TestNow();
+    facts_.hosts = fleet_;
     facts_.operations = BuiltInOperations;
     for (const char* name : {"mx1", "mx2", "mx3", "mx4"})
-      facts_.hosts.push_back(MakeHost(name, {{"role", "edge"}, {"site", "fra"}}));
+      fleet_->push_back(MakeHost(name, {{"role", "edge"}, {"site", "fra"}}));
     Use("");
   }
 
@@ -114,7 +116,7 @@ class DecideTest : public testing::Test {
   }
   Decision OnMx1() { return One({MakeAlert("Flood", "mx1:9100")}); }
   v1::Host* Host(const std::string& name) {
-    for (v1::Host& host : facts_.hosts) {
+    for (v1::Host& host : *fleet_) {
       if (host.name() == name) return &host;
     }
     return nullptr;
@@ -131,6 +133,7 @@ class DecideTest : public testing::Test {
     return names;
   }
 
+  std::shared_ptr<std::vector<v1::Host>> fleet_ = std::make_shared<std::vector<v1::Host>>();
   DecisionFacts facts_;
   Rules rules_;
 };

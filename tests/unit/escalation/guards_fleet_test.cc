@@ -123,7 +123,7 @@ TEST_F(DecideTest, TwoGroupsOfOneRuleBeginOnce) {
 class KeepAcceptingTest : public DecideTest {
  protected:
   KeepAcceptingTest() {
-    for (v1::Host& host : facts_.hosts) (*host.mutable_labels())["mx"] = "a";
+    for (v1::Host& host : *fleet_) (*host.mutable_labels())["mx"] = "a";
     Keep(2);
   }
   void Keep(int at_least) {

@@ -54,7 +54,9 @@ class IntakeFixture : public HttpsFixture {
   }
   void Serve() {
     options_.screen = [this](const HttpRequest& request) { return endpoint_.Screen(request); };
-    Start([this](const HttpRequest& request) { return endpoint_.Handle(request); });
+    Start([this](const HttpRequest& request, const HttpServer::Respond& respond) {
+      endpoint_.Handle(request, respond);
+    });
   }
   std::vector<v1::AlertRecord> Kept() {
     v1::ListAlertsRequest request;

@@ -17,7 +17,7 @@ namespace mailquench::controller {
 // What the watch may know, as a test says it.
 class Known final : public EscalationHands {
  public:
-  std::vector<v1::Host> FleetOfNow() override { return hosts; }
+  FleetCopy FleetOfNow() override { return std::make_shared<const std::vector<v1::Host>>(hosts); }
   absl::StatusOr<std::vector<v1::Incident>> OpenIncidentsNow() override {
     if (!incidents_are.ok()) return incidents_are;
     return incidents;

@@ -162,10 +162,12 @@ TEST_F(EscalationStoreTest, WhatWasGivenUpIsListedAndCounted) {
   }
   v1::NoticeDelivery delivery;
   delivery.set_channel("hook");
-  StampTime(now_, delivery.mutable_deliver_time());
+  StampTime(now_, delivery.mutable_give_up_time());
   delivery.set_given_up(true);
   ASSERT_TRUE(store_->PutDelivery("lost", delivery).ok());
   delivery.set_given_up(false);
+  *delivery.mutable_deliver_time() = delivery.give_up_time();
+  delivery.clear_give_up_time();
   delivery.set_delivered(true);
   ASSERT_TRUE(store_->PutDelivery("done", delivery).ok());
   v1::ListNoticesRequest request;

@@ -33,7 +33,8 @@ class HttpsFixture : public testing::Test {
     identity::WritePublicFile(options_.certificate, made.certificate_pem + ca_->ca_pem())
         .IgnoreError();
   }
-  void Start(HttpServer::Handler handler) {
+  template <typename H>  // Handler or LateHandler.
+  void Start(H handler) {
     auto started = HttpServer::Start(options_, std::move(handler));
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);

@@ -280,7 +280,7 @@ TEST_F(NoticesTest, GivesUpWhatIsRefusedOrTooOldAndSaysSo) {
   ASSERT_TRUE(notices_->Tell(NoticeOf("gone")).ok());
   ASSERT_TRUE(Settled());
   EXPECT_TRUE(DeliveryOf("gone").given_up());
-  EXPECT_EQ(TimeOf(DeliveryOf("gone").deliver_time()), clock_.Now());
+  EXPECT_EQ(TimeOf(DeliveryOf("gone").give_up_time()), clock_.Now());
   v1::ListNoticesRequest request;
   request.set_given_up_only(true);
   EXPECT_EQ(notices_->List(request)->notices_size(), 1);

@@ -119,9 +119,11 @@ TEST(Observer, LooksForNoDriftWhileAChangeGoesOn) {
   observer.Start();
   while (rounds < 5) absl::SleepFor(absl::Milliseconds(1));
   EXPECT_EQ(looks, 0);
+  EXPECT_FALSE(observer.Drifted().has_value());  // Not "none".
   changing = false;
   looked.WaitForNotification();
-  while (observer.Drifted().empty()) absl::SleepFor(absl::Milliseconds(1));
+  while (!observer.Drifted()) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_EQ(*observer.Drifted(), std::vector<std::string>{"- relay"});
 }
 
 }  // namespace
