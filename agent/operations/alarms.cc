@@ -15,7 +15,7 @@
 namespace mailquench::agent {
 namespace {
 constexpr char kHost[] = "*";
-constexpr std::size_t kLongest = std::size_t{1024} * 1024;
+constexpr std::size_t kLongestFile = std::size_t{1024} * 1024;
 constexpr std::size_t kLongestLine = 1000;
 
 void Drop(const std::string& instance, std::vector<std::string>& lines) {
@@ -26,7 +26,7 @@ void Drop(const std::string& instance, std::vector<std::string>& lines) {
 }  // namespace
 
 std::string Alarms::Text() const {
-  const auto text = ReadFile(path_, kLongest);
+  const auto text = ReadFile(path_, kLongestFile);
   if (text.ok()) return *text;
   if (absl::IsNotFound(text.status())) return "";
   return absl::StrCat(kHost, ": the alarm file cannot be read: ", text.status().message(), "\n");

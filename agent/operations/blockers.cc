@@ -10,8 +10,8 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr absl::Duration kDefaultWindow = absl::Hours(24);
-constexpr absl::Duration kShortest = absl::Minutes(1);
-constexpr absl::Duration kLongest = absl::Hours(30 * 24);
+constexpr absl::Duration kShortestWindow = absl::Minutes(1);
+constexpr absl::Duration kLongestWindow = absl::Hours(30 * 24);
 }  // namespace
 
 absl::StatusOr<v1::MailBlockersResult> Executor::DoBlockers(const v1::MailBlockers& request,
@@ -19,7 +19,7 @@ absl::StatusOr<v1::MailBlockersResult> Executor::DoBlockers(const v1::MailBlocke
   const absl::Duration window =
       request.has_window() ? absl::Microseconds(TimeUtil::DurationToMicroseconds(request.window()))
                            : kDefaultWindow;
-  if (window < kShortest || window > kLongest)
+  if (window < kShortestWindow || window > kLongestWindow)
     return Error(absl::StatusCode::kInvalidArgument, "BAD_WINDOW",
                  "the window is 1 minute to 30 days; nothing was read");
   const absl::Time since = clock_.Now() - window;

@@ -19,7 +19,7 @@ namespace {
 using google::protobuf::util::TimeUtil;
 MQ_DEFINE_FAULT_POINT(kBeforeStop, "contain.stop.before");
 MQ_DEFINE_FAULT_POINT(kHeld, "contain.leased");
-MQ_DEFINE_FAULT_POINT(kStopped, "contain.stop.after");
+MQ_DEFINE_FAULT_POINT(kContainStopped, "contain.stop.after");
 MQ_DEFINE_FAULT_POINT(kSwept, "contain.sweep.after");
 MQ_DEFINE_FAULT_POINT(kLocked, "contain.lock.after");
 MQ_DEFINE_FAULT_POINT(kSilenced, "contain.silence.after");
@@ -220,7 +220,7 @@ absl::Status Executor::ContainSteps(const ContainUnit& unit,
   }
   elsewhere = clock_.Now() - step;
   *result.mutable_stop_time() = ToProtoDuration(ToDuration(unit.so_far.stop_time()) + elsewhere);
-  MQ_FAULT_POINT(kStopped);
+  MQ_FAULT_POINT(kContainStopped);
   if (request.until() == v1::CONTAIN_UNTIL_STOPPED) return absl::OkStatus();
 
   // From here on the host stays stopped whenever a step fails: a host that is not swept and locked

@@ -17,7 +17,7 @@
 namespace mailquench::agent {
 namespace {
 using google::protobuf::util::TimeUtil;
-MQ_DEFINE_FAULT_POINT(kBegun, "contain.part.begun");
+MQ_DEFINE_FAULT_POINT(kPartBegun, "contain.part.begun");
 MQ_DEFINE_FAULT_POINT(kJoined, "contain.part.joined");
 MQ_DEFINE_FAULT_POINT(kEnding, "contain.part.ending");
 MQ_DEFINE_FAULT_POINT(kUnitEnded, "contain.ended");
@@ -178,7 +178,7 @@ absl::StatusOr<ContainUnit> Executor::JoinUnit(const v1::Command& command) {
   v1::ServiceStatusResult before;
   if (!recorded.has_value() || !before.ParseFromString(*recorded))
     return absl::DataLossError(kUnreadable);
-  MQ_FAULT_POINT(kBegun);
+  MQ_FAULT_POINT(kPartBegun);
   if (part && unit.id() == unit.command_id) {
     v1::Containment containment;
     containment.set_command_id(unit.id());

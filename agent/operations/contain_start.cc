@@ -13,8 +13,8 @@
 namespace mailquench::agent {
 namespace {
 using google::protobuf::util::TimeUtil;
-MQ_DEFINE_FAULT_POINT(kStarted, "contain.start.after");
-constexpr absl::Duration kAskAgainAfter = absl::Seconds(3);
+MQ_DEFINE_FAULT_POINT(kContainStarted, "contain.start.after");
+constexpr absl::Duration kAskStartedAgainAfter = absl::Seconds(3);
 }  // namespace
 
 // Where servers share their settings in a directory, one sees a change some seconds late.
@@ -27,9 +27,10 @@ absl::Status Executor::AskListeners(const InstanceNames& instances,
       clock_.Now() + (late ? options_.verify_for : absl::ZeroDuration()), context.deadline);
   while (true) {
     absl::Status asked = AskListenersOnce(instances, mode, context, probe);
-    if (ReasonOf(asked) != "STILL_OPEN" || clock_.Now() + kAskAgainAfter > until) return asked;
+    if (ReasonOf(asked) != "STILL_OPEN" || clock_.Now() + kAskStartedAgainAfter > until)
+      return asked;
     context.progress(absl::StrCat(asked.message(), "; asked again"));
-    clock_.Sleep(kAskAgainAfter);
+    clock_.Sleep(kAskStartedAgainAfter);
   }
 }
 
@@ -81,7 +82,7 @@ absl::Status Executor::StartAndVerify(const ContainUnit& unit,
       Persistently(context, [&] { return mail_.Start(unit.was_running, context); });
   *result.mutable_start_time() =
       TimeUtil::MicrosecondsToDuration(absl::ToInt64Microseconds(clock_.Now() - step));
-  MQ_FAULT_POINT(kStarted);
+  MQ_FAULT_POINT(kContainStarted);
   absl::Status verdict = started.status();
   if (verdict.ok()) {
     context.progress("asking every listener");

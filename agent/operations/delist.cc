@@ -19,8 +19,8 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr absl::Duration kDefaultTimeout = absl::Seconds(20);
-constexpr absl::Duration kShortest = absl::Seconds(1);
-constexpr absl::Duration kLongest = absl::Minutes(2);
+constexpr absl::Duration kShortestTimeout = absl::Seconds(1);
+constexpr absl::Duration kLongestTimeout = absl::Minutes(2);
 constexpr std::size_t kKeptBody = 4096;
 constexpr std::size_t kKeptLocation = 2048;
 
@@ -78,7 +78,7 @@ absl::Status Executor::AdmitFetch(const v1::DelistFetch& request) const {
                      "; names are compared whole, and another port than 80 and 443 must be in it"));
   }
   const absl::Duration timeout = TimeoutOf(request);
-  if (timeout < kShortest || timeout > kLongest)
+  if (timeout < kShortestTimeout || timeout > kLongestTimeout)
     return Error(absl::StatusCode::kInvalidArgument, "BAD_TIMEOUT",
                  "a fetch takes a timeout from 1 s to 2 min; nobody was asked");
   Endpoint source;

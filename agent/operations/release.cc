@@ -11,13 +11,13 @@
 namespace mailquench::agent {
 namespace {
 using google::protobuf::util::TimeUtil;
-MQ_DEFINE_FAULT_POINT(kLeased, "service.release.leased");
-MQ_DEFINE_FAULT_POINT(kStopped, "service.release.stopped");
+MQ_DEFINE_FAULT_POINT(kReleaseLeased, "service.release.leased");
+MQ_DEFINE_FAULT_POINT(kReleaseStopped, "service.release.stopped");
 MQ_DEFINE_FAULT_POINT(kReleased, "service.release.released");
-MQ_DEFINE_FAULT_POINT(kStarted, "service.release.started");
+MQ_DEFINE_FAULT_POINT(kReleaseStarted, "service.release.started");
 
 constexpr absl::Duration kAfterDeadline = absl::Minutes(15);
-constexpr absl::Duration kLongest = absl::Hours(24);
+constexpr absl::Duration kLongestLease = absl::Hours(24);
 }  // namespace
 
 // What asks for isolation would send at once where nobody isolates.
@@ -37,8 +37,9 @@ absl::Status Executor::LeaseFor(const v1::Command& command,
     return one.command_id() == command.command_id();
   });
   if (there) return absl::OkStatus();
-  const absl::Duration length = std::min(
-      std::max(context.deadline - clock_.Now(), absl::ZeroDuration()) + kAfterDeadline, kLongest);
+  const absl::Duration length =
+      std::min(std::max(context.deadline - clock_.Now(), absl::ZeroDuration()) + kAfterDeadline,
+               kLongestLease);
   v1::Lease lease;
   lease.set_command_id(command.command_id());
   *lease.mutable_stop()->mutable_lease() =
@@ -62,7 +63,7 @@ absl::StatusOr<v1::QuarantineReleaseResult> Executor::DoRelease(const v1::Comman
   if (!known) return mail_.Release(request, context);  // Refused, and no reason to stop anything.
   MQ_ASSIGN_OR_RETURN(const InstanceNames was_running, WasRunning(command.command_id(), {}));
   if (!was_running.empty()) MQ_RETURN_IF_ERROR(LeaseFor(command, was_running, context));
-  MQ_FAULT_POINT(kLeased);
+  MQ_FAULT_POINT(kReleaseLeased);
   bool runs_again = false;
   const absl::Status stopped =
       StopFor(was_running, "release", "no message was released", context, &runs_again);
@@ -71,11 +72,11 @@ absl::StatusOr<v1::QuarantineReleaseResult> Executor::DoRelease(const v1::Comman
     if (runs_again) MQ_RETURN_IF_ERROR(journal_.DropLease(command.command_id()));
     return stopped;
   }
-  MQ_FAULT_POINT(kStopped);
+  MQ_FAULT_POINT(kReleaseStopped);
   auto result = mail_.Release(request, context);
   MQ_FAULT_POINT(kReleased);
   const absl::Status started = StartAfter(was_running, "release", context);
-  MQ_FAULT_POINT(kStarted);
+  MQ_FAULT_POINT(kReleaseStarted);
   // One that did not start keeps its lease: that tries once more, behind a closed relay.
   if (started.ok()) MQ_RETURN_IF_ERROR(journal_.DropLease(command.command_id()));
   if (result.ok() && !started.ok())

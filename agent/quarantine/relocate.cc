@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "agent/os/files.h"
 #include "agent/quarantine/place.h"
+#include "agent/quarantine/tree.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
 
@@ -26,7 +27,6 @@ MQ_DEFINE_FAULT_POINT(kRenamed, "quarantine.move.renamed");
 MQ_DEFINE_FAULT_POINT(kSwitched, "quarantine.move.switched");
 MQ_DEFINE_FAULT_POINT(kEmptied, "quarantine.move.emptied");
 
-constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr std::int64_t kKeepFree = std::int64_t{1} << 30;
 constexpr absl::Duration kTellEvery = absl::Seconds(5);
 
@@ -48,7 +48,7 @@ absl::Status Always() {
   return absl::OkStatus();
 }
 
-absl::Status Refuse(const std::string& reason, const std::string& sentence) {
+absl::Status RefuseMove(const std::string& reason, const std::string& sentence) {
   return Error(absl::StatusCode::kFailedPrecondition, reason,
                absl::StrCat(sentence, "; the quarantine was left where it is"));
 }
@@ -116,21 +116,22 @@ class Mover {
       root_ = Folder(open(r_.root.c_str(), kFolderFlags));
     }
     if (root_.fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-      return Refuse("NO_SUCH_DIRECTORY",
-                    absl::StrCat(r_.root, " is no folder on this host: make it, or mount it"));
+      return RefuseMove("NO_SUCH_DIRECTORY",
+                        absl::StrCat(r_.root, " is no folder on this host: make it, or mount it"));
     struct stat info {};
     if (root_.fd < 0 || fstat(root_.fd, &info) != 0)
       return SystemError(errno, absl::StrCat("open ", r_.root));
     if (!to_home_ && (info.st_uid != geteuid() || (info.st_mode & 022) != 0))
-      return Refuse("UNSAFE_DIRECTORY", absl::StrCat("others than the agent may write to ", r_.root,
-                                                     ": give it to root, with mode 0700"));
+      return RefuseMove("UNSAFE_DIRECTORY",
+                        absl::StrCat("others than the agent may write to ", r_.root,
+                                     ": give it to root, with mode 0700"));
     struct stat now {};
     if (fstat(from_.fd, &now) != 0) return SystemError(errno, "stat the quarantine");
     if (info.st_dev == now.st_dev)
-      return Refuse("SAME_FILE_SYSTEM",
-                    absl::StrCat(r_.root,
-                                 " is on the file system that has the quarantine already, "
-                                 "and a move would free nothing: mount another volume"));
+      return RefuseMove("SAME_FILE_SYSTEM",
+                        absl::StrCat(r_.root,
+                                     " is on the file system that has the quarantine already, "
+                                     "and a move would free nothing: mount another volume"));
     return absl::OkStatus();
   }
 
@@ -144,9 +145,9 @@ class Mover {
     if (S_ISDIR(info.st_mode) && other.ok() && other->quarantine_id == manifest_.quarantine_id &&
         other->create_time == manifest_.create_time)
       return absl::OkStatus();
-    return Refuse("TARGET_TAKEN", absl::StrCat(target_,
-                                               " is there already and is not of this "
-                                               "quarantine: look at it by hand"));
+    return RefuseMove("TARGET_TAKEN", absl::StrCat(target_,
+                                                   " is there already and is not of this "
+                                                   "quarantine: look at it by hand"));
   }
 
   absl::Status CheckRoom() const {
@@ -159,13 +160,14 @@ class Mover {
     const std::int64_t keep_free = to_home_ ? r_.keep_free : std::min(size / 20, kKeepFree);
     const std::int64_t wanted = size_.Room() + keep_free;
     if (free < wanted)
-      return Refuse("NO_ROOM",
-                    absl::StrCat("the move to ", target_, " needs ", wanted, " bytes there (",
-                                 keep_free, " of them to stay free), and ", free, " are free"));
+      return RefuseMove("NO_ROOM",
+                        absl::StrCat("the move to ", target_, " needs ", wanted, " bytes there (",
+                                     keep_free, " of them to stay free), and ", free, " are free"));
     const std::int64_t entries = size_.files + size_.folders + 2;
     if (space.f_files > 0 && static_cast<std::int64_t>(space.f_favail) < entries)
-      return Refuse("NO_ROOM", absl::StrCat("the move to ", target_, " needs ", entries,
-                                            " inodes there, and ", space.f_favail, " are free"));
+      return RefuseMove("NO_ROOM",
+                        absl::StrCat("the move to ", target_, " needs ", entries,
+                                     " inodes there, and ", space.f_favail, " are free"));
     return absl::OkStatus();
   }
 

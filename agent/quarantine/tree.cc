@@ -20,7 +20,6 @@ namespace {
 MQ_DEFINE_FAULT_POINT(kCopied, "quarantine.move.copy");
 MQ_DEFINE_FAULT_POINT(kRemoved, "quarantine.move.remove");
 
-constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr int kFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kSyncAtOnce = 64;

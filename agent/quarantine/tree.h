@@ -3,6 +3,8 @@
 #ifndef MAILQUENCH_AGENT_QUARANTINE_TREE_H_
 #define MAILQUENCH_AGENT_QUARANTINE_TREE_H_
 
+#include <fcntl.h>
+
 #include <cstdint>
 #include <functional>
 #include <set>
@@ -12,6 +14,9 @@
 #include "absl/status/statusor.h"
 
 namespace mailquench::agent {
+
+// How a folder is opened that may have been replaced by a link.
+inline constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 // One tree as it is held: the folder's descriptor, and names directly in it that do not belong to
 // the tree.

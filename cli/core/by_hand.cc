@@ -21,7 +21,7 @@ bool Waits(const v1::HostStep& step) {
 }
 
 // One line from the terminal. Nothing: the input has ended.
-std::optional<std::string> Line(const Session& session, const std::string& prompt) {
+std::optional<std::string> AskLine(const Session& session, const std::string& prompt) {
   *session.env.err << Harmless(prompt) << std::flush;
   std::string line;
   if (!std::getline(*session.env.in, line)) return std::nullopt;
@@ -32,7 +32,7 @@ std::optional<std::string> Line(const Session& session, const std::string& promp
 // The same until there is an answer.
 std::optional<std::string> Answer(const Session& session, const std::string& prompt) {
   while (true) {
-    std::optional<std::string> line = Line(session, prompt);
+    std::optional<std::string> line = AskLine(session, prompt);
     if (!line.has_value() || !line->empty()) return line;
   }
 }
@@ -60,7 +60,7 @@ bool AskQuestions(const Session& session,
         absl::StrCat("  ", question.key(), " (", question.text(),
                      needed ? "; 'unknown' where it is not known): " : "; empty: untouched): ");
     const std::optional<std::string> value =
-        needed ? Answer(session, prompt) : Line(session, prompt);
+        needed ? Answer(session, prompt) : AskLine(session, prompt);
     if (!value.has_value()) return false;
     if (value->empty()) continue;
     v1::ManualNote* note = said->add_notes();

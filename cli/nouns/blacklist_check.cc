@@ -11,7 +11,7 @@
 namespace mailquench::cli {
 namespace {
 
-struct Args {
+struct CheckArgs {
   std::vector<std::string> subjects, addresses, domains, hosts;
   std::string selector;
   bool fleet = false;
@@ -20,7 +20,7 @@ struct Args {
 };
 
 absl::StatusOr<int> CheckFromHere(Session* session,
-                                  const Args& args,
+                                  const CheckArgs& args,
                                   const std::vector<std::string>& subjects) {
   MQ_ASSIGN_OR_RETURN(Here here, Here::Open(WithEnvironment(args.here, *session)));
   CheckOutput output(session, args.all);
@@ -33,7 +33,7 @@ absl::StatusOr<int> CheckFromHere(Session* session,
 }
 
 absl::StatusOr<int> CheckByController(Session* session,
-                                      const Args& args,
+                                      const CheckArgs& args,
                                       const std::vector<std::string>& subjects) {
   if (IsForHere(args.here))
     return UsageError(
@@ -70,7 +70,7 @@ absl::StatusOr<int> CheckByController(Session* session,
   return output.Finish(done);
 }
 
-absl::StatusOr<int> DoCheck(Session* session, const Args& args) {
+absl::StatusOr<int> DoCheck(Session* session, const CheckArgs& args) {
   std::vector<std::string> subjects = args.subjects;
   subjects.insert(subjects.end(), args.addresses.begin(), args.addresses.end());
   subjects.insert(subjects.end(), args.domains.begin(), args.domains.end());
@@ -86,7 +86,7 @@ absl::StatusOr<int> DoCheck(Session* session, const Args& args) {
 }  // namespace
 
 void AddBlacklistCheck(CLI::App* blacklist, Session* session) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<CheckArgs>();
   CLI::App* check = AddCommand(
       blacklist, "check",
       "Ask DNS blacklists now. exit: 0 not listed, 2 LISTED, 3 not known (no list that is believed "

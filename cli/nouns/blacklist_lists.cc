@@ -17,7 +17,7 @@
 namespace mailquench::cli {
 namespace {
 
-struct Args {
+struct ListsArgs {
   std::vector<std::string> zones;
   bool all = false;
   bool health = false;
@@ -82,7 +82,8 @@ Table OneTable(const v1::BlacklistInfo& one) {
 
 // As the controller has them; from here where none is known, or something is given that only means
 // something from here.
-absl::StatusOr<v1::ListBlacklistsResponse> ListsFromAnywhere(Session* session, const Args& args) {
+absl::StatusOr<v1::ListBlacklistsResponse> ListsFromAnywhere(Session* session,
+                                                             const ListsArgs& args) {
   const absl::Status context = session->CurrentContext().status();
   const bool none = ReasonOf(context) == "NO_CONTEXT" && session->flags.context.empty() &&
                     session->env.getenv("MAILQUENCH_CONTEXT").empty();
@@ -97,7 +98,7 @@ absl::StatusOr<v1::ListBlacklistsResponse> ListsFromAnywhere(Session* session, c
   return session->Call(&v1::Blacklists::Stub::ListLists, request);
 }
 
-absl::StatusOr<int> DoLists(Session* session, const Args& args) {
+absl::StatusOr<int> DoLists(Session* session, const ListsArgs& args) {
   auto lists = ListsFromAnywhere(session, args);
   if (!lists.ok()) return lists.status();
   const bool one = lists->lists_size() == 1 && args.here.zones.size() == 1;
@@ -118,7 +119,7 @@ absl::StatusOr<int> DoLint(Session* session, const std::string& file) {
 }  // namespace
 
 void AddBlacklistLists(CLI::App* blacklist, Session* session) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<ListsArgs>();
   CLI::App* lists =
       AddCommand(blacklist, "lists", "The lists that are known, and whether they are well",
                  {"mailquench blacklist lists                      # those that are on",

@@ -42,7 +42,7 @@ struct Listed {
 };
 
 // As many as fit into one answer.
-absl::StatusOr<Listed> List(Session* session, v1::ListEscalationsRequest request) {
+absl::StatusOr<Listed> ListNewest(Session* session, v1::ListEscalationsRequest request) {
   while (true) {
     auto answer = session->Call(&Stub::ListEscalations, request);
     if (answer.ok()) {
@@ -61,7 +61,7 @@ absl::StatusOr<Listed> List(Session* session, v1::ListEscalationsRequest request
 absl::StatusOr<Listed> StandingFailures(Session* session) {
   v1::ListEscalationsRequest request;
   request.set_limit(kLimit);
-  MQ_ASSIGN_OR_RETURN(Listed listed, List(session, request));
+  MQ_ASSIGN_OR_RETURN(Listed listed, ListNewest(session, request));
   MQ_ASSIGN_OR_RETURN(
       const v1::ListIncidentsResponse incidents,
       session->Call(&v1::Incidents::Stub::ListIncidents, v1::ListIncidentsRequest()));
@@ -75,7 +75,7 @@ absl::StatusOr<Listed> StandingFailures(Session* session) {
     for (const v1::Incident& one : incidents.incidents()) {
       if (one.open_time().seconds() > oldest) continue;
       request.set_incident_id(one.incident_id());
-      MQ_ASSIGN_OR_RETURN(const Listed of_it, List(session, request));
+      MQ_ASSIGN_OR_RETURN(const Listed of_it, ListNewest(session, request));
       failed.more |= of_it.more;
       listed.all.insert(listed.all.end(), of_it.all.begin(), of_it.all.end());
     }
@@ -114,7 +114,7 @@ absl::StatusOr<PluginResult> Escalations(Session* session, const Thresholds& thr
   v1::ListEscalationsRequest request;
   request.set_limit(kMostOpen);
   request.set_open_only(true);
-  MQ_ASSIGN_OR_RETURN(const Listed open, List(session, request));
+  MQ_ASSIGN_OR_RETURN(const Listed open, ListNewest(session, request));
   MQ_ASSIGN_OR_RETURN(const v1::GetRulesResponse rules,
                       session->Call(&Stub::GetRules, v1::GetRulesRequest()));
   PluginResult result;

@@ -15,12 +15,12 @@
 namespace mailquench::cli {
 namespace {
 
-struct Args {
+struct ContextArgs {
   Context context;
   bool dry_run = false;
 };
 
-absl::StatusOr<int> DoList(Session* session) {
+absl::StatusOr<int> DoListContexts(Session* session) {
   auto file = LoadContexts(session->ConfigPath());
   if (!file.ok()) return file.status();
   // Contexts are no message of the contract, so their JSON is written here; YAML readers read JSON
@@ -62,7 +62,7 @@ absl::StatusOr<int> Save(Session* session,
   return kExitOk;
 }
 
-absl::StatusOr<int> DoUse(Session* session, const Args& args) {
+absl::StatusOr<int> DoUse(Session* session, const ContextArgs& args) {
   auto file = LoadContexts(session->ConfigPath());
   if (!file.ok()) return file.status();
   std::vector<std::string> names;
@@ -78,7 +78,7 @@ absl::StatusOr<int> DoUse(Session* session, const Args& args) {
   return Save(session, *file, absl::StrCat("use context ", args.context.name), args.dry_run);
 }
 
-absl::StatusOr<int> DoAdd(Session* session, const Args& args) {
+absl::StatusOr<int> DoAdd(Session* session, const ContextArgs& args) {
   auto file = LoadContexts(session->ConfigPath());
   if (!file.ok()) return file.status();
   auto& all = file->contexts;
@@ -101,9 +101,9 @@ void AddContext(CLI::App* root, Session* session) {
        "--key me.key",
        "mailquench context use prod"});
   noun->require_subcommand(1);
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<ContextArgs>();
   CLI::App* list = AddCommand(noun, "list", "All contexts", {"mailquench context list"});
-  list->callback([=] { session->action = [=] { return DoList(session); }; });
+  list->callback([=] { session->action = [=] { return DoListContexts(session); }; });
   CLI::App* use =
       AddCommand(noun, "use", "Make one the current one", {"mailquench context use prod"});
   use->add_option("CONTEXT", args->context.name, "Its name")->required()->type_name("CONTEXT");

@@ -15,9 +15,9 @@
 namespace mailquench::cli {
 namespace {
 
-using Stub = v1::Blacklists::Stub;
+using BlacklistsStub = v1::Blacklists::Stub;
 
-struct Args {
+struct DelistArgs {
   std::string listing, text, how, despite, incident, host, reason;
   bool all = false;
   bool evidence = false;
@@ -100,12 +100,12 @@ absl::StatusOr<int> PrintListing(Session* session, const absl::StatusOr<v1::List
   return kExitOk;
 }
 
-absl::StatusOr<int> DoList(Session* session, const Args& args) {
+absl::StatusOr<int> DoList(Session* session, const DelistArgs& args) {
   v1::ListListingsRequest request;
   request.set_with_cleared(args.all);
   request.set_incident_id(args.incident);
   request.set_host(args.host);
-  auto all = session->Call(&Stub::ListListings, request);
+  auto all = session->Call(&BlacklistsStub::ListListings, request);
   if (!all.ok()) return all.status();
   Table table{{"LISTING", "SUBJECT", "LIST", "TIER", "STATE", "FIRST SEEN", "EXPECTED", "HOSTS"},
               {}};
@@ -120,10 +120,10 @@ absl::StatusOr<int> DoList(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoShow(Session* session, const Args& args) {
+absl::StatusOr<int> DoShow(Session* session, const DelistArgs& args) {
   v1::GetListingRequest request;
   request.set_listing_id(args.listing);
-  auto listing = session->Call(&Stub::GetListing, request);
+  auto listing = session->Call(&BlacklistsStub::GetListing, request);
   if (!listing.ok()) return listing.status();
   if (args.evidence) {
     *session->env.out << listing->evidence();
@@ -135,7 +135,7 @@ absl::StatusOr<int> DoShow(Session* session, const Args& args) {
   return code;
 }
 
-absl::StatusOr<int> DoRequest(Session* session, const Args& args) {
+absl::StatusOr<int> DoRequest(Session* session, const DelistArgs& args) {
   v1::RequestDelistingRequest request;
   request.set_listing_id(args.listing);
   request.set_how(args.how);
@@ -145,10 +145,10 @@ absl::StatusOr<int> DoRequest(Session* session, const Args& args) {
                                " was requested: ", args.how));
     return kExitOk;
   }
-  return PrintListing(session, session->Call(&Stub::RequestDelisting, request));
+  return PrintListing(session, session->Call(&BlacklistsStub::RequestDelisting, request));
 }
 
-absl::StatusOr<int> DoDrop(Session* session, const Args& args) {
+absl::StatusOr<int> DoDrop(Session* session, const DelistArgs& args) {
   v1::DropListingRequest request;
   request.set_listing_id(args.listing);
   request.set_reason(args.reason);
@@ -156,10 +156,10 @@ absl::StatusOr<int> DoDrop(Session* session, const Args& args) {
     session->Tell(absl::StrCat("would do: follow ", args.listing, " no further: ", args.reason));
     return kExitOk;
   }
-  return PrintListing(session, session->Call(&Stub::DropListing, request));
+  return PrintListing(session, session->Call(&BlacklistsStub::DropListing, request));
 }
 
-absl::StatusOr<int> DoNote(Session* session, const Args& args) {
+absl::StatusOr<int> DoNote(Session* session, const DelistArgs& args) {
   v1::AddListingNoteRequest request;
   request.set_listing_id(args.listing);
   request.set_text(args.text);
@@ -167,7 +167,7 @@ absl::StatusOr<int> DoNote(Session* session, const Args& args) {
     session->Tell("would do: add a note");
     return kExitOk;
   }
-  return PrintListing(session, session->Call(&Stub::AddListingNote, request));
+  return PrintListing(session, session->Call(&BlacklistsStub::AddListingNote, request));
 }
 
 }  // namespace
@@ -179,8 +179,8 @@ void AddDelist(CLI::App* root, Session* session) {
                   "mailquench delist show L --evidence",
                   "mailquench delist request L --how \"form, ticket 4711\""});
   noun->require_subcommand(1);
-  auto args = std::make_shared<Args>();
-  using Do = absl::StatusOr<int> (*)(Session*, const Args&);
+  auto args = std::make_shared<DelistArgs>();
+  using Do = absl::StatusOr<int> (*)(Session*, const DelistArgs&);
   const auto add = [=](const char* name, const char* summary,
                        const std::vector<std::string>& examples, bool takes_id, Do act) {
     CLI::App* app = AddCommand(noun, name, summary, examples);

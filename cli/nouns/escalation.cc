@@ -18,13 +18,13 @@ namespace {
 
 using Stub = v1::Escalations::Stub;
 
-struct Args {
+struct EscalationArgs {
   std::string id, incident;
   bool all = false;
   int limit = 100;
 };
 
-absl::StatusOr<int> DoList(Session* session, const Args& args) {
+absl::StatusOr<int> DoList(Session* session, const EscalationArgs& args) {
   v1::ListEscalationsRequest request;
   request.set_open_only(!args.all);
   request.set_incident_id(args.incident);
@@ -36,7 +36,7 @@ absl::StatusOr<int> DoList(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoShow(Session* session, const Args& args) {
+absl::StatusOr<int> DoShow(Session* session, const EscalationArgs& args) {
   MQ_ASSIGN_OR_RETURN(const v1::Escalation one, GetEscalation(session, args.id));
   MQ_RETURN_IF_ERROR(PrintEscalation(session, one));
   return kExitOk;
@@ -69,7 +69,7 @@ void AddEscalation(CLI::App* root, Session* session) {
        "mailquench escalation test alert.json                 # what would happen, and why",
        "mailquench escalation pause --reason \"maintenance\"    # nothing starts by itself"});
   noun->require_subcommand(1);
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<EscalationArgs>();
   CLI::App* list = AddCommand(noun, "list", "Escalations that are open, the newest first",
                               {"mailquench escalation list", "mailquench escalation list --all",
                                "mailquench escalation list -o wide"});

@@ -78,7 +78,7 @@ struct TestArgs {
   std::string file, kind, rules;
 };
 
-v1::SourceKind KindOf(const std::string& word) {
+v1::SourceKind TestedKind(const std::string& word) {
   return word == "alertmanager" ? v1::SOURCE_KIND_ALERTMANAGER
          : word == "nagios"     ? v1::SOURCE_KIND_NAGIOS
                                 : v1::SOURCE_KIND_GENERIC;
@@ -88,7 +88,7 @@ absl::StatusOr<int> DoTest(Session* session, const TestArgs& args) {
   v1::TestAlertsRequest request;
   MQ_ASSIGN_OR_RETURN(const std::string document, ReadDocument(session, args.file));
   request.set_document(document);
-  request.set_kind(args.kind.empty() ? GuessKind(document) : KindOf(args.kind));
+  request.set_kind(args.kind.empty() ? GuessKind(document) : TestedKind(args.kind));
   if (!args.rules.empty()) {
     MQ_ASSIGN_OR_RETURN(const std::string rules, ReadDocument(session, args.rules));
     if (rules.empty())

@@ -29,7 +29,7 @@ using Stub = v1::Escalations::Stub;
 constexpr int kLooksForTheRun = 60;
 constexpr std::chrono::milliseconds kLookPause{250};
 
-struct Args {
+struct ApprovalArgs {
   std::string id, playbook;
   std::vector<std::string> parameters;
   RunFlags flags;
@@ -92,7 +92,7 @@ absl::StatusOr<int> Follow(Session* session, const v1::Escalation& approved, boo
   return kExitOk;
 }
 
-absl::StatusOr<int> DoApprove(Session* session, const Args& args) {
+absl::StatusOr<int> DoApprove(Session* session, const ApprovalArgs& args) {
   MQ_ASSIGN_OR_RETURN(const v1::Escalation one, GetEscalation(session, args.id));
   MQ_RETURN_IF_ERROR(Refused(one));
   const v1::Plan& plan = one.plan();
@@ -123,7 +123,7 @@ absl::StatusOr<int> DoApprove(Session* session, const Args& args) {
   return Follow(session, approved, args.flags.detach);
 }
 
-absl::StatusOr<int> DoReject(Session* session, const Args& args) {
+absl::StatusOr<int> DoReject(Session* session, const ApprovalArgs& args) {
   MQ_ASSIGN_OR_RETURN(const v1::Escalation one, GetEscalation(session, args.id));
   const std::string what = absl::StrCat("Reject ", TitleOf(one));
   if (args.flags.dry_run) {
@@ -140,7 +140,7 @@ absl::StatusOr<int> DoReject(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoPropose(Session* session, const Args& args) {
+absl::StatusOr<int> DoPropose(Session* session, const ApprovalArgs& args) {
   v1::ProposeRunRequest request;
   v1::PlanRunRequest& plan = *request.mutable_plan();
   MQ_RETURN_IF_ERROR(FillTargets(session, args.flags, &plan));
@@ -162,7 +162,7 @@ absl::StatusOr<int> DoPropose(Session* session, const Args& args) {
   return kExitApproval;
 }
 
-void AddId(CLI::App* app, Args* args) {
+void AddId(CLI::App* app, ApprovalArgs* args) {
   app->add_option("ESCALATION", args->id, "Its id, or the beginning of it")
       ->required()
       ->type_name("ESCALATION");
@@ -171,7 +171,7 @@ void AddId(CLI::App* app, Args* args) {
 }  // namespace
 
 void AddEscalationApproval(CLI::App* noun, Session* session) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<ApprovalArgs>();
   CLI::App* approve = AddCommand(
       noun, "approve",
       "Start what is proposed, exactly as its dry run is shown; a plan that drifted is refused",

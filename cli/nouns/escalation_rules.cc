@@ -20,7 +20,7 @@ namespace {
 
 using Stub = v1::Escalations::Stub;
 
-struct Args {
+struct RulesArgs {
   std::string file;
   bool text = false;
   RunFlags flags;
@@ -56,7 +56,7 @@ absl::Status PrintRules(Session* session, const v1::GetRulesResponse& rules) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int> DoShow(Session* session, const Args& args) {
+absl::StatusOr<int> DoShow(Session* session, const RulesArgs& args) {
   MQ_ASSIGN_OR_RETURN(const v1::GetRulesResponse rules,
                       session->Call(&Stub::GetRules, v1::GetRulesRequest()));
   if (args.text && session->flags.output == "table") {
@@ -68,7 +68,7 @@ absl::StatusOr<int> DoShow(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoLint(Session* session, const Args& args) {
+absl::StatusOr<int> DoLint(Session* session, const RulesArgs& args) {
   v1::LintRulesRequest request;
   MQ_ASSIGN_OR_RETURN(const std::string rules, ReadDocument(session, args.file));
   request.set_rules(rules);
@@ -83,7 +83,7 @@ absl::StatusOr<int> DoLint(Session* session, const Args& args) {
   return found.errors_size() > 0 ? kExitUsage : kExitOk;
 }
 
-absl::StatusOr<int> DoReload(Session* session, const Args& args) {
+absl::StatusOr<int> DoReload(Session* session, const RulesArgs& args) {
   if (args.flags.dry_run) {
     session->Tell(
         "would do: read the rules again; `mailquench escalation rules lint FILE` says "
@@ -96,7 +96,7 @@ absl::StatusOr<int> DoReload(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> SetPause(Session* session, const Args& args, bool paused) {
+absl::StatusOr<int> SetPause(Session* session, const RulesArgs& args, bool paused) {
   const std::string what = paused
                                ? "Pause: nothing starts by itself, it is proposed instead"
                                : "End the pause, so that rules may start runs by themselves again";
@@ -115,7 +115,7 @@ absl::StatusOr<int> SetPause(Session* session, const Args& args, bool paused) {
 }
 
 void AddRules(CLI::App* noun, Session* session) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<RulesArgs>();
   CLI::App* rules = AddCommand(
       noun, "rules", "What may follow an alert",
       {"mailquench escalation rules show", "mailquench escalation rules lint escalation.yaml",
@@ -145,7 +145,7 @@ void AddRules(CLI::App* noun, Session* session) {
 
 void AddEscalationRules(CLI::App* noun, Session* session) {
   AddRules(noun, session);
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<RulesArgs>();
   CLI::App* pause =
       AddCommand(noun, "pause", "Nothing starts by itself from now on: what would is proposed",
                  {"mailquench escalation pause --reason \"maintenance of the edge\""});

@@ -20,7 +20,7 @@ namespace {
 
 using Stub = v1::Escalations::Stub;
 
-struct Args {
+struct SourceArgs {
   std::string name, kind, token_file;
   RunFlags flags;
 };
@@ -67,7 +67,7 @@ absl::Status KeepToken(const std::string& file, const v1::CreateSourceResponse& 
                               "could not be written and is lost; revoke it and add another"));
 }
 
-absl::StatusOr<int> DoAdd(Session* session, const Args& args) {
+absl::StatusOr<int> DoAdd(Session* session, const SourceArgs& args) {
   v1::CreateSourceRequest request;
   request.set_name(args.name);
   request.set_kind(KindOf(args.kind));
@@ -99,7 +99,7 @@ absl::StatusOr<int> DoAdd(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoList(Session* session) {
+absl::StatusOr<int> DoListSources(Session* session) {
   MQ_ASSIGN_OR_RETURN(const v1::ListSourcesResponse all,
                       session->Call(&Stub::ListSources, v1::ListSourcesRequest()));
   Table table{{"SOURCE", "KIND", "STATE", "LAST USED", "BY", "CREATED"}, {}};
@@ -112,7 +112,7 @@ absl::StatusOr<int> DoList(Session* session) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoRevoke(Session* session, const Args& args) {
+absl::StatusOr<int> DoRevoke(Session* session, const SourceArgs& args) {
   const std::string what =
       absl::StrCat("Revoke the source ", args.name, ", whose alerts are refused from then on");
   if (args.flags.dry_run) {
@@ -132,7 +132,7 @@ absl::StatusOr<int> DoRevoke(Session* session, const Args& args) {
 }  // namespace
 
 void AddEscalationSources(CLI::App* noun, Session* session) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<SourceArgs>();
   CLI::App* source = AddCommand(
       noun, "source", "Who may send alerts or read metrics over HTTPS: a bearer token each",
       {"mailquench escalation source add alertmanager --kind alertmanager --token-file token",
@@ -157,7 +157,7 @@ void AddEscalationSources(CLI::App* noun, Session* session) {
   add->callback([=] { session->action = [=] { return DoAdd(session, *args); }; });
   CLI::App* list = AddCommand(source, "list", "Sources, never their tokens",
                               {"mailquench escalation source list"});
-  list->callback([=] { session->action = [=] { return DoList(session); }; });
+  list->callback([=] { session->action = [=] { return DoListSources(session); }; });
   CLI::App* revoke = AddCommand(source, "revoke", "Make its token worthless from the next request",
                                 {"mailquench escalation source revoke alertmanager"});
   revoke->add_option("NAME", args->name, "Its name")->required()->type_name("SOURCE");

@@ -105,7 +105,7 @@ Table HostTable(const v1::Host& host) {
   return table;
 }
 
-absl::StatusOr<int> DoList(Session* session, const std::string& selector) {
+absl::StatusOr<int> DoListHosts(Session* session, const std::string& selector) {
   v1::ListHostsRequest request;
   request.set_selector(selector);
   auto hosts = session->Call(&v1::Fleet::Stub::ListHosts, request);
@@ -124,7 +124,7 @@ absl::StatusOr<int> DoList(Session* session, const std::string& selector) {
   return !selector.empty() && hosts->hosts_size() == 0 ? kExitNoHost : kExitOk;
 }
 
-absl::StatusOr<v1::Host> Get(Session* session, const std::string& name) {
+absl::StatusOr<v1::Host> GetHost(Session* session, const std::string& name) {
   v1::GetHostRequest request;
   request.set_host(name);
   return session->Call(&v1::Fleet::Stub::GetHost, request);
@@ -136,7 +136,7 @@ absl::StatusOr<int> PrintHost(Session* session, const absl::StatusOr<v1::Host>& 
   return kExitOk;
 }
 
-struct Args {
+struct HostArgs {
   std::string host;
   std::vector<std::string> changes, addresses, domains;
   bool as_reported = false;
@@ -144,8 +144,8 @@ struct Args {
 };
 
 // The host is looked up first, so that a dry run fails where the real one would.
-absl::StatusOr<bool> GoOn(Session* session, const Args& args, const std::string& what) {
-  auto host = Get(session, args.host);
+absl::StatusOr<bool> GoOn(Session* session, const HostArgs& args, const std::string& what) {
+  auto host = GetHost(session, args.host);
   if (!host.ok()) return host.status();
   if (args.flags.dry_run) {
     session->Tell(absl::StrCat("would do: ", what, " ", host->name()));
@@ -156,7 +156,7 @@ absl::StatusOr<bool> GoOn(Session* session, const Args& args, const std::string&
   return true;
 }
 
-absl::StatusOr<int> DoLabel(Session* session, const Args& args) {
+absl::StatusOr<int> DoLabel(Session* session, const HostArgs& args) {
   v1::SetLabelsRequest request;
   request.set_host(args.host);
   for (const std::string& change : args.changes) {
@@ -180,7 +180,7 @@ absl::StatusOr<int> DoLabel(Session* session, const Args& args) {
   return PrintHost(session, session->Call(&v1::Fleet::Stub::SetLabels, request));
 }
 
-absl::StatusOr<int> DoEgress(Session* session, const Args& args) {
+absl::StatusOr<int> DoEgress(Session* session, const HostArgs& args) {
   const bool sets = !args.addresses.empty() || !args.domains.empty();
   if (sets == args.as_reported)
     return UsageError("Give --address or --domain, or --as-reported alone.");
@@ -189,7 +189,7 @@ absl::StatusOr<int> DoEgress(Session* session, const Args& args) {
   v1::MailIdentity* identity = request.mutable_mail_identity();
   for (const std::string& one : args.addresses) identity->add_egress_addresses(one);
   for (const std::string& one : args.domains) identity->add_mail_domains(one);
-  auto before = Get(session, args.host);
+  auto before = GetHost(session, args.host);
   if (!before.ok()) return before.status();
   const v1::MailIdentity& set = before->mail_identity();
   // A kind that is not named stays.
@@ -213,7 +213,7 @@ absl::StatusOr<int> DoEgress(Session* session, const Args& args) {
 // The record of what a whole organisation shares is on one host, and goes with it. A host whose key
 // was stolen is cut off all the same: what cannot be asked is not said.
 void WarnOfRecords(Session* session, const std::string& name) {
-  auto host = Get(session, name);
+  auto host = GetHost(session, name);
   if (!host.ok()) return;
   auto all = session->Call(&v1::Incidents::Stub::ListIncidents, v1::ListIncidentsRequest());
   if (!all.ok()) return;
@@ -233,7 +233,7 @@ void WarnOfRecords(Session* session, const std::string& name) {
 
 template <class Request>
 absl::StatusOr<int> DoCut(Session* session,
-                          const Args& args,
+                          const HostArgs& args,
                           const std::string& what,
                           grpc::Status (v1::Fleet::Stub::*method)(grpc::ClientContext*,
                                                                   const Request&,
@@ -255,16 +255,17 @@ void AddHost(CLI::App* root, Session* session) {
                               {"mailquench host list -l 'role=edge,site in (fra,ams)'",
                                "mailquench host show mx1", "mailquench host label mx1 site=fra"});
   noun->require_subcommand(1);
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<HostArgs>();
   CLI::App* list =
       AddCommand(noun, "list", "Hosts and their state",
                  {"mailquench host list", "mailquench host list -l role=edge -o jsonl"});
   list->add_option("-l,--selector", args->flags.selector, "Only these")->type_name("SELECTOR");
-  list->callback([=] { session->action = [=] { return DoList(session, args->flags.selector); }; });
+  list->callback(
+      [=] { session->action = [=] { return DoListHosts(session, args->flags.selector); }; });
   CLI::App* show = AddCommand(noun, "show", "One host in full", {"mailquench host show mx1"});
   show->add_option("HOST", args->host, "Name or id")->required()->type_name("HOST");
   show->callback(
-      [=] { session->action = [=] { return PrintHost(session, Get(session, args->host)); }; });
+      [=] { session->action = [=] { return PrintHost(session, GetHost(session, args->host)); }; });
   CLI::App* label = AddCommand(noun, "label", "Set and remove labels",
                                {"mailquench host label mx1 role=edge site=fra canary-"});
   label->add_option("HOST", args->host, "Name or id")->required()->type_name("HOST");

@@ -16,13 +16,13 @@
 namespace mailquench::cli {
 namespace {
 
-struct Args {
+struct HostManualArgs {
   std::string name, platform;
   std::vector<std::string> labels, listeners, egress, domains, helo;
   RunFlags flags;
 };
 
-absl::StatusOr<int> DoAdd(Session* session, const Args& args) {
+absl::StatusOr<int> DoAdd(Session* session, const HostManualArgs& args) {
   v1::AddManualHostRequest request;
   request.set_name(args.name);
   request.set_platform(args.platform);
@@ -54,7 +54,7 @@ absl::StatusOr<int> DoAdd(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoRemove(Session* session, const Args& args) {
+absl::StatusOr<int> DoRemove(Session* session, const HostManualArgs& args) {
   v1::GetHostRequest get;
   get.set_host(args.name);
   auto host = session->Call(&v1::Fleet::Stub::GetHost, get);
@@ -96,7 +96,7 @@ absl::StatusOr<int> DoRemove(Session* session, const Args& args) {
 }  // namespace
 
 void AddHostManual(CLI::App* noun, Session* session) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<HostManualArgs>();
   CLI::App* add = AddCommand(
       noun, "add-manual", "Register a host that can have no agent: a person does its steps",
       {"mailquench host add-manual old1 --platform exchange-2003 --listener 192.0.2.7:25 --egress "

@@ -17,9 +17,9 @@
 namespace mailquench::cli {
 namespace {
 
-using Stub = v1::Incidents::Stub;
+using IncidentsStub = v1::Incidents::Stub;
 
-struct Args {
+struct IncidentArgs {
   std::string incident, text, kind, value, id, format = "md";
   bool all = false;
   RunFlags flags;
@@ -74,21 +74,21 @@ absl::StatusOr<int> PrintIncident(Session* session, const absl::StatusOr<v1::Inc
   return kExitOk;
 }
 
-absl::StatusOr<v1::Incident> Get(Session* session, const std::string& id) {
+absl::StatusOr<v1::Incident> GetIncident(Session* session, const std::string& id) {
   v1::GetIncidentRequest request;
   request.set_incident_id(id);
-  return session->Call(&Stub::GetIncident, request);
+  return session->Call(&IncidentsStub::GetIncident, request);
 }
 
 // Every change of an incident: with --dry-run it is only said, else it is sent and the incident
 // shown.
 template <class Request>
 absl::StatusOr<int> Change(Session* session,
-                           const Args& args,
+                           const IncidentArgs& args,
                            const std::string& what,
-                           grpc::Status (Stub::*method)(grpc::ClientContext*,
-                                                        const Request&,
-                                                        v1::Incident*),
+                           grpc::Status (IncidentsStub::*method)(grpc::ClientContext*,
+                                                                 const Request&,
+                                                                 v1::Incident*),
                            const Request& request) {
   if (args.flags.dry_run) {
     session->Tell(absl::StrCat("would do: ", what));
@@ -97,18 +97,18 @@ absl::StatusOr<int> Change(Session* session,
   return PrintIncident(session, session->Call(method, request));
 }
 
-absl::StatusOr<int> DoOpen(Session* session, const Args& args) {
+absl::StatusOr<int> DoOpen(Session* session, const IncidentArgs& args) {
   v1::OpenIncidentRequest request;
   request.set_title(args.text);
   request.set_request_id(NewUuid());
   return Change(session, args, absl::StrCat("open an incident '", args.text, "'"),
-                &Stub::OpenIncident, request);
+                &IncidentsStub::OpenIncident, request);
 }
 
-absl::StatusOr<int> DoList(Session* session, const Args& args) {
+absl::StatusOr<int> DoList(Session* session, const IncidentArgs& args) {
   v1::ListIncidentsRequest request;
   request.set_include_closed(args.all);
-  auto all = session->Call(&Stub::ListIncidents, request);
+  auto all = session->Call(&IncidentsStub::ListIncidents, request);
   if (!all.ok()) return all.status();
   Table table{{"INCIDENT", "STATE", "OWED", "OPENED", "TITLE"}, {}};
   for (const auto& one : all->incidents()) {
@@ -121,32 +121,32 @@ absl::StatusOr<int> DoList(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoNote(Session* session, const Args& args) {
+absl::StatusOr<int> DoNote(Session* session, const IncidentArgs& args) {
   v1::AddNoteRequest request;
   request.set_incident_id(args.incident);
   request.set_text(args.text);
-  return Change(session, args, "add a note", &Stub::AddNote, request);
+  return Change(session, args, "add a note", &IncidentsStub::AddNote, request);
 }
 
-absl::StatusOr<int> DoAddCause(Session* session, const Args& args) {
+absl::StatusOr<int> DoAddCause(Session* session, const IncidentArgs& args) {
   v1::AddCauseRequest request;
   request.set_incident_id(args.incident);
   request.set_kind(args.kind);
   request.set_value(args.value);
   return Change(session, args, absl::StrCat("add the cause ", args.kind, " ", args.value),
-                &Stub::AddCause, request);
+                &IncidentsStub::AddCause, request);
 }
 
-absl::StatusOr<int> DoResolve(Session* session, const Args& args) {
+absl::StatusOr<int> DoResolve(Session* session, const IncidentArgs& args) {
   v1::ResolveCauseRequest request;
   request.set_incident_id(args.incident);
   request.set_cause_id(args.id);
   request.set_how(args.text);
   return Change(session, args, absl::StrCat("mark the cause ", args.id, " as resolved"),
-                &Stub::ResolveCause, request);
+                &IncidentsStub::ResolveCause, request);
 }
 
-absl::StatusOr<int> DoWaive(Session* session, const Args& args) {
+absl::StatusOr<int> DoWaive(Session* session, const IncidentArgs& args) {
   v1::WaiveObligationRequest request;
   request.set_incident_id(args.incident);
   request.set_obligation_id(args.id);
@@ -155,29 +155,29 @@ absl::StatusOr<int> DoWaive(Session* session, const Args& args) {
   if (!args.flags.dry_run) {
     MQ_RETURN_IF_ERROR(Confirm(*session, {what, 1, false, args.flags.yes}));
   }
-  return Change(session, args, what, &Stub::WaiveObligation, request);
+  return Change(session, args, what, &IncidentsStub::WaiveObligation, request);
 }
 
-absl::StatusOr<int> DoDone(Session* session, const Args& args) {
+absl::StatusOr<int> DoDone(Session* session, const IncidentArgs& args) {
   v1::WaiveObligationRequest request;
   request.set_incident_id(args.incident);
   request.set_obligation_id(args.id);
   request.set_reason(args.text);
   request.set_done(true);
   return Change(session, args, absl::StrCat("say that ", args.id, " was done"),
-                &Stub::WaiveObligation, request);
+                &IncidentsStub::WaiveObligation, request);
 }
 
-absl::StatusOr<int> DoClose(Session* session, const Args& args) {
+absl::StatusOr<int> DoClose(Session* session, const IncidentArgs& args) {
   v1::CloseIncidentRequest request;
   request.set_incident_id(args.incident);
   request.set_summary(args.text);
-  return Change(session, args, absl::StrCat("close incident ", args.incident), &Stub::CloseIncident,
-                request);
+  return Change(session, args, absl::StrCat("close incident ", args.incident),
+                &IncidentsStub::CloseIncident, request);
 }
 
-absl::StatusOr<int> DoReport(Session* session, const Args& args) {
-  auto incident = Get(session, args.incident);
+absl::StatusOr<int> DoReport(Session* session, const IncidentArgs& args) {
+  auto incident = GetIncident(session, args.incident);
   if (!incident.ok()) return incident.status();
   v1::ListRunsRequest request;
   request.set_incident_id(args.incident);
@@ -203,8 +203,8 @@ void AddIncident(CLI::App* root, Session* session) {
                               {"mailquench incident list", "mailquench incident show I",
                                "mailquench incident report I --format html > report.html"});
   noun->require_subcommand(1);
-  auto args = std::make_shared<Args>();
-  using Do = absl::StatusOr<int> (*)(Session*, const Args&);
+  auto args = std::make_shared<IncidentArgs>();
+  using Do = absl::StatusOr<int> (*)(Session*, const IncidentArgs&);
   const auto add = [=](CLI::App* parent, const char* name, const char* summary,
                        const std::string& example, bool takes_id, Do act) {
     CLI::App* app = AddCommand(parent, name, summary, {example});
@@ -224,7 +224,9 @@ void AddIncident(CLI::App* root, Session* session) {
   CLI::App* list = add(noun, "list", "Incidents", "mailquench incident list --all", false, DoList);
   list->add_flag("--all", args->all, "Closed ones too");
   add(noun, "show", "One incident in full", "mailquench incident show I", true,
-      [](Session* s, const Args& a) { return PrintIncident(s, Get(s, a.incident)); });
+      [](Session* s, const IncidentArgs& a) {
+        return PrintIncident(s, GetIncident(s, a.incident));
+      });
   CLI::App* note = add(noun, "note", "Write into the timeline",
                        "mailquench incident note I \"customer was told\"", true, DoNote);
   note->add_option("TEXT", args->text, "What")->required()->type_name("TEXT");

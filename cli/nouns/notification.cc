@@ -15,7 +15,7 @@ namespace {
 
 using Stub = v1::Escalations::Stub;
 
-struct Args {
+struct NotificationArgs {
   std::string channel;
   bool undelivered = false;
   bool given_up = false;
@@ -41,7 +41,7 @@ std::string DetailOf(const v1::NoticeDelivery& one) {
   return out.empty() ? "-" : out;
 }
 
-absl::StatusOr<int> DoList(Session* session, const Args& args) {
+absl::StatusOr<int> DoList(Session* session, const NotificationArgs& args) {
   v1::ListNoticesRequest request;
   request.set_undelivered_only(args.undelivered);
   request.set_given_up_only(args.given_up);
@@ -67,7 +67,7 @@ absl::StatusOr<int> DoList(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoTest(Session* session, const Args& args) {
+absl::StatusOr<int> DoTest(Session* session, const NotificationArgs& args) {
   v1::TestNotificationRequest request;
   request.set_channel(args.channel);
   MQ_ASSIGN_OR_RETURN(const v1::TestNotificationResponse tested,
@@ -96,7 +96,7 @@ void AddNotification(CLI::App* root, Session* session) {
       AddCommand(root, "notification", "What people were told, and whether it reached them",
                  {"mailquench notification list --undelivered", "mailquench notification test"});
   noun->require_subcommand(1);
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<NotificationArgs>();
   CLI::App* list = AddCommand(
       noun, "list", "Notices, the newest first, a line for each channel",
       {"mailquench notification list", "mailquench notification list --undelivered -o json",

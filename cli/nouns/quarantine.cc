@@ -18,7 +18,7 @@ namespace {
 
 enum class Act { kAnalyse, kRelease, kDiscard, kMove };
 
-struct Args {
+struct QuarantineArgs {
   std::vector<std::string> ids;
   RunFlags flags;
   FilterFlags filter;
@@ -34,7 +34,7 @@ absl::StatusOr<v1::ListQuarantinesResponse> Fetch(Session* session, const std::s
   return session->Call(&v1::Quarantines::Stub::ListQuarantines, request);
 }
 
-absl::StatusOr<int> DoList(Session* session, const std::string& incident) {
+absl::StatusOr<int> DoListQuarantines(Session* session, const std::string& incident) {
   auto all = Fetch(session, incident);
   if (!all.ok()) return all.status();
   Table table{{"QUARANTINE", "HOST", "INSTANCE", "MESSAGES", "BYTES", "INCIDENT", "SINCE"}, {}};
@@ -51,7 +51,7 @@ absl::StatusOr<int> DoList(Session* session, const std::string& incident) {
   return kExitOk;
 }
 
-absl::StatusOr<int> Do(Session* session, Act act, const Args& args) {
+absl::StatusOr<int> Do(Session* session, Act act, const QuarantineArgs& args) {
   if (args.ids.empty() && args.flags.incident.empty()) {
     return UsageError(
         "Name a quarantine, or --incident for all of an incident's; nothing was "
@@ -112,7 +112,7 @@ absl::StatusOr<int> Do(Session* session, Act act, const Args& args) {
 }
 
 // The last word of a move is where to.
-absl::Status TakeDirectory(Args* args) {
+absl::Status TakeDirectory(QuarantineArgs* args) {
   if (!args->ids.empty() && (args->ids.back() == "home" || args->ids.back()[0] == '/')) {
     args->directory = args->ids.back();
     args->ids.pop_back();
@@ -130,7 +130,7 @@ void AddAct(CLI::App* noun,
             const std::string& name,
             const std::string& summary,
             const std::vector<std::string>& examples) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<QuarantineArgs>();
   CLI::App* app = AddCommand(noun, name, summary, examples);
   const bool move = act == Act::kMove;
   // One list: CLI11 gives a second name nothing that an open list before it can take.
@@ -176,7 +176,7 @@ void AddQuarantine(CLI::App* root, Session* session) {
       AddCommand(noun, "list", "What is set aside, and where",
                  {"mailquench quarantine list", "mailquench quarantine list -o jsonl"});
   list->add_option("--incident", *incident, "Only of this incident")->type_name("INCIDENT");
-  list->callback([=] { session->action = [=] { return DoList(session, *incident); }; });
+  list->callback([=] { session->action = [=] { return DoListQuarantines(session, *incident); }; });
   AddAct(noun, session, Act::kAnalyse, "analyse", "Count and show what matches",
          {"mailquench quarantine analyse Q",
           "mailquench quarantine analyse --incident I --account mallory --samples 20"});

@@ -168,7 +168,7 @@ void AddStartAndOp(CLI::App* noun, Session* session) {
   op->callback([=] { session->action = [=] { return DoOp(session, *op_args); }; });
 }
 
-absl::StatusOr<int> DoList(Session* session, const std::string& incident) {
+absl::StatusOr<int> DoListRuns(Session* session, const std::string& incident) {
   v1::ListRunsRequest request;
   request.set_incident_id(incident);
   auto runs = session->Call(&v1::Runs::Stub::ListRuns, request);
@@ -237,7 +237,7 @@ void AddRun(CLI::App* root, Session* session) {
   CLI::App* list = AddCommand(noun, "list", "Runs, the newest first",
                               {"mailquench run list", "mailquench run list --incident I -o json"});
   list->add_option("--incident", *incident, "Only of this incident")->type_name("INCIDENT");
-  list->callback([=] { session->action = [=] { return DoList(session, *incident); }; });
+  list->callback([=] { session->action = [=] { return DoListRuns(session, *incident); }; });
   CLI::App* show =
       AddCommand(noun, "show", "One run, host by host", {"mailquench run show RUN -o yaml"});
   show->add_option("RUN", *id, "Its id")->required()->type_name("RUN");

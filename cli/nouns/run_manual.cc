@@ -17,13 +17,13 @@
 namespace mailquench::cli {
 namespace {
 
-struct Args {
+struct ManualArgs {
   std::string run, host, step, outcome, seen, verdict;
   std::vector<std::string> before, opened, closed;
   bool dry_run = false;
 };
 
-absl::StatusOr<int> DoManual(Session* session, const Args& args) {
+absl::StatusOr<int> DoManual(Session* session, const ManualArgs& args) {
   v1::ListManualStepsRequest request;
   request.set_run_id(args.run);
   request.set_host(args.host);
@@ -42,7 +42,7 @@ absl::StatusOr<int> DoManual(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<v1::ManualConfirmation> Said(const Args& args) {
+absl::StatusOr<v1::ManualConfirmation> Said(const ManualArgs& args) {
   v1::ManualConfirmation said;
   MQ_ASSIGN_OR_RETURN(const v1::Outcome outcome, ParseOutcome(args.outcome));
   said.set_outcome(outcome);
@@ -76,7 +76,7 @@ absl::StatusOr<v1::ManualConfirmation> Said(const Args& args) {
   return said;
 }
 
-absl::StatusOr<int> DoConfirm(Session* session, const Args& args) {
+absl::StatusOr<int> DoConfirm(Session* session, const ManualArgs& args) {
   v1::ConfirmManualStepRequest request;
   request.set_run_id(args.run);
   request.set_host(args.host);
@@ -96,7 +96,7 @@ absl::StatusOr<int> DoConfirm(Session* session, const Args& args) {
 }  // namespace
 
 void AddRunManual(CLI::App* noun, Session* session) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<ManualArgs>();
   CLI::App* manual = AddCommand(
       noun, "manual", "What waits for a person, on hosts without an agent, and what to do there",
       {"mailquench run manual", "mailquench run manual RUN"});
@@ -104,7 +104,7 @@ void AddRunManual(CLI::App* noun, Session* session) {
   manual->add_option("--host", args->host, "Of this host alone; name or id")->type_name("HOST");
   manual->callback([=] { session->action = [=] { return DoManual(session, *args); }; });
 
-  auto said = std::make_shared<Args>();
+  auto said = std::make_shared<ManualArgs>();
   CLI::App* confirm = AddCommand(
       noun, "confirm", "Say what was done by hand on a host without an agent, and what was seen",
       {"mailquench run confirm RUN old1 quiet --outcome succeeded --verdict quiet --seen \"12 12 "

@@ -17,14 +17,14 @@
 namespace mailquench::cli {
 namespace {
 
-struct Args {
+struct TokenArgs {
   std::vector<std::string> labels;
   std::string life;
   std::string id;
   RunFlags flags;
 };
 
-absl::StatusOr<int> DoCreate(Session* session, const Args& args) {
+absl::StatusOr<int> DoCreate(Session* session, const TokenArgs& args) {
   v1::CreateTokenRequest request;
   for (const std::string& label : args.labels) {
     const auto equals = label.find('=');
@@ -53,7 +53,7 @@ absl::StatusOr<int> DoCreate(Session* session, const Args& args) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoList(Session* session) {
+absl::StatusOr<int> DoListTokens(Session* session) {
   auto tokens = session->Call(&v1::Fleet::Stub::ListTokens, v1::ListTokensRequest());
   if (!tokens.ok()) return tokens.status();
   Table table{{"TOKEN", "USED", "LABELS", "BY", "EXPIRES"}, {}};
@@ -71,7 +71,7 @@ absl::StatusOr<int> DoList(Session* session) {
   return kExitOk;
 }
 
-absl::StatusOr<int> DoRevoke(Session* session, const Args& args) {
+absl::StatusOr<int> DoRevoke(Session* session, const TokenArgs& args) {
   const std::string what = absl::StrCat("Revoke token ", args.id, " (0 hosts are touched)");
   if (args.flags.dry_run) {
     session->Tell(absl::StrCat("would do: ", what));
@@ -93,7 +93,7 @@ void AddToken(CLI::App* root, Session* session) {
       AddCommand(root, "token", "One-use tokens by which hosts join",
                  {"mailquench token create --label role=edge --life 15m", "mailquench token list"});
   noun->require_subcommand(1);
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<TokenArgs>();
   CLI::App* create =
       AddCommand(noun, "create", "Make a token; stdout is the token alone",
                  {"mailquench token create --label role=edge --label site=fra --life 1h"});
@@ -105,7 +105,7 @@ void AddToken(CLI::App* root, Session* session) {
   create->callback([=] { session->action = [=] { return DoCreate(session, *args); }; });
   CLI::App* list =
       AddCommand(noun, "list", "Tokens, never their secrets", {"mailquench token list"});
-  list->callback([=] { session->action = [=] { return DoList(session); }; });
+  list->callback([=] { session->action = [=] { return DoListTokens(session); }; });
   CLI::App* revoke =
       AddCommand(noun, "revoke", "Make a token worthless", {"mailquench token revoke TOKEN"});
   revoke->add_option("TOKEN", args->id, "Its id")->required()->type_name("TOKEN");

@@ -15,7 +15,7 @@
 namespace mailquench::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 std::size_t Width(const std::string& text) {
   return static_cast<std::size_t>(
@@ -25,12 +25,13 @@ std::size_t Width(const std::string& text) {
 void EmitText(const std::string& text, YAML::Emitter* out) {
   // "12" and "true" as text must stay text for whoever reads it, and what is escaped must stand in
   // double quotes.
-  const bool quote = text.empty() || text == "~" || Json::accept(text) || Harmless(text) != text;
+  const bool quote =
+      text.empty() || text == "~" || OrderedJson::accept(text) || Harmless(text) != text;
   if (quote) *out << YAML::DoubleQuoted;
   *out << text;
 }
 
-void Emit(const Json& json, YAML::Emitter* out) {
+void Emit(const OrderedJson& json, YAML::Emitter* out) {
   if (json.is_object()) {
     if (json.empty()) *out << YAML::Flow;
     *out << YAML::BeginMap;
@@ -53,7 +54,7 @@ void Emit(const Json& json, YAML::Emitter* out) {
   }
 }
 
-std::string Yaml(const Json& json) {
+std::string Yaml(const OrderedJson& json) {
   YAML::Emitter out;
   Emit(json, &out);
   return EscapeHarmful(out.c_str());
@@ -111,13 +112,13 @@ absl::StatusOr<std::string> ToJsonLine(const google::protobuf::Message& message)
 absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
   auto line = ToJsonLine(message);
   if (!line.ok()) return line.status();
-  return EscapeHarmful(Json::parse(*line).dump(2));
+  return EscapeHarmful(OrderedJson::parse(*line).dump(2));
 }
 
 absl::StatusOr<std::string> ToYaml(const google::protobuf::Message& message) {
   auto line = ToJsonLine(message);
   if (!line.ok()) return line.status();
-  return Yaml(Json::parse(*line));
+  return Yaml(OrderedJson::parse(*line));
 }
 
 absl::Status Print(const std::string& output,
@@ -159,8 +160,8 @@ absl::Status Results::Add(const google::protobuf::Message& message, const Table&
 
 void Results::Finish() {
   if (kept_.empty()) return;
-  Json all = Json::array();
-  for (const std::string& line : kept_) all.push_back(Json::parse(line));
+  OrderedJson all = OrderedJson::array();
+  for (const std::string& line : kept_) all.push_back(OrderedJson::parse(line));
   *out_ << (output_ == "yaml" ? Yaml(all) : EscapeHarmful(all.dump(2))) << '\n';
   kept_.clear();
 }

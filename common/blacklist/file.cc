@@ -9,7 +9,7 @@
 namespace mailquench::blacklist {
 namespace {
 
-constexpr std::size_t kLongest = 16 << 20;  // No list of lists is that long.
+constexpr std::size_t kLongestList = 16 << 20;  // No list of lists is that long.
 
 }  // namespace
 
@@ -22,7 +22,7 @@ absl::StatusOr<Catalogue> LoadCatalogue(const std::string& own_path) {
   if (kind == os::FileKind::kOther)
     return Error(absl::StatusCode::kInvalidArgument, "BAD_CATALOGUE",
                  own_path + " is no regular file; it was not read");
-  const absl::StatusOr<std::string> text = os::ReadWhole(own_path, kLongest);
+  const absl::StatusOr<std::string> text = os::ReadWhole(own_path, kLongestList);
   if (!text.ok()) return Prepend(text.status(), "read the list file");
   MQ_RETURN_IF_ERROR(catalogue.Apply({own_path, *text}));
   return catalogue;

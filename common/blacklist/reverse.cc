@@ -12,7 +12,7 @@
 namespace mailquench::blacklist {
 namespace {
 
-constexpr std::size_t kMostNames = 8;  // Of one address that are followed.
+constexpr std::size_t kMostFollowed = 8;  // Of one address that are followed.
 
 bool Answered(const Reply& reply) {
   return !reply.not_asked &&
@@ -98,7 +98,7 @@ std::vector<ReverseFinding> LookUpReverse(Resolver* resolver,
                   [resolver, &finding, &subject, type](const Reply& reply) {
                     finding.known = Answered(reply);
                     finding.names = reply.names;
-                    if (finding.names.size() > kMostNames) finding.names.resize(kMostNames);
+                    if (finding.names.size() > kMostFollowed) finding.names.resize(kMostFollowed);
                     for (const std::string& name : finding.names) {
                       finding.generic |= LooksGeneric(subject, name);
                       resolver->Ask(name, type, [&finding](const Reply& forward) {

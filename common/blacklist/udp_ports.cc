@@ -6,14 +6,15 @@ namespace mailquench::blacklist {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kLongest = 60 * kSecond;
+constexpr std::int64_t kLongestUse = 60 * kSecond;
 constexpr std::int64_t kLinger = 3 * kSecond;
 constexpr std::size_t kMostLingering = 4;
 
 }  // namespace
 
 absl::StatusOr<UdpSocket*> UdpPorts::Current(std::int64_t now) {
-  if (sockets_.empty() || sockets_.back()->Full() || now - sockets_.back()->opened() > kLongest) {
+  if (sockets_.empty() || sockets_.back()->Full() ||
+      now - sockets_.back()->opened() > kLongestUse) {
     MQ_ASSIGN_OR_RETURN(auto socket, UdpSocket::Open(server_, answers_));
     sockets_.push_back(std::move(socket));
     retired_ = now;

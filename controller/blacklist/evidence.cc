@@ -14,7 +14,7 @@ namespace mailquench::controller {
 namespace {
 
 constexpr std::size_t kLongestText = 300;
-constexpr int kMostTexts = 3;
+constexpr int kMostTextsShown = 3;
 
 std::string Utc(absl::Time when) {
   return absl::StrCat(absl::FormatTime("%Y-%m-%d %H:%M", when, absl::UTCTimeZone()), " UTC");
@@ -96,7 +96,7 @@ std::string Evidence(const v1::Listing& listing, const Facts& facts) {
                   Harmless(absl::StrJoin(listing.zones(), ", ")), "\n");
   absl::StrAppend(&out, "First seen listed: ", Utc(TimeOf(listing.first_seen_time())), "\n");
   absl::StrAppend(&out, "Last seen listed: ", Utc(TimeOf(listing.last_seen_time())), "\n");
-  for (int i = 0; i < std::min(listing.texts_size(), kMostTexts); ++i)
+  for (int i = 0; i < std::min(listing.texts_size(), kMostTextsShown); ++i)
     absl::StrAppend(&out, "Your entry says: ", Short(listing.texts(i)), "\n");
   out += "\nWhat was done:\n";
   const std::vector<std::string> done = Done(facts);

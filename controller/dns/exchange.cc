@@ -24,7 +24,7 @@ namespace {
 using Steady = std::chrono::steady_clock;  // A clock that is set must not end or prolong a try.
 
 constexpr std::size_t kMostOverUdp = 512;
-constexpr std::size_t kLongestMessage = 65535;
+constexpr std::size_t kLongestAnswer = 65535;
 
 class Socket {
  public:
@@ -90,7 +90,7 @@ Try OverUdp(const Endpoint& server,
     result.why = Reason(errno);
     return result;
   }
-  std::vector<char> buffer(kLongestMessage);
+  std::vector<char> buffer(kLongestAnswer);
   while (!result.taken && !result.over_tcp && WaitFor(socket.get(), POLLIN, deadline)) {
     const ssize_t n = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
     if (n < 0 && Again(errno)) continue;

@@ -16,9 +16,6 @@
 namespace mailquench::controller::dns {
 namespace {
 
-constexpr std::size_t kHeader = 12;
-constexpr std::size_t kLongestMessage = 65535;
-
 std::string Taken(char* text) {
   std::string out = text == nullptr ? "" : text;
   std::free(text);

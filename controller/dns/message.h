@@ -9,6 +9,7 @@
 #include <ldns/ldns.h>
 // clang-format on
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +18,9 @@
 #include "absl/status/statusor.h"
 
 namespace mailquench::controller::dns {
+
+inline constexpr std::size_t kHeader = 12;
+inline constexpr std::size_t kLongestMessage = 65535;
 
 template <auto kFree>
 struct LdnsFree {

@@ -13,7 +13,6 @@ namespace mailquench::controller::dns {
 namespace {
 
 constexpr std::uint16_t kTypeTsig = 250, kClassAny = 255;
-constexpr std::size_t kHeader = 12;
 
 std::string Number(std::uint64_t value, int bytes) {
   std::string out;

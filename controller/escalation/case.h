@@ -14,6 +14,10 @@
 
 namespace mailquench::controller {
 
+// What a guard lowers to.
+inline constexpr auto kRecord = v1::ESCALATION_ACTION_RECORD;
+inline constexpr auto kPropose = v1::ESCALATION_ACTION_PROPOSE;
+
 // A host on which something would be done.
 struct Target {
   const v1::Host* host = nullptr;

@@ -11,8 +11,6 @@
 namespace mailquench::controller {
 namespace {
 
-constexpr auto kPropose = v1::ESCALATION_ACTION_PROPOSE;
-
 bool IsHeld(const v1::Escalation& escalation) {
   return escalation.state() == v1::ESCALATION_STATE_STARTING ||
          escalation.state() == v1::ESCALATION_STATE_RUNNING;

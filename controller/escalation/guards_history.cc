@@ -10,8 +10,6 @@
 namespace mailquench::controller {
 namespace {
 
-constexpr auto kRecord = v1::ESCALATION_ACTION_RECORD;
-
 std::string StateWord(const v1::Escalation& escalation) {
   switch (escalation.state()) {
     case v1::ESCALATION_STATE_PROPOSED:

@@ -9,9 +9,6 @@
 namespace mailquench::controller {
 namespace {
 
-constexpr auto kRecord = v1::ESCALATION_ACTION_RECORD;
-constexpr auto kPropose = v1::ESCALATION_ACTION_PROPOSE;
-
 std::string Clock(int minute) {
   return absl::StrCat(absl::Dec(minute / 60, absl::kZeroPad2), ":",
                       absl::Dec(minute % 60, absl::kZeroPad2));

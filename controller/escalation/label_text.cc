@@ -30,6 +30,11 @@ std::vector<std::string> TermsOf(const std::string& selector) {
 
 }  // namespace
 
+std::string LabelOf(const v1::Alert& alert, const std::string& name) {
+  const auto found = alert.labels().find(name);
+  return found == alert.labels().end() ? "" : found->second;
+}
+
 std::string ExpandLabels(const std::string& text,
                          const std::function<std::string(const std::string&)>& value) {
   std::string out;

@@ -1,4 +1,4 @@
-// Texts with ${label} in them: what of an alert's labels is put in.
+// An alert's labels, and texts with ${label} in them.
 #ifndef MAILQUENCH_CONTROLLER_ESCALATION_LABEL_TEXT_H_
 #define MAILQUENCH_CONTROLLER_ESCALATION_LABEL_TEXT_H_
 
@@ -7,8 +7,12 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "mailquench/v1/escalation.pb.h"
 
 namespace mailquench::controller {
+
+// "" where the alert has no such label.
+std::string LabelOf(const v1::Alert& alert, const std::string& name);
 
 // `text` with each ${name} replaced by what `value` says of the name. What is no ${name} stays.
 std::string ExpandLabels(const std::string& text,

@@ -11,7 +11,7 @@
 namespace mailquench::controller {
 namespace {
 
-constexpr std::size_t kMostBytes = 1024;
+constexpr std::size_t kMostPattern = 1024;
 // Of one regular expression, compiled. Larger ones are refused, not run slowly.
 constexpr std::int64_t kMostMemory = std::int64_t{256} * 1024;
 
@@ -56,9 +56,9 @@ std::string Unquote(absl::string_view raw, std::string* value) {
 }  // namespace
 
 absl::StatusOr<Matcher> Matcher::Parse(const std::string& text) {
-  if (text.size() > kMostBytes)
+  if (text.size() > kMostPattern)
     return Wrong(text.substr(0, 60) + "...",
-                 absl::StrCat("it has more than ", kMostBytes, " bytes"));
+                 absl::StrCat("it has more than ", kMostPattern, " bytes"));
   Matcher matcher;
   absl::string_view rest = absl::StripAsciiWhitespace(text);
   matcher.text_ = std::string(rest);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/identity/secrets.h"
+#include "controller/escalation/label_text.h"
 #include "controller/escalation/own_signals.h"
 
 namespace mailquench::controller {
@@ -34,11 +35,6 @@ const std::map<std::string, Words>& Kinds() {
       {kRelayOpenAlert,
        {"relay-open", "$ hosts relay for strangers, as probes found", "mailquench host list"}}};
   return *kinds;
-}
-
-std::string LabelOf(const v1::Alert& alert, const std::string& name) {
-  const auto found = alert.labels().find(name);
-  return found == alert.labels().end() ? "" : found->second;
 }
 
 // What a person knows it by.

@@ -5,17 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/escalation/label_text.h"
 #include "controller/store/times.h"
 
 namespace mailquench::controller {
 namespace {
 
 constexpr std::size_t kMostHosts = 50;  // Counted of one incident.
-
-std::string LabelOf(const v1::Alert& alert, const std::string& name) {
-  const auto found = alert.labels().find(name);
-  return found == alert.labels().end() ? "" : found->second;
-}
 
 v1::Alert Make(const std::string& name, const std::string& severity, const std::string& summary) {
   v1::Alert alert;

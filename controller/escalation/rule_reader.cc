@@ -11,7 +11,7 @@
 namespace mailquench::controller {
 namespace {
 
-constexpr int kMostMatchers = 32;
+constexpr int kMostMatchersOfRule = 32;
 
 absl::Status ReadHosts(const RulesMap& map, Rule* rule) {
   MQ_RETURN_IF_ERROR(map.Keys({"label", "selector"}));
@@ -97,8 +97,9 @@ absl::Status ReadMatchers(const RulesMap& map, Rule* rule) {
     absl::StatusOr<Matcher> matcher = Matcher::Parse(node.Scalar());
     if (!matcher.ok()) return RulesFault(map.file(), node, std::string(matcher.status().message()));
     rule->match.push_back(*std::move(matcher));
-    if (rule->match.size() > kMostMatchers)
-      return RulesFault(map.file(), node, absl::StrCat("more than ", kMostMatchers, " matchers"));
+    if (rule->match.size() > kMostMatchersOfRule)
+      return RulesFault(map.file(), node,
+                        absl::StrCat("more than ", kMostMatchersOfRule, " matchers"));
     return absl::OkStatus();
   }));
   // One that was forgotten would be a rule for everything.

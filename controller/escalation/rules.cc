@@ -19,8 +19,6 @@ constexpr std::size_t kMostRules = 500;
 constexpr std::size_t kMostMatchers = 2000;
 constexpr std::size_t kMostWindows = 200;
 
-const yaml::Kind kRules = {"BAD_RULES", "the rules were not taken"};
-
 absl::Status ReadRules(const RulesMap& root, Rules* rules) {
   std::set<std::string> names;
   std::size_t matchers = 0;

@@ -9,14 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/operation/duration.h"
 #include "common/status/error.h"
-#include "common/yaml/strict.h"
 
 namespace mailquench::controller {
-namespace {
-
-const yaml::Kind kRules = {"BAD_RULES", "the rules were not taken"};
-
-}  // namespace
 
 absl::Status RulesFault(const std::string& file, const YAML::Node& node, const std::string& what) {
   return yaml::Fault(kRules, file, node ? node.Mark() : YAML::Mark(), what);

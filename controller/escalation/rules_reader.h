@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/yaml/strict.h"
 #include "controller/escalation/rules.h"
 #include "yaml-cpp/yaml.h"
 
@@ -49,6 +50,7 @@ class RulesMap {
   const YAML::Node map_;
 };
 
+inline const yaml::Kind kRules = {"BAD_RULES", "the rules were not taken"};
 // At `node`. The one place where errors of these files are made.
 absl::Status RulesFault(const std::string& file, const YAML::Node& node, const std::string& what);
 

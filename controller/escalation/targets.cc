@@ -11,11 +11,6 @@
 namespace mailquench::controller {
 namespace {
 
-std::string LabelOf(const v1::Alert& alert, const std::string& name) {
-  const auto label = alert.labels().find(name);
-  return label == alert.labels().end() ? "" : label->second;
-}
-
 class Finder {
  public:
   Finder(const Situation& situation, Case* one) : situation_(situation), case_(one) {}

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,6 +26,11 @@ absl::StatusOr<FolderLock> FolderLock::Take(const std::string& dir) {
 
 FolderLock::~FolderLock() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+bool MayExist(const std::string& path) {
+  struct stat info = {};
+  return ::lstat(path.c_str(), &info) == 0 || errno != ENOENT;
 }
 
 std::string TimeText(absl::Time time) {

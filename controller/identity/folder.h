@@ -1,4 +1,5 @@
-// What the files of the identity folder share: one writer at a time, and times as text.
+// What the files of the identity folder share: one writer at a time, what may be there
+// already, and times as text.
 #ifndef MAILQUENCH_CONTROLLER_IDENTITY_FOLDER_H_
 #define MAILQUENCH_CONTROLLER_IDENTITY_FOLDER_H_
 
@@ -24,6 +25,9 @@ class FolderLock {
   explicit FolderLock(int fd) : fd_(fd) {}
   int fd_;
 };
+
+// False only where nothing, not even a dangling link, is at `path` for certain.
+bool MayExist(const std::string& path);
 
 // "2026-01-31T12:00:00Z", and back. A certificate's dates are whole seconds too.
 std::string TimeText(absl::Time time);

@@ -9,6 +9,7 @@
 #include "common/identity/certificate.h"
 #include "common/identity/secrets.h"
 #include "common/status/error.h"
+#include "controller/identity/folder.h"
 #include "controller/identity/issued.h"
 
 namespace mailquench::controller {
@@ -26,11 +27,6 @@ absl::Status CheckAddress(const std::string& address) {
 
 // Anything but "is not there" counts as there: a folder that cannot be looked into is not
 // initialised over.
-bool MayExist(const std::string& path) {
-  struct stat info = {};
-  return ::lstat(path.c_str(), &info) == 0 || errno != ENOENT;
-}
-
 constexpr const char* kNone = "none";
 // Nothing starts by itself until a person writes a rule.
 constexpr const char* kNoRules =

@@ -10,7 +10,7 @@ namespace mailquench::controller {
 namespace {
 
 constexpr absl::Duration kKeep = absl::Hours(24 * 90);
-constexpr char kHeader[] =
+constexpr char kIssuedHeader[] =
     "# Operators' certificates issued here: serial, role, name, start, end. Written by\n"
     "# mailquench-controller; see `mailquench-controller operator list`.\n";
 
@@ -59,7 +59,7 @@ absl::Status RecordIssued(const std::string& dir,
   MQ_ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::Take(dir));
   MQ_ASSIGN_OR_RETURN(std::vector<identity::CertificateInfo> all, ReadIssued(dir));
   all.push_back(issued);
-  std::string text = kHeader;
+  std::string text = kIssuedHeader;
   for (const identity::CertificateInfo& one : all) {
     if (one.not_after + kKeep < now) continue;
     absl::StrAppend(&text, one.serial, " ", identity::RoleName(one.id.role), " ", one.id.name, " ",

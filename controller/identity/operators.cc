@@ -9,6 +9,7 @@
 #include "common/identity/certificate.h"
 #include "common/identity/secrets.h"
 #include "common/status/error.h"
+#include "controller/identity/folder.h"
 #include "controller/identity/issued.h"
 #include "controller/identity/revocations.h"
 
@@ -16,11 +17,6 @@ namespace mailquench::controller {
 namespace {
 
 // Whether something is at `path`. What cannot be looked at counts as there.
-bool MayExist(const std::string& path) {
-  struct stat info = {};
-  return ::lstat(path.c_str(), &info) == 0 || errno != ENOENT;
-}
-
 absl::Status CheckNotFolderOfCa(const std::string& dir, const std::string& out) {
   struct stat of_ca = {};
   struct stat of_out = {};

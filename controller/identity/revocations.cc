@@ -15,7 +15,7 @@ namespace mailquench::controller {
 namespace {
 
 constexpr std::size_t kMaxReason = 300;
-constexpr char kHeader[] =
+constexpr char kRevocationsHeader[] =
     "# Operators' certificates that are refused, a line each; written by\n"
     "# `mailquench-controller operator revoke`. A line that is not understood makes the "
     "controller\n"
@@ -123,7 +123,7 @@ absl::StatusOr<Revocation> Revoke(const std::string& dir,
     // Also what was issued in the very second of the revocation before.
     made.at = std::max(made.at, EarliestStart(all, value));
   }
-  if (text.empty()) text = kHeader;
+  if (text.empty()) text = kRevocationsHeader;
   if (text.back() != '\n') text += '\n';
   absl::StrAppend(&text, made.ToLine(), "\n");
   MQ_RETURN_IF_ERROR(identity::WritePublicFile(path, text));

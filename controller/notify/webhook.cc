@@ -24,7 +24,7 @@ namespace mailquench::controller {
 namespace {
 using nlohmann::json;
 constexpr std::uint64_t kMaxAnswer = std::uint64_t{4} * 1024 * 1024;
-constexpr std::size_t kMaxSaid = 200;
+constexpr std::size_t kMostOfAnswer = 200;
 // What is searched for secrets before it is cut: one that begins in the excerpt ends in here.
 constexpr std::size_t kSearched = 8192;
 constexpr std::size_t kPartOfPath = 9;  // So many characters of a path in a row give it away.
@@ -69,7 +69,7 @@ std::string ExcerptWithout(const std::string& body,
   const std::string target = parsed.ok() ? absl::AsciiStrToLower(parsed->target) : "";
   for (std::size_t at = 0; at + kPartOfPath <= target.size(); ++at)
     if (absl::StrContains(small, absl::string_view(target).substr(at, kPartOfPath))) return "";
-  return CutTo(said, kMaxSaid);
+  return CutTo(said, kMostOfAnswer);
 }
 
 // RFC 9110, 10.2.3: seconds, or a date.

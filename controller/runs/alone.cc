@@ -19,7 +19,7 @@ struct Start {
   std::optional<absl::Time> time;
 };
 
-std::string Clock(const google::protobuf::Timestamp& time) {
+std::string ClockText(const google::protobuf::Timestamp& time) {
   return absl::FormatTime("%H:%M:%S UTC", TimeOf(time), absl::UTCTimeZone());
 }
 
@@ -86,13 +86,14 @@ std::string WhatItDidAlone(const v1::Run& run, const v1::RunHost& host) {
                         " could not do the rest by itself: ", end.last().error().message(),
                         stays ? "; it stays stopped, and no lease starts it any more" : "");
   }
-  return absl::StrCat(
-      host.name(),
-      end.last().result().contain().has_start_time()
-          ? " swept, locked and started by itself"
-          : " swept and locked by itself, and was not started,",
-      " when its lease ended",
-      end.last().has_end_time() ? absl::StrCat(" (at ", Clock(end.last().end_time()), ")") : "");
+  return absl::StrCat(host.name(),
+                      end.last().result().contain().has_start_time()
+                          ? " swept, locked and started by itself"
+                          : " swept and locked by itself, and was not started,",
+                      " when its lease ended",
+                      end.last().has_end_time()
+                          ? absl::StrCat(" (at ", ClockText(end.last().end_time()), ")")
+                          : "");
 }
 
 std::string StartedTooEarly(const v1::Run& run, const v1::RunHost& host, int number) {

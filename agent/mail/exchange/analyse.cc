@@ -121,7 +121,7 @@ absl::StatusOr<v1::QuarantineDiscardResult> DiscardQuarantine(const TransportPat
       if (one.unreadable ? !filter.MatchesEverything() : !filter.Matches(one.facts, now))
         return absl::OkStatus();
       MQ_RETURN_IF_ERROR(RemoveFile(one.path));
-      MQ_RETURN_IF_ERROR(RemoveFile(one.path + kUnsure));
+      MQ_RETURN_IF_ERROR(RemoveFile(one.path + kUnsureMark));
       ++discarded;
       MQ_FAULT_POINT(kDiscarded);
       return absl::OkStatus();

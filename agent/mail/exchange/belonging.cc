@@ -26,15 +26,6 @@ absl::Status Unsaid(const std::string& what) {
                             "was changed, ask again"));
 }
 
-absl::StatusOr<std::vector<Row>> Ask(Shell& shell,
-                                     Cmdlet cmdlet,
-                                     std::vector<std::string> fields,
-                                     absl::Time deadline) {
-  MQ_ASSIGN_OR_RETURN(Answer answer,
-                      shell.Run({{std::move(cmdlet)}, std::move(fields), false}, deadline));
-  return std::move(answer.rows);
-}
-
 void AddMember(const std::string& name, std::vector<std::string>& members) {
   const std::string printable = Printable(name);
   if (!printable.empty() && std::find(members.begin(), members.end(), printable) == members.end())

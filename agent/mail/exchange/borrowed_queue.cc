@@ -20,14 +20,14 @@ MQ_DEFINE_FAULT_POINT(kAside, "exchange.borrow.aside");
 MQ_DEFINE_FAULT_POINT(kUsedOut, "exchange.borrow.used_out");
 MQ_DEFINE_FAULT_POINT(kCopyIn, "exchange.borrow.copy_in");
 MQ_DEFINE_FAULT_POINT(kBackOut, "exchange.borrow.back_out");
-MQ_DEFINE_FAULT_POINT(kBack, "exchange.borrow.back");
+MQ_DEFINE_FAULT_POINT(kOwnBack, "exchange.borrow.back");
 
 constexpr std::int64_t kLeastLeft = std::int64_t{1} << 30;
 
 std::string Beside(const std::string& path, const std::string& name) {
   return Join(ParentOf(path), {"mailquench-isolated", name});
 }
-bool Is(const std::string& path) {
+bool IsThere(const std::string& path) {
   return IdentityOf(path).ok();
 }
 }  // namespace
@@ -114,19 +114,19 @@ absl::Status BorrowedQueue::PutBack(bool keep, std::string* kept) const {
   for (const auto& [label, path] : folders_) {
     const std::string present = Beside(path, label + ".present");
     const std::string used = Beside(path, label + ".used");
-    if (Is(present)) {
-      if (keep && Is(path)) {
+    if (IsThere(present)) {
+      if (keep && IsThere(path)) {
         const std::string left =
             Beside(path, absl::StrCat(label, ".left-", absl::ToUnixSeconds(absl::Now())));
         MQ_RETURN_IF_ERROR(Move(path, left));
         absl::StrAppend(kept, kept->empty() ? "" : " and ", left);
-      } else if (Is(path)) {
+      } else if (IsThere(path)) {
         MQ_RETURN_IF_ERROR(Delete(used));
         MQ_RETURN_IF_ERROR(Move(path, used));
       }
       MQ_FAULT_POINT(kBackOut);
       MQ_RETURN_IF_ERROR(Move(present, path));
-      MQ_FAULT_POINT(kBack);
+      MQ_FAULT_POINT(kOwnBack);
     }
   }
   // What is only in the way is no reason to stay cut off.

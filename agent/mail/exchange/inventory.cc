@@ -44,15 +44,6 @@ bool IsLoopback(const std::string& listener) {
   return absl::StartsWith(listener, "127.") || absl::StartsWith(listener, "[::1]");
 }
 
-absl::StatusOr<std::vector<Row>> Ask(Shell& shell,
-                                     Cmdlet cmdlet,
-                                     std::vector<std::string> fields,
-                                     absl::Time deadline) {
-  MQ_ASSIGN_OR_RETURN(Answer answer,
-                      shell.Run({{std::move(cmdlet)}, std::move(fields), false}, deadline));
-  return std::move(answer.rows);
-}
-
 }  // namespace
 
 Inventory TakeInventory(Shell& shell,

@@ -20,7 +20,7 @@ MQ_DEFINE_FAULT_POINT(kStarted, "exchange.isolation.started");
 MQ_DEFINE_FAULT_POINT(kProven, "exchange.isolation.proven");
 MQ_DEFINE_FAULT_POINT(kSaved, "exchange.isolation.saved");
 MQ_DEFINE_FAULT_POINT(kLiftedOut, "exchange.isolation.lifted");
-MQ_DEFINE_FAULT_POINT(kBack, "exchange.isolation.back");
+MQ_DEFINE_FAULT_POINT(kQueueBack, "exchange.isolation.back");
 MQ_DEFINE_FAULT_POINT(kOpen, "exchange.isolation.open");
 
 // Within a host nothing is filtered: what delivers into its mailboxes stands still, and what
@@ -244,7 +244,7 @@ absl::Status IsolatedRelease::UndoAll(const TransportPaths& paths,
         absl::StrCat("warning: mail that came in while this host was cut off may be "
                      "in the queue database in ",
                      kept, ", which was kept"));
-  MQ_FAULT_POINT(kBack);
+  MQ_FAULT_POINT(kQueueBack);
   MQ_RETURN_IF_ERROR(rules_.Remove(std::min(context.deadline, absl::Now() + queue_.call_wait)));
   MQ_FAULT_POINT(kOpen);
   for (const std::string& name : record->stopped)

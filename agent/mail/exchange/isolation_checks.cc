@@ -12,21 +12,6 @@
 namespace mailquench::agent::exchange {
 namespace {
 
-absl::StatusOr<std::vector<Row>> Ask(Shell& shell,
-                                     Cmdlet cmdlet,
-                                     std::vector<std::string> fields,
-                                     absl::Time deadline) {
-  MQ_ASSIGN_OR_RETURN(Answer answer,
-                      shell.Run({{std::move(cmdlet)}, std::move(fields), false}, deadline));
-  return std::move(answer.rows);
-}
-
-// "contoso.local/Configuration/Sites/Default-First-Site-Name", or the name alone.
-std::string LastPart(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? path : path.substr(slash + 1);
-}
-
 bool Has(const std::vector<std::string>& names, const std::string& name) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& one) {
     return absl::EqualsIgnoreCase(LastPart(one), name);

@@ -19,13 +19,13 @@
 
 namespace mailquench::agent::exchange {
 namespace {
-MQ_DEFINE_FAULT_POINT(kPosted, "exchange.isolation.probe_posted");
+MQ_DEFINE_FAULT_POINT(kProbePosted, "exchange.isolation.probe_posted");
 MQ_DEFINE_FAULT_POINT(kTried, "exchange.isolation.probe_tried");
 
 constexpr char kName[] = "mailquench-probe-";
 constexpr char kRecipient[] = "probe@mailquench.invalid";
 
-absl::Status NotProven(const std::string& why) {
+absl::Status NotProvenSince(const std::string& why) {
   return Error(absl::StatusCode::kFailedPrecondition, "ISOLATION_NOT_PROVEN",
                absl::StrCat("that this host is cut off is not proven, since ", why,
                             "; the isolation was ended and nothing was released"));
@@ -75,10 +75,11 @@ absl::StatusOr<Seen> WaitForTry(Shell& shell,
     MQ_RETURN_IF_ERROR(CheckTime(context));
     MQ_ASSIGN_OR_RETURN(Seen seen, Look(shell, server, context));
     if (WasTried(seen)) return seen;
-    if (was_seen && !seen.first.has_value()) return NotProven("the probe left its queue");
+    if (was_seen && !seen.first.has_value()) return NotProvenSince("the probe left its queue");
     was_seen |= seen.first.has_value();
     if (absl::Now() >= until)
-      return NotProven(was_seen ? "the probe was not seen to be tried in vain"
+      return NotProvenSince(was_seen
+                                ? "the probe was not seen to be tried in vain"
                                 : "the probe was not seen in any queue (it left, or was refused)");
     absl::SleepFor(options.poll);
   }
@@ -140,7 +141,7 @@ absl::Status ProveIsolation(Shell& shell,
   MQ_RETURN_IF_ERROR(WriteFileAtomically(JoinPath(replay, stem + ".mailquench"), text, 0640));
   MQ_RETURN_IF_ERROR(
       MoveEntry(JoinPath(replay, stem + ".mailquench"), JoinPath(replay, stem + ".eml")));
-  MQ_FAULT_POINT(kPosted);
+  MQ_FAULT_POINT(kProbePosted);
   absl::Status proven = [&]() -> absl::Status {
     MQ_ASSIGN_OR_RETURN(Seen seen, WaitForTry(shell, server, options, false, context));
     MQ_FAULT_POINT(kTried);
@@ -154,11 +155,11 @@ absl::Status ProveIsolation(Shell& shell,
       MQ_RETURN_IF_ERROR(CheckTime(context));
       absl::SleepFor(options.poll);
       MQ_ASSIGN_OR_RETURN(seen, Look(shell, server, context));
-      if (!seen.first.has_value()) return NotProven("the probe left its queue");
+      if (!seen.first.has_value()) return NotProvenSince("the probe left its queue");
     } while (absl::Now() < until);
     MQ_RETURN_IF_ERROR(WaitForTry(shell, server, options, true, context).status());
     if (!AnyAnswers(smart_hosts))
-      return NotProven(
+      return NotProvenSince(
           "no smart host answers this host at all: the probe would not have left without the "
           "firewall either");
     const Cmdlet remove{

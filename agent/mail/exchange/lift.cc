@@ -24,8 +24,8 @@
 
 namespace mailquench::agent::exchange {
 namespace {
-MQ_DEFINE_FAULT_POINT(kExported, "exchange.lift.exported");
-MQ_DEFINE_FAULT_POINT(kWritten, "exchange.lift.written");
+MQ_DEFINE_FAULT_POINT(kLiftExported, "exchange.lift.exported");
+MQ_DEFINE_FAULT_POINT(kLiftWritten, "exchange.lift.written");
 
 constexpr absl::Duration kCalmWait = absl::Minutes(10);
 // So often the list is written: a crash in between exports so many again, under the same numbers.
@@ -64,7 +64,7 @@ class Lifter {
       MQ_RETURN_IF_ERROR(CheckTime(context_));
       record.number = ++number;
       const absl::Status one = Export(record);
-      MQ_FAULT_POINT(kExported);
+      MQ_FAULT_POINT(kLiftExported);
       if (ReasonOf(one) == "CMDLET_FAILED" || ReasonOf(one) == "BAD_EXPORT" ||
           ReasonOf(one) == "BAD_ENVELOPE" || ReasonOf(one) == "TOO_LARGE" ||
           absl::IsNotFound(one)) {
@@ -92,7 +92,7 @@ class Lifter {
  private:
   absl::Status Write() {
     MQ_RETURN_IF_ERROR(WriteFileAtomically(list_, WriteRecords(records_), 0600));
-    MQ_FAULT_POINT(kWritten);
+    MQ_FAULT_POINT(kLiftWritten);
     return absl::OkStatus();
   }
 

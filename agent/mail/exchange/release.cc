@@ -24,8 +24,8 @@
 namespace mailquench::agent::exchange {
 namespace {
 MQ_DEFINE_FAULT_POINT(kSettled, "exchange.release.settled");
-MQ_DEFINE_FAULT_POINT(kListed, "exchange.release.listed");
-MQ_DEFINE_FAULT_POINT(kTaken, "exchange.release.taken");
+MQ_DEFINE_FAULT_POINT(kReleaseListed, "exchange.release.listed");
+MQ_DEFINE_FAULT_POINT(kReleaseTaken, "exchange.release.taken");
 
 constexpr std::size_t kMostMessage = std::size_t{1} << 30;
 constexpr std::int64_t kLeastFree = std::int64_t{512} * 1024 * 1024;
@@ -178,7 +178,7 @@ class Releaser {
     MQ_ASSIGN_OR_RETURN(const ParcelState state, Look(parcel));
     if (state == ParcelState::kWaiting || state == ParcelState::kAtWork) return false;
     if (state == ParcelState::kTaken) {
-      MQ_FAULT_POINT(kTaken);
+      MQ_FAULT_POINT(kReleaseTaken);
       MQ_RETURN_IF_ERROR(Forget(parcel));
       ++released;
       return true;
@@ -279,7 +279,7 @@ absl::StatusOr<v1::QuarantineReleaseResult> ReleaseQuarantine(Shell& shell,
                    "released");
   MQ_FAULT_POINT(kSettled);
   MQ_ASSIGN_OR_RETURN(const std::vector<std::string> names, ChooseOnce(open, request, context));
-  MQ_FAULT_POINT(kListed);
+  MQ_FAULT_POINT(kReleaseListed);
   if (database && names.empty() && !request.isolate())
     return Error(absl::StatusCode::kFailedPrecondition, "RELEASE_NEEDS_ISOLATION",
                  absl::StrCat("quarantine ", request.quarantine_id(),

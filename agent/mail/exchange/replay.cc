@@ -151,14 +151,14 @@ absl::StatusOr<ParcelState> Look(const Parcel& parcel) {
 }
 
 absl::Status PutBackUnsure(const Parcel& parcel) {
-  MQ_RETURN_IF_ERROR(WriteFileAtomically(parcel.source + kUnsure, "", 0600));
+  MQ_RETURN_IF_ERROR(WriteFileAtomically(parcel.source + kUnsureMark, "", 0600));
   MQ_FAULT_POINT(kMarked);
   return PutSourceBack(parcel);
 }
 
 absl::Status Forget(const Parcel& parcel) {
   MQ_RETURN_IF_ERROR(RemoveFile(SentOf(parcel)));
-  MQ_RETURN_IF_ERROR(RemoveFile(parcel.source + kUnsure));
+  MQ_RETURN_IF_ERROR(RemoveFile(parcel.source + kUnsureMark));
   return RemoveFile(parcel.source + kFolderNote);
 }
 

@@ -32,7 +32,7 @@ enum class ParcelState {
 };
 
 // SOURCE.sent, SOURCE.folder (where it was sent), SOURCE.unsure (it may have been delivered).
-inline constexpr char kSent[] = ".sent", kFolderNote[] = ".folder", kUnsure[] = ".unsure";
+inline constexpr char kSent[] = ".sent", kFolderNote[] = ".folder", kUnsureMark[] = ".unsure";
 
 // Puts it there, or goes on where a crash cut that short. `content` is what it shall hold.
 absl::Status Post(const Parcel& parcel, const std::string& content);

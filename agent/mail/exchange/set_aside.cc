@@ -119,7 +119,7 @@ absl::StatusOr<std::vector<Record>> ReadRecords(const std::string& path) {
 
 // Where nobody can tell, it is marked.
 bool IsUnsure(const std::string& path) {
-  return !absl::IsNotFound(IdentityOf(path + kUnsure).status());
+  return !absl::IsNotFound(IdentityOf(path + kUnsureMark).status());
 }
 
 std::string ExportedFile(const OpenQuarantine& open, std::int64_t number) {
@@ -175,7 +175,7 @@ std::string DraftNotice(const OpenQuarantine& open) {
       continue;
     ForEachEntry(item.place, [&](const FolderEntry& entry) -> absl::StatusOr<bool> {
       if (entry.kind != FolderEntry::Kind::kFile) return true;
-      for (const char* other : {".eml", ".bad", kSent, kFolderNote, kUnsure}) {
+      for (const char* other : {".eml", ".bad", kSent, kFolderNote, kUnsureMark}) {
         if (absl::EndsWithIgnoreCase(entry.name, other)) return true;
       }
       if (++drafts <= kExamples)

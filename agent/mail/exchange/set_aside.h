@@ -38,7 +38,7 @@ struct Record {
 std::string WriteRecords(const std::vector<Record>& records);
 absl::StatusOr<std::vector<Record>> ReadRecords(const std::string& path);
 std::string ExportedFile(const OpenQuarantine& open, std::int64_t number);
-// Whether a message may have been delivered although its file is here (replay.h: kUnsure).
+// Whether a message may have been delivered although its file is here (replay.h: kUnsureMark).
 bool IsUnsure(const std::string& path);
 
 struct SetAside {

@@ -60,7 +60,7 @@ std::string FirstLine(const Database& database) {
                       absl::ToUnixNanos(database.modified), "\n");
 }
 
-struct Folder {
+struct NamedFolder {
   const char* name;
   const std::string& path;
 };
@@ -88,7 +88,8 @@ std::int64_t FilesOf(const TransportPaths& paths) {
 }
 
 void AddFolders(const TransportPaths& paths, v1::InstanceSurvey& survey) {
-  for (const Folder& one : {Folder{"Pickup", paths.pickup}, Folder{"Replay", paths.replay}}) {
+  for (const NamedFolder& one :
+       {NamedFolder{"Pickup", paths.pickup}, NamedFolder{"Replay", paths.replay}}) {
     if (one.path.empty()) continue;
     std::int64_t bytes = 0;
     const std::int64_t files = FilesIn(one.path, &bytes);

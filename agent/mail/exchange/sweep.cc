@@ -17,8 +17,8 @@ namespace mailquench::agent::exchange {
 namespace {
 MQ_DEFINE_FAULT_POINT(kPrepared, "exchange.sweep.prepared");
 MQ_DEFINE_FAULT_POINT(kManifest, "exchange.sweep.manifest");
-MQ_DEFINE_FAULT_POINT(kTaken, "exchange.sweep.taken");
-MQ_DEFINE_FAULT_POINT(kComplete, "exchange.sweep.complete");
+MQ_DEFINE_FAULT_POINT(kFolderTaken, "exchange.sweep.taken");
+MQ_DEFINE_FAULT_POINT(kSweepComplete, "exchange.sweep.complete");
 
 struct Folder {
   std::string label, path;
@@ -102,9 +102,9 @@ absl::Status Finish(const std::string& home,
   MQ_FAULT_POINT(kManifest);
   for (std::size_t i = 0; i < items.size(); ++i) {
     MQ_RETURN_IF_ERROR(swap.Take(manifest.originals[i], items[i]));
-    MQ_FAULT_POINT(kTaken);
+    MQ_FAULT_POINT(kFolderTaken);
   }
-  MQ_FAULT_POINT(kComplete);
+  MQ_FAULT_POINT(kSweepComplete);
   manifest.complete = true;
   return WriteManifest(home, manifest);
 }

@@ -94,7 +94,7 @@ absl::StatusOr<End> Taker::Take(const Record& record, absl::Status* why) {
     return End::kSkipped;
   }
   MQ_FAULT_POINT(kRemoved);
-  if (IsUnsure(file)) MQ_RETURN_IF_ERROR(RemoveFile(file + kUnsure));  // Of an earlier try.
+  if (IsUnsure(file)) MQ_RETURN_IF_ERROR(RemoveFile(file + kUnsureMark));  // Of an earlier try.
   return End::kTaken;
 }
 
@@ -128,7 +128,7 @@ absl::StatusOr<std::string> Taker::IdentityNow(const Record& record) {
 
 // In the quarantine, marked: no release sends it unasked.
 absl::StatusOr<End> Taker::Unsure(const std::string& file) {
-  MQ_RETURN_IF_ERROR(WriteFileAtomically(file + kUnsure, "", 0600));
+  MQ_RETURN_IF_ERROR(WriteFileAtomically(file + kUnsureMark, "", 0600));
   MQ_FAULT_POINT(kUnsureNow);
   const absl::Status moved = MoveEntry(file + kPart, file);
   if (!moved.ok() && !absl::IsNotFound(moved)) return moved;

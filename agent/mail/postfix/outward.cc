@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "agent/mail/postfix/cidr.h"
 #include "agent/mail/postfix/effective.h"
+#include "agent/mail/postfix/listeners.h"
 #include "agent/mail/postfix/master_cf.h"
 #include "agent/os/files.h"
 #include "agent/os/network.h"
@@ -20,11 +21,6 @@ namespace {
 constexpr const char* kDomainLists[] = {
     "mydomain",     "myorigin", "mydestination", "virtual_alias_domains", "virtual_mailbox_domains",
     "relay_domains"};
-
-std::string ValueOf(const Parameters& parameters, const std::string& name) {
-  const auto it = parameters.find(name);
-  return it == parameters.end() ? "" : it->second;
-}
 
 void Add(std::vector<std::string>& list, const std::string& value) {
   if (!value.empty() && std::find(list.begin(), list.end(), value) == list.end())

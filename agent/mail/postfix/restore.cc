@@ -16,9 +16,9 @@ namespace {
 // goes. Then the entry that is put back carries the overrides of the one that stays: what goes is
 // undone, what stays is done again on top.
 void CarryOver(const std::vector<v1::Setting>& staying, v1::Setting* setting) {
-  constexpr char kMaster[] = "master.cf:";
-  if (!absl::StartsWith(setting->key(), kMaster)) return;
-  const std::string key = setting->key().substr(sizeof kMaster - 1);
+  constexpr char kPrefix[] = "master.cf:";
+  if (!absl::StartsWith(setting->key(), kPrefix)) return;
+  const std::string key = setting->key().substr(sizeof kPrefix - 1);
   for (const v1::Setting& stays : staying) {
     if (stays.instance() != setting->instance() || stays.key() != setting->key()) continue;
     if (stays.before() != setting->after() || setting->before_absent() || stays.after_absent())

@@ -112,7 +112,7 @@ std::vector<std::string> Entries(const std::string& content) {
   return entries;
 }
 
-std::string Content(const std::vector<std::string>& entries) {
+std::string TableText(const std::vector<std::string>& entries) {
   return absl::StrCat(kHeader, absl::StrJoin(entries, "\n"), "\n");
 }
 
@@ -175,7 +175,7 @@ absl::Status BlockInTable(const Who& who, SettingsDraft* draft) {
   std::vector<std::string> entries = Entries(content.value_or(""));
   if (std::find(entries.begin(), entries.end(), table.line) == entries.end()) {
     entries.push_back(table.line);
-    MQ_RETURN_IF_ERROR(draft->SetFile(table.path, Content(entries)));
+    MQ_RETURN_IF_ERROR(draft->SetFile(table.path, TableText(entries)));
   }
   return HookTable(table, draft);
 }
@@ -187,7 +187,7 @@ absl::Status UnblockInTable(const Who& who, SettingsDraft* draft) {
   const auto it = std::find(entries.begin(), entries.end(), table.line);
   if (it == entries.end()) return absl::OkStatus();
   entries.erase(it);
-  if (!entries.empty()) return draft->SetFile(table.path, Content(entries));
+  if (!entries.empty()) return draft->SetFile(table.path, TableText(entries));
   UnhookTable(table, draft);
   return draft->SetFile(table.path, std::nullopt);
 }

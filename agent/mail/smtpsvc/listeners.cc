@@ -18,7 +18,7 @@
 
 namespace mailquench::agent::smtpsvc {
 namespace {
-void Add(std::vector<std::string>& list, const std::string& value) {
+void AddOnce(std::vector<std::string>& list, const std::string& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
 }
 }  // namespace
@@ -40,11 +40,11 @@ std::vector<std::string> AddressesOf(const VirtualServer& server,
     if (address.size() > 2 && address.front() == '[' && address.back() == ']')
       address = address.substr(1, address.size() - 2);
     if (!address.empty() && address != "0.0.0.0" && address != "::") {
-      Add(out, ListenerTarget(address, port));
+      AddOnce(out, ListenerTarget(address, port));
       continue;
     }
-    for (const std::string& one : own) Add(out, ListenerTarget(one, port));
-    Add(out, ListenerTarget("127.0.0.1", port));
+    for (const std::string& one : own) AddOnce(out, ListenerTarget(one, port));
+    AddOnce(out, ListenerTarget("127.0.0.1", port));
   }
   return out;
 }
@@ -56,7 +56,7 @@ bool IsLoopback(const std::string& listener) {
 absl::Status ListenerCheck::Before(const std::vector<VirtualServer>& servers) {
   std::vector<std::string> targets;
   for (const VirtualServer& server : servers) {
-    for (const std::string& target : AddressesOf(server, OwnAddresses())) Add(targets, target);
+    for (const std::string& target : AddressesOf(server, OwnAddresses())) AddOnce(targets, target);
   }
   MQ_ASSIGN_OR_RETURN(const std::vector<DialogueResult> said,
                       AskListeners(targets, context_.deadline));
@@ -108,7 +108,7 @@ absl::StatusOr<v1::RelayProbeResult> ProbeListeners(const std::vector<VirtualSer
   dialogue.timeout = std::min(dialogue.timeout, context.deadline - absl::Now());
   std::vector<std::string> targets;
   for (const VirtualServer& server : servers) {
-    for (const std::string& target : AddressesOf(server, OwnAddresses())) Add(targets, target);
+    for (const std::string& target : AddressesOf(server, OwnAddresses())) AddOnce(targets, target);
   }
   std::vector<absl::StatusOr<v1::ListenerProbe>> answers(targets.size());
   std::vector<std::function<void()>> tasks;

@@ -10,10 +10,10 @@
 
 namespace mailquench::agent::smtpsvc {
 namespace {
-MQ_DEFINE_FAULT_POINT(kManifest, "smtpsvc.select.manifest");
+MQ_DEFINE_FAULT_POINT(kSelectManifest, "smtpsvc.select.manifest");
 MQ_DEFINE_FAULT_POINT(kList, "smtpsvc.select.list");
 MQ_DEFINE_FAULT_POINT(kMove, "smtpsvc.select.move");
-MQ_DEFINE_FAULT_POINT(kComplete, "smtpsvc.select.complete");
+MQ_DEFINE_FAULT_POINT(kSelectComplete, "smtpsvc.select.complete");
 
 absl::StatusOr<Manifest> Begin(const Group& group,
                                const v1::QueueQuarantine& request,
@@ -62,7 +62,7 @@ absl::StatusOr<Taken> MoveMatching(const Group& group,
     taken.info = InfoOf(*manifest, home);
     return taken;
   }
-  MQ_FAULT_POINT(kManifest);
+  MQ_FAULT_POINT(kSelectManifest);
   std::vector<ScannedFolder> folders;
   for (const Item& item : items) folders.push_back({item.path, IsBadmail(item)});
   MQ_ASSIGN_OR_RETURN(const ChosenFiles chosen,
@@ -93,7 +93,7 @@ absl::StatusOr<Taken> MoveMatching(const Group& group,
   manifest->messages = messages;
   manifest->bytes = bytes;
   manifest->complete = true;
-  MQ_FAULT_POINT(kComplete);
+  MQ_FAULT_POINT(kSelectComplete);
   MQ_RETURN_IF_ERROR(WriteManifest(home, *manifest));
   const auto add = [&](const std::string& sentence) {
     if (!sentence.empty())

@@ -14,8 +14,8 @@
 namespace mailquench::agent::smtpsvc {
 namespace {
 MQ_DEFINE_FAULT_POINT(kPrepare, "smtpsvc.swap.prepare");
-MQ_DEFINE_FAULT_POINT(kManifest, "smtpsvc.swap.manifest");
-MQ_DEFINE_FAULT_POINT(kComplete, "smtpsvc.swap.complete");
+MQ_DEFINE_FAULT_POINT(kSwapManifest, "smtpsvc.swap.manifest");
+MQ_DEFINE_FAULT_POINT(kSwapComplete, "smtpsvc.swap.complete");
 
 absl::StatusOr<Manifest> Begin(const Group& group,
                                const v1::QueueQuarantine& request,
@@ -40,10 +40,10 @@ absl::Status Finish(const std::string& home,
                     const std::vector<Item>& items,
                     const FolderSwap& swap,
                     Manifest& manifest) {
-  MQ_FAULT_POINT(kManifest);
+  MQ_FAULT_POINT(kSwapManifest);
   for (std::size_t i = 0; i < items.size(); ++i)
     MQ_RETURN_IF_ERROR(swap.Take(manifest.originals[i], items[i]));
-  MQ_FAULT_POINT(kComplete);
+  MQ_FAULT_POINT(kSwapComplete);
   manifest.complete = true;
   return WriteManifest(home, manifest);
 }

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "agent/os/posix/parent.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
 
@@ -20,11 +21,6 @@ struct Closer {
     if (fd >= 0) close(fd);
   }
 };
-std::string Parent(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 absl::Status WriteAll(int fd, const std::string& content, const std::string& path) {
   std::size_t done = 0;
   while (done < content.size()) {

@@ -13,16 +13,11 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "agent/os/files.h"
+#include "agent/os/posix/parent.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
 namespace {
-
-std::string Parent(const std::string& path) {
-  const std::size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 FolderEntry::Kind KindOf(mode_t mode) {
   if (S_ISREG(mode)) return FolderEntry::Kind::kFile;

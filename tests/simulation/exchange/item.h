@@ -24,6 +24,8 @@ struct Place {
   auto operator<=>(const Place&) const = default;
 };
 
+inline const Place kSubmission{Kind::kSubmission, ""};
+
 enum class ItemStatus { kReady, kActive, kRetry, kSuspended, kPendingRemove, kPendingSuspend };
 
 struct Item {

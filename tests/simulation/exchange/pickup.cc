@@ -13,7 +13,7 @@
 namespace mailquench::simulation::exchange {
 namespace {
 
-constexpr std::size_t kOnePass = 100;
+constexpr std::size_t kOnePickup = 100;
 
 // One header field at the head of a message, with its folded lines.
 struct Field {
@@ -86,7 +86,7 @@ std::vector<std::string> FilesIn(const std::string& folder, const char* extensio
     if (entry.kind == agent::FolderEntry::Kind::kFile &&
         absl::EndsWithIgnoreCase(entry.name, extension))
       names.push_back(entry.name);
-    return names.size() < kOnePass;
+    return names.size() < kOnePickup;
   });
   return names;
 }

@@ -9,7 +9,6 @@
 
 namespace mailquench::simulation::exchange {
 namespace {
-const Place kSubmission{Kind::kSubmission, ""};
 constexpr absl::Duration kMaxIdle = absl::Minutes(3);  // QueueMaxIdleTime
 }  // namespace
 

@@ -14,7 +14,6 @@
 namespace mailquench::simulation::exchange {
 namespace {
 constexpr int kWorkEveryMs = 20;
-const Place kSubmission{Kind::kSubmission, ""};
 }  // namespace
 
 void Transport::Note(const std::string& event) {

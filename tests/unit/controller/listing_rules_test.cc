@@ -8,6 +8,7 @@
 
 #include "common/status/error.h"
 #include "controller/store/times.h"
+#include "tests/unit/controller/verdicts.h"
 
 namespace mailquench::controller {
 namespace {
@@ -15,9 +16,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-constexpr v1::BlacklistVerdict kListed = v1::BLACKLIST_VERDICT_LISTED;
-constexpr v1::BlacklistVerdict kClean = v1::BLACKLIST_VERDICT_CLEAN;
 
 class ListingRulesTest : public ::testing::Test {
  protected:
@@ -31,12 +29,13 @@ class ListingRulesTest : public ::testing::Test {
     answer.set_verdict(verdict);
     answer.set_alert(true);
     answer.set_tier(zone == "zen.example" ? 1 : 3);
-    if (verdict == kListed) *answer.mutable_components() = {components.begin(), components.end()};
-    if (verdict != kListed && verdict != kClean) answer.set_reason("why");
+    if (verdict == kVerdictListed)
+      *answer.mutable_components() = {components.begin(), components.end()};
+    if (verdict != kVerdictListed && verdict != kVerdictClean) answer.set_reason("why");
     StampTime(now_, answer.mutable_time());
     return answer;
   }
-  void Find() { listing_ = NewListing(Answer(kListed), "xbl", "id", now_, &events_); }
+  void Find() { listing_ = NewListing(Answer(kVerdictListed), "xbl", "id", now_, &events_); }
   // An answer `after` this long.
   void Take(absl::Duration after,
             v1::BlacklistVerdict verdict,
@@ -77,12 +76,12 @@ class ListingRulesTest : public ::testing::Test {
 
 TEST_F(ListingRulesTest, ClearedNeedsTwoCleanApartAndTheWordOfItsNameServers) {
   Find();
-  Take(absl::Minutes(15), kClean);
+  Take(absl::Minutes(15), kVerdictClean);
   EXPECT_EQ(listing_.clean_in_row(), 1);
-  Take(absl::Minutes(4), kClean);
+  Take(absl::Minutes(4), kVerdictClean);
   EXPECT_EQ(listing_.clean_in_row(), 1) << "too near to the one before";
   EXPECT_FALSE(WantsSource(rules_, listing_));
-  Take(absl::Minutes(1), kClean);
+  Take(absl::Minutes(1), kVerdictClean);
   EXPECT_EQ(listing_.clean_in_row(), 2);
   EXPECT_TRUE(WantsSource(rules_, listing_));
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_FOUND);
@@ -94,50 +93,50 @@ TEST_F(ListingRulesTest, ClearedNeedsTwoCleanApartAndTheWordOfItsNameServers) {
 
 TEST_F(ListingRulesTest, WithoutTheWordOfItsNameServersThreeCleanAreNeeded) {
   Find();
-  Take(absl::Minutes(15), kClean);
-  Take(absl::Minutes(15), kClean);
+  Take(absl::Minutes(15), kVerdictClean);
+  Take(absl::Minutes(15), kVerdictClean);
   EXPECT_NE(listing_.state(), v1::LISTING_STATE_CLEARED);
-  Take(absl::Minutes(15), kClean);
+  Take(absl::Minutes(15), kVerdictClean);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_CLEARED);
 }
 
 TEST_F(ListingRulesTest, ListedAtItsNameServersUndoesWhatACopySaid) {
   Find();
-  Take(absl::Minutes(15), kClean);
-  Take(absl::Minutes(15), kClean);
+  Take(absl::Minutes(15), kVerdictClean);
+  Take(absl::Minutes(15), kVerdictClean);
   Source(false);
   EXPECT_EQ(listing_.clean_in_row(), 0);
-  Take(absl::Minutes(15), kClean);
+  Take(absl::Minutes(15), kVerdictClean);
   EXPECT_NE(listing_.state(), v1::LISTING_STATE_CLEARED);
-  Take(absl::Minutes(15), kClean);
+  Take(absl::Minutes(15), kVerdictClean);
   Source(true);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_CLEARED);
 }
 
 TEST_F(ListingRulesTest, SeveralZonesOfOneOperatorAreOneListingAndAllMustLetGo) {
   Find();
-  Take(absl::Minutes(1), kListed, "cbl.example");
+  Take(absl::Minutes(1), kVerdictListed, "cbl.example");
   EXPECT_THAT(listing_.zones(), ElementsAre("zen.example", "cbl.example"));
   EXPECT_EQ(listing_.tier(), 1);
-  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kClean);
+  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kVerdictClean);
   Source(true);
   EXPECT_NE(listing_.state(), v1::LISTING_STATE_CLEARED) << "cbl.example has said nothing";
   // What never showed it says nothing of it.
-  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kClean, "xbl.example");
+  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kVerdictClean, "xbl.example");
   EXPECT_EQ(listing_.clean_in_row(), 0);
   EXPECT_EQ(listing_.zones_size(), 2);
   // LISTED without the component is clean for this one.
-  Take(absl::Minutes(15), kListed, "cbl.example", {"pbl"});
-  Take(absl::Minutes(15), kListed, "cbl.example", {"pbl"});
+  Take(absl::Minutes(15), kVerdictListed, "cbl.example", {"pbl"});
+  Take(absl::Minutes(15), kVerdictListed, "cbl.example", {"pbl"});
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_CLEARED);
   EXPECT_THAT(Kinds(), ElementsAre("listed", "cleared"));
 }
 
 TEST_F(ListingRulesTest, AZoneThatIsNotAskedAnyMoreIsNotWaitedForUnlessItIsTheOnlyOne) {
   Find();
-  Take(absl::Minutes(1), kListed, "cbl.example");
+  Take(absl::Minutes(1), kVerdictListed, "cbl.example");
   listing_.mutable_seen(1)->set_unasked(true);
-  for (int i = 0; i < 3; ++i) Take(absl::Minutes(15), kClean);
+  for (int i = 0; i < 3; ++i) Take(absl::Minutes(15), kVerdictClean);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_CLEARED);
   Find();
   listing_.mutable_seen(0)->set_unasked(true);
@@ -150,20 +149,20 @@ TEST_F(ListingRulesTest, AZoneThatIsNotAskedAnyMoreIsNotWaitedForUnlessItIsTheOn
 }
 
 TEST_F(ListingRulesTest, AComponentThatIsEmptyIsTheZone) {
-  EXPECT_THAT(ComponentsOf(Answer(kListed, "a.example", {})), ElementsAre("a.example"));
-  EXPECT_THAT(ComponentsOf(Answer(kListed, "a.example", {"", "x", "x"})),
+  EXPECT_THAT(ComponentsOf(Answer(kVerdictListed, "a.example", {})), ElementsAre("a.example"));
+  EXPECT_THAT(ComponentsOf(Answer(kVerdictListed, "a.example", {"", "x", "x"})),
               ElementsAre("a.example", "x"));
 }
 
 TEST_F(ListingRulesTest, TheSameAnswerAgainOrAnOlderOneChangesNothing) {
   Find();
-  const v1::BlacklistAnswer first = Answer(kListed);
-  Take(absl::Minutes(15), kClean);
+  const v1::BlacklistAnswer first = Answer(kVerdictListed);
+  Take(absl::Minutes(15), kVerdictClean);
   Take(absl::Minutes(15), v1::BLACKLIST_VERDICT_ERROR);
   const std::string before = listing_.SerializeAsString();
   const std::size_t told = events_.size();
   TakeAnswer(rules_, Answer(v1::BLACKLIST_VERDICT_ERROR), now_, &listing_, &events_);
-  TakeAnswer(rules_, Answer(kClean), now_, &listing_, &events_);
+  TakeAnswer(rules_, Answer(kVerdictClean), now_, &listing_, &events_);
   TakeAnswer(rules_, first, now_, &listing_, &events_);
   Settle(rules_, now_, &listing_, &events_);
   EXPECT_EQ(listing_.SerializeAsString(), before);
@@ -172,7 +171,7 @@ TEST_F(ListingRulesTest, TheSameAnswerAgainOrAnOlderOneChangesNothing) {
 
 TEST_F(ListingRulesTest, WhatSaysNothingLeavesTheRowOfCleanAndIsADoubt) {
   Find();
-  Take(absl::Minutes(15), kClean);
+  Take(absl::Minutes(15), kVerdictClean);
   for (const v1::BlacklistVerdict verdict :
        {v1::BLACKLIST_VERDICT_BLOCKED, v1::BLACKLIST_VERDICT_ERROR, v1::BLACKLIST_VERDICT_UNTRUSTED,
         v1::BLACKLIST_VERDICT_REWRITTEN}) {
@@ -181,7 +180,7 @@ TEST_F(ListingRulesTest, WhatSaysNothingLeavesTheRowOfCleanAndIsADoubt) {
     EXPECT_THAT(listing_.doubt(), HasSubstr("zen.example: "));
   }
   EXPECT_THAT(Kinds(), ElementsAre("listed", "doubt"));
-  Take(absl::Minutes(15), kListed);
+  Take(absl::Minutes(15), kVerdictListed);
   EXPECT_THAT(listing_.doubt(), IsEmpty());
   EXPECT_EQ(listing_.clean_in_row(), 0);
 }
@@ -202,7 +201,7 @@ TEST_F(ListingRulesTest, Vector6_AWildcardDemotesAnOpenListingAndNeitherClearsNo
 // Vector 7: a list is emptied and fails its listed test point; the first CLEAN came before that.
 TEST_F(ListingRulesTest, Vector7_AnEmptiedListNeverReadsAsDelisted) {
   Find();
-  Take(absl::Minutes(15), kClean);
+  Take(absl::Minutes(15), kVerdictClean);
   for (int i = 0; i < 1000; ++i) Take(absl::Minutes(15), v1::BLACKLIST_VERDICT_UNTRUSTED);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_FOUND);
   EXPECT_EQ(listing_.clean_in_row(), 1);
@@ -214,7 +213,7 @@ TEST_F(ListingRulesTest, Vector7_AnEmptiedListNeverReadsAsDelisted) {
 TEST_F(ListingRulesTest, Vector7_NoCleanCountsForGoodBeforeTheListWasFoundWellAfterIt) {
   Find();
   StampTime(now_, listing_.mutable_seen(0)->mutable_well_time());
-  for (int i = 0; i < 5; ++i) Take(absl::Minutes(15), kClean);
+  for (int i = 0; i < 5; ++i) Take(absl::Minutes(15), kVerdictClean);
   Source(true);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_FOUND);
   const v1::Listing before = listing_;
@@ -229,32 +228,32 @@ TEST_F(ListingRulesTest, Vector7_NoCleanCountsForGoodBeforeTheListWasFoundWellAf
 // Vector 8: a live list lists everything for three hours, then is as it was (SpamCop, 2021-01-31).
 TEST_F(ListingRulesTest, Vector8_AListThatFlipsForThreeHoursMakesNoChurn) {
   Find();  // Really listed.
-  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kListed);
+  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kVerdictListed);
   for (int i = 0; i < 12; ++i) Take(absl::Minutes(15), v1::BLACKLIST_VERDICT_UNTRUSTED);
-  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kListed);
+  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kVerdictListed);
   EXPECT_THAT(Kinds(), ElementsAre("listed", "doubt"));
   EXPECT_THAT(listing_.doubt(), IsEmpty());
   // And one that it only showed in the minutes before its health test failed.
   events_.clear();
   Find();
   for (int i = 0; i < 12; ++i) Take(absl::Minutes(15), v1::BLACKLIST_VERDICT_UNTRUSTED);
-  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kClean);
+  for (int i = 0; i < 4; ++i) Take(absl::Minutes(15), kVerdictClean);
   EXPECT_THAT(Kinds(), ElementsAre("listed", "doubt", "cleared"));
 }
 
 TEST_F(ListingRulesTest, SeenAgainWithinThirtyDaysItGoesOnLaterItDoesNot) {
   Find();
-  for (int i = 0; i < 3; ++i) Take(absl::Minutes(15), kClean);
+  for (int i = 0; i < 3; ++i) Take(absl::Minutes(15), kVerdictClean);
   ASSERT_EQ(listing_.state(), v1::LISTING_STATE_CLEARED);
   const v1::Listing cleared = listing_;
-  Take(absl::Hours(24 * 29), kListed);
+  Take(absl::Hours(24 * 29), kVerdictListed);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_RELISTED);
   EXPECT_EQ(listing_.times_relisted(), 1);
   EXPECT_FALSE(listing_.has_clear_time());
-  Take(absl::Hours(1), kListed);
+  Take(absl::Hours(1), kVerdictListed);
   EXPECT_EQ(listing_.times_relisted(), 1);
   listing_ = cleared;
-  Take(absl::Hours(48), kListed);
+  Take(absl::Hours(48), kVerdictListed);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_CLEARED);
 }
 
@@ -273,7 +272,7 @@ TEST_F(ListingRulesTest, TheGateDecidesWhetherItCanBeRequested) {
   EXPECT_EQ(ReasonOf(Request("again")), "REQUESTED_ALREADY");
   Take(absl::Minutes(15), v1::BLACKLIST_VERDICT_ERROR);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_REQUESTED);
-  Take(absl::Minutes(15), kListed);
+  Take(absl::Minutes(15), kVerdictListed);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_WAITING);
   Attack(AttackGate::Kind::kOver);
   EXPECT_EQ(listing_.state(), v1::LISTING_STATE_WAITING);
@@ -317,9 +316,9 @@ TEST_F(ListingRulesTest, LateIsSaidOnceAndOnlyWhereItIsStillSeen) {
   EXPECT_EQ(TimeOf(listing_.expected_clear_time()), now_ + absl::Hours(22));
   Take(absl::Hours(23), v1::BLACKLIST_VERDICT_ERROR);
   EXPECT_FALSE(listing_.late()) << "nobody knows whether it is still listed";
-  Take(absl::Hours(1), kListed);
+  Take(absl::Hours(1), kVerdictListed);
   EXPECT_TRUE(listing_.late());
-  Take(absl::Hours(1), kListed);
+  Take(absl::Hours(1), kVerdictListed);
   const auto kinds = Kinds();
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "late"), 1);
 }
@@ -336,7 +335,7 @@ TEST_F(ListingRulesTest, WhatIsToBeRequestedIsExpectedOnlyAfterTheRequest) {
 
 TEST_F(ListingRulesTest, AClearedListingTakesNoRequest) {
   Find();
-  for (int i = 0; i < 3; ++i) Take(absl::Minutes(15), kClean);
+  for (int i = 0; i < 3; ++i) Take(absl::Minutes(15), kVerdictClean);
   EXPECT_EQ(ReasonOf(Request("form", "why not")), "LISTING_CLEARED");
 }
 

@@ -6,6 +6,7 @@
 
 #include "controller/store/times.h"
 #include "tests/unit/controller/core_fixture.h"
+#include "tests/unit/controller/verdicts.h"
 
 namespace mailquench::controller {
 namespace {
@@ -16,8 +17,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-constexpr v1::BlacklistVerdict kListed = v1::BLACKLIST_VERDICT_LISTED;
-constexpr v1::BlacklistVerdict kClean = v1::BLACKLIST_VERDICT_CLEAN;
 constexpr char kAddress[] = "192.0.2.1";
 
 class ListingsTest : public CoreTest {
@@ -34,7 +33,7 @@ class ListingsTest : public CoreTest {
     answer.set_verdict(verdict);
     answer.set_alert(true);
     answer.set_tier(1);
-    if (verdict == kListed) {
+    if (verdict == kVerdictListed) {
       *answer.mutable_components() = {components.begin(), components.end()};
       *answer.mutable_addresses() = {addresses.begin(), addresses.end()};
     }
@@ -90,8 +89,8 @@ class ListingsTest : public CoreTest {
 };
 
 TEST_F(ListingsTest, OneFindingInSeveralZonesIsOneListingWithTheWayOutOfItsOwnZone) {
-  Take({Answer(kListed, "zen.spamhaus.org", {"xbl", "pbl"}, {"127.0.0.4", "127.0.0.10"}),
-        Answer(kListed, "xbl.spamhaus.org"), Answer(kListed, "cbl.abuseat.org")});
+  Take({Answer(kVerdictListed, "zen.spamhaus.org", {"xbl", "pbl"}, {"127.0.0.4", "127.0.0.10"}),
+        Answer(kVerdictListed, "xbl.spamhaus.org"), Answer(kVerdictListed, "cbl.abuseat.org")});
   const auto all = All();
   ASSERT_THAT(all, SizeIs(2));
   const v1::Listing& xbl = all[0].component() == "xbl" ? all[0] : all[1];
@@ -105,14 +104,14 @@ TEST_F(ListingsTest, OneFindingInSeveralZonesIsOneListingWithTheWayOutOfItsOwnZo
 }
 
 TEST_F(ListingsTest, AListThatAllowsMakesNoListing) {
-  v1::BlacklistAnswer answer = Answer(kListed, "list.dnswl.org", {});
+  v1::BlacklistAnswer answer = Answer(kVerdictListed, "list.dnswl.org", {});
   Take({answer});
   EXPECT_THAT(All(), IsEmpty());
 }
 
 TEST_F(ListingsTest, TheSameAnswersAgainChangeNothing) {
   const std::vector<v1::BlacklistAnswer> sweep = {
-      Answer(kListed), Answer(kListed, "bl.spamcop.net", {}, {"127.0.0.2"})};
+      Answer(kVerdictListed), Answer(kVerdictListed, "bl.spamcop.net", {}, {"127.0.0.2"})};
   Take(sweep);
   const auto before = All();
   const std::size_t told = Kinds().size();
@@ -126,7 +125,7 @@ TEST_F(ListingsTest, TheSameAnswersAgainChangeNothing) {
 }
 
 TEST_F(ListingsTest, FromFoundToClearedWithARestartAfterEachStep) {
-  Take({Answer(kListed)});
+  Take({Answer(kVerdictListed)});
   EXPECT_EQ(One().state(), v1::LISTING_STATE_FOUND);
   const std::string id = One().listing_id();
   Restart();
@@ -148,13 +147,13 @@ TEST_F(ListingsTest, FromFoundToClearedWithARestartAfterEachStep) {
   ASSERT_TRUE(Request(id.substr(0, 8)).ok());
   Restart();
   EXPECT_EQ(One().state(), v1::LISTING_STATE_REQUESTED);
-  Later(absl::Minutes(15), kListed);
+  Later(absl::Minutes(15), kVerdictListed);
   EXPECT_EQ(One().state(), v1::LISTING_STATE_WAITING);
   Restart();
-  Later(absl::Minutes(15), kClean);
+  Later(absl::Minutes(15), kVerdictClean);
   Restart();
   EXPECT_THAT(*core_->listings().ToAskAtSource(), IsEmpty());
-  Later(absl::Minutes(15), kClean);
+  Later(absl::Minutes(15), kVerdictClean);
   Restart();
   ASSERT_THAT(*core_->listings().ToAskAtSource(), SizeIs(1));
   ASSERT_TRUE(core_->listings().SourceSaid(id, true).ok());
@@ -177,26 +176,26 @@ TEST_F(ListingsTest, FromFoundToClearedWithARestartAfterEachStep) {
 }
 
 TEST_F(ListingsTest, RelistedItGoesOnAndJoinsTheIncidentThatIsOpenNow) {
-  Take({Answer(kListed)});
+  Take({Answer(kVerdictListed)});
   const std::string id = One().listing_id();
-  for (int i = 0; i < 3; ++i) Later(absl::Minutes(15), kClean);
+  for (int i = 0; i < 3; ++i) Later(absl::Minutes(15), kVerdictClean);
   ASSERT_EQ(One().state(), v1::LISTING_STATE_CLEARED);
   const auto run = Start("contain", "", {"mx-a"});
   ASSERT_TRUE(run.ok());
-  Later(absl::Hours(24 * 20), kListed);
+  Later(absl::Hours(24 * 20), kVerdictListed);
   EXPECT_EQ(One().listing_id(), id);
   EXPECT_EQ(One().times_relisted(), 1);
   EXPECT_EQ(One().state(), v1::LISTING_STATE_CAUSE_OPEN);
   EXPECT_THAT(Kinds(), ElementsAre("listed", "cleared", "relisted", "cause_open"));
   AnswerAll();
-  for (int i = 0; i < 3; ++i) Later(absl::Minutes(15), kClean);
+  for (int i = 0; i < 3; ++i) Later(absl::Minutes(15), kVerdictClean);
   ASSERT_EQ(One().state(), v1::LISTING_STATE_CLEARED);
-  Later(absl::Hours(24 * 31), kListed);
+  Later(absl::Hours(24 * 31), kVerdictListed);
   EXPECT_THAT(All(), SizeIs(2)) << "after thirty days it is a new one";
 }
 
 TEST_F(ListingsTest, Vector6_AWildcardedListDoubtsAllItsListingsAndAlarmsNobodyAboutThem) {
-  Take({Answer(kListed), Answer(kListed, "bl.spamcop.net", {}, {"127.0.0.2"})});
+  Take({Answer(kVerdictListed), Answer(kVerdictListed, "bl.spamcop.net", {}, {"127.0.0.2"})});
   Health("bl.spamcop.net", v1::LIST_HEALTH_STATE_WELL);
   Health("bl.spamcop.net", v1::LIST_HEALTH_STATE_QUARANTINED, "its clean test point is listed");
   Health("bl.spamcop.net", v1::LIST_HEALTH_STATE_QUARANTINED, "its clean test point is listed");
@@ -209,10 +208,10 @@ TEST_F(ListingsTest, Vector6_AWildcardedListDoubtsAllItsListingsAndAlarmsNobodyA
 }
 
 TEST_F(ListingsTest, Vector7_AListThatIsShutDownWhileListedThereNeverReadsAsDelisted) {
-  Take({Answer(kListed, "bl.spamcop.net", {}, {"127.0.0.2"})});
+  Take({Answer(kVerdictListed, "bl.spamcop.net", {}, {"127.0.0.2"})});
   Health("bl.spamcop.net", v1::LIST_HEALTH_STATE_WELL);
   // Emptied, and asked before its health: its own name servers say CLEAN as well.
-  for (int i = 0; i < 4; ++i) Later(absl::Minutes(15), kClean, "bl.spamcop.net");
+  for (int i = 0; i < 4; ++i) Later(absl::Minutes(15), kVerdictClean, "bl.spamcop.net");
   ASSERT_TRUE(core_->listings().SourceSaid(One().listing_id(), true).ok());
   EXPECT_EQ(One().state(), v1::LISTING_STATE_FOUND);
   Health("bl.spamcop.net", v1::LIST_HEALTH_STATE_SUSPECT, "its listed test point is not listed");
@@ -227,9 +226,9 @@ TEST_F(ListingsTest, Vector8_AListThatListsEverythingForThreeHoursMakesNoChurn) 
   const auto spamcop = [&](v1::BlacklistVerdict verdict, const std::string& subject) {
     return Answer(verdict, "bl.spamcop.net", {}, {"127.0.0.2"}, subject);
   };
-  Take({spamcop(kListed, kAddress), spamcop(kClean, "192.0.2.2")});
+  Take({spamcop(kVerdictListed, kAddress), spamcop(kVerdictClean, "192.0.2.2")});
   clock_.Sleep(absl::Minutes(15));
-  Take({spamcop(kListed, kAddress), spamcop(kListed, "192.0.2.2")});
+  Take({spamcop(kVerdictListed, kAddress), spamcop(kVerdictListed, "192.0.2.2")});
   Health("bl.spamcop.net", v1::LIST_HEALTH_STATE_QUARANTINED, "a wildcard");
   for (int i = 0; i < 12; ++i) {
     clock_.Sleep(absl::Minutes(15));
@@ -240,7 +239,8 @@ TEST_F(ListingsTest, Vector8_AListThatListsEverythingForThreeHoursMakesNoChurn) 
   Health("bl.spamcop.net", v1::LIST_HEALTH_STATE_WELL);
   for (int i = 0; i < 4; ++i) {
     clock_.Sleep(absl::Minutes(15));
-    Take({spamcop(kListed, kAddress), spamcop(kClean, "192.0.2.2"), spamcop(kClean, "192.0.2.3")});
+    Take({spamcop(kVerdictListed, kAddress), spamcop(kVerdictClean, "192.0.2.2"),
+          spamcop(kVerdictClean, "192.0.2.3")});
     Health("bl.spamcop.net", v1::LIST_HEALTH_STATE_WELL);
   }
   EXPECT_THAT(Kinds(), ElementsAre("listed", "listed", "list_quarantined", "doubt", "doubt",
@@ -248,7 +248,7 @@ TEST_F(ListingsTest, Vector8_AListThatListsEverythingForThreeHoursMakesNoChurn) 
 }
 
 TEST_F(ListingsTest, TheAttackThatBreaksOutAgainTakesTheRequestBack) {
-  Take({Answer(kListed)});
+  Take({Answer(kVerdictListed)});
   const auto run = Start("contain", "", {"mx-a"});
   ASSERT_TRUE(run.ok());
   AnswerAll();
@@ -274,7 +274,7 @@ TEST_F(ListingsTest, CausesOfTheListedHostHoldTheGateAndThoseOfOtherHostsDoNot) 
   open_relay_ = false;
   ASSERT_TRUE(Start("contain", run->incident_id(), {"mx-a"}).ok());
   AnswerAll();
-  Take({Answer(kListed)});
+  Take({Answer(kVerdictListed)});
   EXPECT_EQ(One().state(), v1::LISTING_STATE_READY) << "the hole of mx-b is none of mx-a";
   v1::AddCauseRequest add;
   add.set_incident_id(run->incident_id());
@@ -294,7 +294,7 @@ TEST_F(ListingsTest, CausesOfTheListedHostHoldTheGateAndThoseOfOtherHostsDoNot) 
 }
 
 TEST_F(ListingsTest, AnIncidentClosesWithOpenListingsAndTheyAreFollowedFurther) {
-  Take({Answer(kListed)});
+  Take({Answer(kVerdictListed)});
   const auto run = Start("contain", "", {"mx-a"});
   ASSERT_TRUE(run.ok());
   AnswerAll();
@@ -315,18 +315,18 @@ TEST_F(ListingsTest, AnIncidentClosesWithOpenListingsAndTheyAreFollowedFurther) 
   clock_.Sleep(absl::Hours(24 * 60));
   core_->Tick();
   EXPECT_EQ(One().state(), v1::LISTING_STATE_READY) << "it had ended well";
-  for (int i = 0; i < 3; ++i) Later(absl::Minutes(15), kClean);
+  for (int i = 0; i < 3; ++i) Later(absl::Minutes(15), kVerdictClean);
   EXPECT_EQ(One().state(), v1::LISTING_STATE_CLEARED);
   EXPECT_EQ(GetIncident(incident).state(), v1::INCIDENT_STATE_CLOSED);
   EXPECT_THAT(GetIncident(incident).timeline().rbegin()->text(), HasSubstr("cleared"));
 }
 
 TEST_F(ListingsTest, AListingIsFoundByTheBeginningOfItsIdAndByItsAddressWhereThatIsOne) {
-  Take({Answer(kListed)});
+  Take({Answer(kVerdictListed)});
   EXPECT_EQ(core_->listings().Find("192.0.2.1")->component(), "xbl");
   EXPECT_EQ(ReasonOf(core_->listings().Find("192.0.2.9").status()), "LISTING_NOT_FOUND");
   EXPECT_EQ(ReasonOf(core_->listings().Find("").status()), "LISTING_NOT_FOUND");
-  Take({Answer(kListed, "bl.spamcop.net", {}, {"127.0.0.2"})});
+  Take({Answer(kVerdictListed, "bl.spamcop.net", {}, {"127.0.0.2"})});
   const auto two = core_->listings().Find("192.0.2.1").status();
   EXPECT_EQ(ReasonOf(two), "LISTING_AMBIGUOUS");
   for (const v1::Listing& one : All())
@@ -343,8 +343,8 @@ TEST_F(ListingsTest, HistoryIsFilteredAndBoundedAndFollowersGetEachChangeOnceInO
     note.set_text("seen");
     ASSERT_TRUE(core_->listings().AddNote(note, "bot").ok());
   });
-  Take({Answer(kListed), Answer(kListed, "bl.spamcop.net", {}, {"127.0.0.2"}),
-        Answer(kListed, "bl.spamcop.net", {}, {"127.0.0.2"}, "192.0.2.2")});
+  Take({Answer(kVerdictListed), Answer(kVerdictListed, "bl.spamcop.net", {}, {"127.0.0.2"}),
+        Answer(kVerdictListed, "bl.spamcop.net", {}, {"127.0.0.2"}, "192.0.2.2")});
   EXPECT_THAT(followed, ElementsAre(1, 2, 3, 4, 5, 6));
   v1::ListBlacklistHistoryRequest request;
   request.set_zone("bl.spamcop.net");
@@ -359,7 +359,7 @@ TEST_F(ListingsTest, HistoryIsFilteredAndBoundedAndFollowersGetEachChangeOnceInO
 }
 
 TEST_F(ListingsTest, WhoeverIsListedForWhatNobodyCanHelpIsShownAndWakesNobody) {
-  Take({Answer(kListed, "dnsbl-3.uceprotect.net", {}, {"127.0.0.2"})});
+  Take({Answer(kVerdictListed, "dnsbl-3.uceprotect.net", {}, {"127.0.0.2"})});
   EXPECT_FALSE(One().alert());
   const auto history = core_->listings().History({});
   EXPECT_FALSE((*history)[0].alert());
@@ -381,7 +381,7 @@ TEST_F(ListingsTest, AnswersRunsAndOperatorsAtTheSameTimeLoseNothingAndDoNotWait
         const std::string subject = "198.51.100." + std::to_string(t * 20 + i);
         ASSERT_TRUE(
             core_->listings()
-                .Take({Answer(kListed, "zen.spamhaus.org", {"xbl"}, {"127.0.0.4"}, subject)},
+                .Take({Answer(kVerdictListed, "zen.spamhaus.org", {"xbl"}, {"127.0.0.4"}, subject)},
                       {{subject, {"a"}}})
                 .ok());
       }
@@ -406,7 +406,7 @@ TEST_F(ListingsTest, AnswersRunsAndOperatorsAtTheSameTimeLoseNothingAndDoNotWait
 }
 
 TEST_F(ListingsTest, TheEvidenceSaysWhatWasSeenAndNoSecret) {
-  v1::BlacklistAnswer answer = Answer(kListed);
+  v1::BlacklistAnswer answer = Answer(kVerdictListed);
   answer.add_texts("see https://check.example/\x1b[31m for <why>\nSubject: forged");
   Take({answer});
   EXPECT_THAT(core_

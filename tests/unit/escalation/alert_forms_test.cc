@@ -7,13 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "common/status/error.h"
 #include "controller/escalation/alerts.h"
+#include "tests/unit/escalation/received.h"
 
 namespace mailquench::controller {
 namespace {
 
 using testing::HasSubstr;
-
-const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
 absl::StatusOr<std::vector<v1::Alert>> Read(const std::string& document) {
   return ReadAlerts(v1::SOURCE_KIND_GENERIC, "script", document, kNow);

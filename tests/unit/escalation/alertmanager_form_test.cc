@@ -5,13 +5,12 @@
 #include "absl/strings/str_replace.h"
 #include "common/status/error.h"
 #include "controller/escalation/alerts.h"
+#include "tests/unit/escalation/received.h"
 
 namespace mailquench::controller {
 namespace {
 
 using testing::HasSubstr;
-
-const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
 const char kMessage[] = R"({"receiver":"mailquench","status":"firing","alerts":[
   {"status":"firing",

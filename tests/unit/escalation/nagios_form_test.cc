@@ -4,6 +4,7 @@
 
 #include "common/status/error.h"
 #include "controller/escalation/alerts.h"
+#include "tests/unit/escalation/received.h"
 
 namespace mailquench::controller {
 namespace {
@@ -12,14 +13,12 @@ using testing::HasSubstr;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
-const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
-
-absl::StatusOr<std::vector<v1::Alert>> Read(const std::string& document) {
+absl::StatusOr<std::vector<v1::Alert>> ReadNagios(const std::string& document) {
   return ReadAlerts(v1::SOURCE_KIND_NAGIOS, "icinga", document, kNow);
 }
 
 TEST(NagiosForm, AServiceInTrouble) {
-  const auto alerts = Read(
+  const auto alerts = ReadNagios(
       "host=mx1.example&service=Mail+queue&state=CRITICAL&state_type=HARD&output=QUEUE%20CRITICAL%"
       "3A"
       "+20000%20messages%20%26%20more&address=192.0.2.7&start=1799999000&unknown=x");
@@ -48,7 +47,7 @@ TEST(NagiosForm, StatesOfServicesAndHosts) {
                 {"DOWN", v1::ALERT_STATUS_FIRING, "critical"},
                 {"UNREACHABLE", v1::ALERT_STATUS_FIRING, "unknown"}};
   for (const auto& one : kCases) {
-    const auto alerts = Read(std::string("host=mx1&state=") + one.state);
+    const auto alerts = ReadNagios(std::string("host=mx1&state=") + one.state);
     ASSERT_TRUE(alerts.ok()) << alerts.status();
     const v1::Alert& alert = alerts->front();
     EXPECT_EQ(alert.status(), one.status) << one.state;
@@ -63,11 +62,12 @@ TEST(NagiosForm, StatesOfServicesAndHosts) {
 
 // Nagios tells a recovery with the time of the recovery, so the fingerprint alone is the same.
 TEST(NagiosForm, TroubleAndRecoveryHaveOneFingerprint) {
-  const auto trouble = Read("host=mx1&service=queue&state=WARNING&start=100&address=192.0.2.7");
-  const auto worse = Read("host=mx1&service=queue&state=CRITICAL&start=200&output=other");
-  const auto again = Read("host=mx1&service=queue&state=CRITICAL&start=200&output=changed");
-  const auto well = Read("host=mx1&service=queue&state=OK&start=300");
-  const auto other = Read("host=mx1&service=disk&state=OK&start=300");
+  const auto trouble =
+      ReadNagios("host=mx1&service=queue&state=WARNING&start=100&address=192.0.2.7");
+  const auto worse = ReadNagios("host=mx1&service=queue&state=CRITICAL&start=200&output=other");
+  const auto again = ReadNagios("host=mx1&service=queue&state=CRITICAL&start=200&output=changed");
+  const auto well = ReadNagios("host=mx1&service=queue&state=OK&start=300");
+  const auto other = ReadNagios("host=mx1&service=disk&state=OK&start=300");
   EXPECT_EQ(trouble->front().fingerprint(), worse->front().fingerprint());
   EXPECT_EQ(trouble->front().fingerprint(), well->front().fingerprint());
   EXPECT_NE(trouble->front().fingerprint(), other->front().fingerprint());
@@ -79,25 +79,25 @@ TEST(NagiosForm, TroubleAndRecoveryHaveOneFingerprint) {
   EXPECT_FALSE(Ends(worse->front(), trouble->front()));
   // It came late: the trouble that began since goes on.
   EXPECT_FALSE(
-      Ends(well->front(), Read("host=mx1&service=queue&state=WARNING&start=301")->front()));
+      Ends(well->front(), ReadNagios("host=mx1&service=queue&state=WARNING&start=301")->front()));
   EXPECT_EQ(well->front().end_time().seconds(), 300);
 }
 
 TEST(NagiosForm, ASoftStateIsReadAndMakesNoAlert) {
-  const auto alerts = Read("host=mx1&service=queue&state=CRITICAL&state_type=SOFT");
+  const auto alerts = ReadNagios("host=mx1&service=queue&state=CRITICAL&state_type=SOFT");
   ASSERT_TRUE(alerts.ok()) << alerts.status();
   EXPECT_TRUE(alerts->empty());
-  EXPECT_FALSE(Read("host=mx1&service=queue&state=MAD&state_type=SOFT").ok());
+  EXPECT_FALSE(ReadNagios("host=mx1&service=queue&state=MAD&state_type=SOFT").ok());
 }
 
 TEST(NagiosForm, JsonIsTheSameAlsoInAnArray) {
-  const auto form = Read("host=mx1&service=queue&state=CRITICAL&output=x&start=1799999000");
-  const auto one = Read(
+  const auto form = ReadNagios("host=mx1&service=queue&state=CRITICAL&output=x&start=1799999000");
+  const auto one = ReadNagios(
       R"( {"host":"mx1","service":"queue","state":"critical","output":"x","start":1799999000,"z":{}})");
   ASSERT_TRUE(one.ok()) << one.status();
   EXPECT_EQ(form->front().SerializeAsString().size(), one->front().SerializeAsString().size());
   EXPECT_EQ(EventKey(form->front()), EventKey(one->front()));
-  const auto many = Read(
+  const auto many = ReadNagios(
       R"([{"host":"mx1","state":"UP","start":"1799999000"},{"host":"mx2","state":"DOWN","state_type":"SOFT"},
           {"host":"mx3","state":"DOWN","state_type":"HARD"}])");
   ASSERT_TRUE(many.ok()) << many.status();
@@ -132,19 +132,19 @@ TEST(NagiosForm, WhatIsWrongIsRefusedWithItsPlace) {
       {R"({"host":"a","state":"UP","start":1.5})", "start: a whole number"},
   };
   for (const auto& one : kCases) {
-    const auto alerts = Read(one.document);
+    const auto alerts = ReadNagios(one.document);
     ASSERT_FALSE(alerts.ok()) << one.document;
     EXPECT_EQ(ReasonOf(alerts.status()), "BAD_ALERTS") << one.document;
     EXPECT_THAT(alerts.status().message(), HasSubstr(one.sentence));
   }
   std::string many = "host=a&state=OK";
   for (int i = 0; i < 1000; ++i) many += "&f" + std::to_string(i) + "=x";
-  EXPECT_FALSE(Read(many).ok());
+  EXPECT_FALSE(ReadNagios(many).ok());
 }
 
 // Plugins write in whatever their system writes in.
 TEST(NagiosForm, OutputThatIsNoUtf8IsKeptAsFarAsItIs) {
-  const auto alerts = Read("host=mx1&state=DOWN&output=gr%fc%dfe%00%1b%5b2Jend");
+  const auto alerts = ReadNagios("host=mx1&state=DOWN&output=gr%fc%dfe%00%1b%5b2Jend");
   ASSERT_TRUE(alerts.ok()) << alerts.status();
   EXPECT_EQ(alerts->front().annotations().at("summary"),
             "gr\xef\xbf\xbd\xef\xbf\xbd"

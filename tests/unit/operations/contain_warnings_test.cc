@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 
 constexpr char kOpen[] = "But the accepted domain '*' lets strangers relay.";
 constexpr char kDuty[] = "replace the accepted domain '*'";
-constexpr char kStopped[] = R"({"incidentId":"i","until":"CONTAIN_UNTIL_STOPPED"})";
+constexpr char kUntilStopped[] = R"({"incidentId":"i","until":"CONTAIN_UNTIL_STOPPED"})";
 
 class ContainWarnings : public ::testing::Test {
  protected:
@@ -57,7 +57,7 @@ TEST_F(ContainWarnings, AreToldWhereTheHostIsLockedAlready) {
 }
 
 TEST_F(ContainWarnings, AreOfTheFirstPartAndStayWithAllOfThem) {
-  EXPECT_THAT(Do("a", kStopped).result().contain().warnings(), Contains(kOpen));
+  EXPECT_THAT(Do("a", kUntilStopped).result().contain().warnings(), Contains(kOpen));
   EXPECT_EQ(told_[0], kOpen);
   const auto rest = Do("b", R"({"incidentId":"i"})");
   ASSERT_EQ(rest.outcome(), v1::OUTCOME_SUCCEEDED) << rest.DebugString();

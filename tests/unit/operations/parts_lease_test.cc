@@ -7,9 +7,9 @@
 
 namespace mailquench::agent {
 namespace {
-constexpr char kStopped[] = R"({"incidentId":"i","until":"CONTAIN_UNTIL_STOPPED","lease":"60s"})";
-constexpr char kSwept[] = R"({"incidentId":"i","until":"CONTAIN_UNTIL_SWEPT","lease":"60s"})";
-constexpr char kRest[] = R"({"incidentId":"i"})";
+constexpr char kStoppedLeased[] =
+    R"({"incidentId":"i","until":"CONTAIN_UNTIL_STOPPED","lease":"60s"})";
+constexpr char kSweptLeased[] = R"({"incidentId":"i","until":"CONTAIN_UNTIL_SWEPT","lease":"60s"})";
 
 v1::OperationReport OfRun(Rig& rig, const std::string& id, const char* json) {
   v1::Command command = rig.Make(id, "contain", json);
@@ -19,7 +19,7 @@ v1::OperationReport OfRun(Rig& rig, const std::string& id, const char* json) {
 
 TEST(PartsLease, AtItsEndSweepsAndLocksAtOnceAndStartsWhenTheOthersHaveSettled) {
   Rig rig;
-  ASSERT_EQ(OfRun(rig, "a", kStopped).outcome(), v1::OUTCOME_SUCCEEDED);
+  ASSERT_EQ(OfRun(rig, "a", kStoppedLeased).outcome(), v1::OUTCOME_SUCCEEDED);
   rig.clock.Sleep(absl::Seconds(59));
   EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
   rig.clock.Sleep(absl::Seconds(2));
@@ -49,7 +49,7 @@ TEST(PartsLease, AtItsEndSweepsAndLocksAtOnceAndStartsWhenTheOthersHaveSettled) 
 
 TEST(PartsLease, ThatEndedWhileTheHostWasDownSettlesFromItsSweepOn) {
   Rig rig;
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.clock.Sleep(absl::Hours(5));  // As after a power cut of the whole group.
   rig.Open();
   rig.executor->EndDueLeases(nullptr);
@@ -62,7 +62,7 @@ TEST(PartsLease, ThatEndedWhileTheHostWasDownSettlesFromItsSweepOn) {
 
 TEST(PartsLease, EndsThoughTheClockWasAheadWhenItSwept) {
   Rig rig;
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.clock.Sleep(absl::Hours(48));
   rig.executor->EndDueLeases(nullptr);
   rig.clock.Sleep(-absl::Hours(48));
@@ -74,7 +74,7 @@ TEST(PartsLease, EndsThoughTheClockWasAheadWhenItSwept) {
 
 TEST(PartsLease, AChangeThatIsNotUrgentIsDoneWhileTheOthersSettle) {
   Rig rig;
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.clock.Sleep(absl::Seconds(61));
   rig.executor->EndDueLeases(nullptr);
   rig.executor->ExpectDueLeases(/*controller_is_gone=*/true);
@@ -83,7 +83,7 @@ TEST(PartsLease, AChangeThatIsNotUrgentIsDoneWhileTheOthersSettle) {
 
 TEST(PartsLease, IsRenewedAsThatOfAStop) {
   Rig rig;
-  OfRun(rig, "a", kSwept);
+  OfRun(rig, "a", kSweptLeased);
   ASSERT_EQ(rig.journal->Leases()->size(), 1u);
   EXPECT_EQ(LeaseLength(rig.journal->Leases()->front().stop()).seconds(), 60);
   ASSERT_TRUE(rig.journal->RenewLease("a", rig.clock.Now() + absl::Minutes(10)).ok());
@@ -94,14 +94,14 @@ TEST(PartsLease, IsRenewedAsThatOfAStop) {
 
 TEST(PartsLease, IsRenewedWhileTheOthersSettleAndTheNextPartGoesOn) {
   Rig rig;
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.clock.Sleep(absl::Seconds(61));
   rig.executor->EndDueLeases(nullptr);
   ASSERT_TRUE(rig.journal->RenewLease("a", rig.clock.Now() + absl::Minutes(10)).ok());
   rig.clock.Sleep(absl::Minutes(5));
   EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
   EXPECT_EQ(rig.mail->Get("running"), "0");
-  EXPECT_EQ(OfRun(rig, "b", kSwept).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(OfRun(rig, "b", kSweptLeased).outcome(), v1::OUTCOME_SUCCEEDED);
   const auto rest = OfRun(rig, "c", kRest);
   ASSERT_EQ(rest.outcome(), v1::OUTCOME_SUCCEEDED) << rest.DebugString();
   EXPECT_EQ(rest.result().contain().quarantine().quarantines_size(), 1);
@@ -111,14 +111,14 @@ TEST(PartsLease, IsRenewedWhileTheOthersSettleAndTheNextPartGoesOn) {
 
 TEST(PartsLease, PartsOfTheSameRunThatComeAfterItsEndAreToldWhatTheAgentDid) {
   Rig rig;
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.clock.Sleep(absl::Seconds(61));
   rig.executor->EndDueLeases(nullptr);
   rig.clock.Sleep(absl::Minutes(2));
   rig.executor->EndDueLeases(nullptr);
   ASSERT_EQ(rig.mail->Get("running"), "1");
   rig.mail->Put("queue", "4");  // Wanted mail, since.
-  for (const auto& [id, json] : {std::pair("b", kSwept), std::pair("c", kRest)}) {
+  for (const auto& [id, json] : {std::pair("b", kSweptLeased), std::pair("c", kRest)}) {
     const auto late = OfRun(rig, id, json);
     ASSERT_EQ(late.outcome(), v1::OUTCOME_UNCHANGED) << late.DebugString();
     EXPECT_EQ(late.result().contain().quarantine().quarantines_size(), 1);
@@ -134,7 +134,7 @@ TEST(PartsLease, PartsOfTheSameRunThatComeAfterItsEndAreToldWhatTheAgentDid) {
 
 TEST(PartsLease, LeavesAloneWhatSomebodyStartedMeanwhile) {
   Rig rig;
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.mail->Put("running", "1");
   rig.clock.Sleep(absl::Seconds(61));
   EXPECT_TRUE(rig.executor->EndDueLeases(nullptr).empty());
@@ -145,7 +145,7 @@ TEST(PartsLease, LeavesAloneWhatSomebodyStartedMeanwhile) {
 
 TEST(PartsLease, WhoseHostCannotBeLockedStaysStoppedForAPerson) {
   Rig rig;
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.mail->verify_fails = true;
   rig.clock.Sleep(absl::Seconds(61));
   rig.executor->EndDueLeases(nullptr);
@@ -178,7 +178,7 @@ std::size_t Tick(LeaseKeeper& keeper) {
 TEST(PartsLease, ThatIsNotRenewedEndsThoughTheControllerIsThere) {
   Rig rig;
   LeaseKeeper keeper(*rig.executor);
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.clock.Sleep(absl::Seconds(59));
   EXPECT_EQ(Tick(keeper), 0u);
   rig.clock.Sleep(absl::Seconds(2));
@@ -205,7 +205,7 @@ TEST(PartsLease, ThatOfAStopIsForAPersonWhileTheControllerIsThere) {
 TEST(PartsLease, OfAHostThatDidNotRunSweepsAndLocksItAndStartsNothing) {
   Rig rig;
   rig.mail->Put("running", "0");
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.clock.Sleep(absl::Seconds(61));
   rig.executor->EndDueLeases(nullptr);
   EXPECT_EQ(rig.mail->Get("queue"), "0");
@@ -219,14 +219,14 @@ TEST(PartsLease, OfAHostThatDidNotRunSweepsAndLocksItAndStartsNothing) {
 TEST(PartsLease, OfAHostThatDidNotRunIsNoReasonForAnotherContainToStartIt) {
   Rig rig;
   rig.mail->Put("running", "0");
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.Do("b", "contain", R"({"incidentId":"another"})");
   EXPECT_EQ(rig.mail->Get("running"), "0");
 }
 
 TEST(PartsLease, ThatFindsTheMailSystemOutOfReachTriesAgain) {
   Rig rig;
-  OfRun(rig, "a", kStopped);
+  OfRun(rig, "a", kStoppedLeased);
   rig.clock.Sleep(absl::Seconds(61));
   rig.mail->unavailable = 1000;  // For longer than one try lasts.
   rig.executor->EndDueLeases(nullptr);

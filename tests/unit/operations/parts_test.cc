@@ -8,7 +8,6 @@ namespace mailquench::agent {
 namespace {
 constexpr char kStopped[] = R"({"incidentId":"i","until":"CONTAIN_UNTIL_STOPPED"})";
 constexpr char kSwept[] = R"({"incidentId":"i","until":"CONTAIN_UNTIL_SWEPT"})";
-constexpr char kRest[] = R"({"incidentId":"i"})";
 
 void ExpectContained(Rig& rig, const v1::OperationReport& report) {
   ASSERT_EQ(report.outcome(), v1::OUTCOME_SUCCEEDED) << report.DebugString();

@@ -18,6 +18,9 @@
 
 namespace mailquench::agent {
 
+// A contain of all that no earlier part has done.
+inline constexpr char kRest[] = R"({"incidentId":"i"})";
+
 class FakeClock final : public Clock {
  public:
   absl::Time Now() override { return now_; }
