@@ -5,10 +5,6 @@ namespace mailquench::simulation::exchange {
 namespace {
 using ::testing::StartsWith;
 
-absl::Status Calm(const agent::ServiceInfo&, absl::Duration) {
-  return absl::OkStatus();
-}
-
 TEST(Isolation, AnOutboundRuleKeepsMailInRetryUnlessTheFirewallIsIgnored) {
   WorldPlan plan = OpenRelay();
   plan.smart_host = "127.0.0.1:1";

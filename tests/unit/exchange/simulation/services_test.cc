@@ -8,10 +8,6 @@ using agent::ServiceState;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-absl::Status Calm(const ServiceInfo&, absl::Duration) {
-  return absl::OkStatus();
-}
-
 ServiceState StateOf(Services& services, const std::string& name) {
   const auto info = services.Query(name);
   return info.ok() ? info->state : ServiceState::kPaused;

@@ -41,6 +41,11 @@ inline bool Eventually(const std::function<bool()>& holds) {
   return holds();
 }
 
+// Told how a service is while it is waited for, and content with it.
+inline absl::Status Calm(const agent::ServiceInfo&, absl::Duration) {
+  return absl::OkStatus();
+}
+
 inline std::string Text(const std::string& subject = "offer",
                         const std::string& from = "bot@spam.test") {
   return absl::StrCat("From: <", from, ">\r\nTo: <x@victim.test>\r\nSubject: ", subject,
