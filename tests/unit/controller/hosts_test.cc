@@ -117,7 +117,7 @@ TEST(HostsTest, ACopyOfTheFleetIsAsItWasAndTheNextOneAsItIs) {
   v1::Heartbeat beat;
   beat.set_mail_service(v1::MAIL_SERVICE_STATE_RUNNING);
   v1::AddManualHostRequest manual;
-  manual.set_name("hand");
+  manual.set_name("han");
   v1::SetLabelsRequest labels;
   labels.set_host("mx1");
   (*labels.mutable_labels())["site"] = "fra";
@@ -133,7 +133,10 @@ TEST(HostsTest, ACopyOfTheFleetIsAsItWasAndTheNextOneAsItIs) {
       [&] { hosts.Greeted("a", "192.0.2.1", "220 mx1.example.org ESMTP"); },
       [&] { EXPECT_TRUE(hosts.SetLabels(labels).ok()); },
       [&] { EXPECT_TRUE(hosts.SetMailIdentity(identity).ok()); },
-      [&] { EXPECT_TRUE(hosts.AddManual(manual, "ann").ok()); },
+      [&] {
+        manual.set_name(manual.name() + "d");  // There is none of this name yet.
+        EXPECT_TRUE(hosts.AddManual(manual, "ann").ok());
+      },
       [&] { EXPECT_TRUE(hosts.Upsert("b", "a-new-name", {}, "1").ok()); },
       [&] { link.online.erase("a"); },
       [&] {
