@@ -55,8 +55,10 @@ FleetCopy FleetCopies::Now(const Find& find, const Online& online) {
   }
   Renew(find, online);
   kept_->out.store(true, std::memory_order_relaxed);
-  FleetCopy given(&kept_->hosts, [kept = kept_](const std::vector<v1::Host>*) {
+  // What is kept knows this copy, and the copy what is kept: it lets go of it with its last user.
+  FleetCopy given(&kept_->hosts, [kept = kept_](const std::vector<v1::Host>*) mutable {
     kept->out.store(false, std::memory_order_release);
+    kept.reset();
   });
   kept_->given = given;
   return given;
