@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/output/printer.h"
 #include "common/operation/duration.h"
+#include "common/operation/names.h"
 #include "common/status/error.h"
 #include "common/text/suggest.h"
 
