@@ -41,8 +41,8 @@ absl::StatusOr<v1::Plan> CoreImpl::PlanRun(const v1::PlanRunRequest& r, const st
                       incidents_.Adopt(plan.playbook(), IdsOf(plan), r.incident_id()));
   if (!adopted.notice.empty()) plan.add_notices(adopted.notice);
   const absl::Status egress = CheckEgress(plan);
-  if (ReasonOf(egress) == "ATTACK_GOES_ON")
-    plan.add_notices("it would be refused: " + std::string(egress.message()));
+  if (!egress.ok() && ReasonOf(egress) != "ATTACK_GOES_ON") return egress;
+  if (!egress.ok()) plan.add_notices("it would be refused: " + std::string(egress.message()));
   if (!r.skip_agents()) {
     manual_->Plan(&plan);
     engine_->AskPlans(&plan, actor, options_.plan_limit);

@@ -99,6 +99,9 @@ std::vector<std::string> OtherWays(const MasterCf& master,
            absl::StrContains(name, "_relayhost")))
         out.push_back(absl::StrCat(name, " of ", service.key, " in master.cf (", Shown(value),
                                    ") goes before main.cf's"));
+      if (service.command == "smtp" && name == "smtp_fallback_relay" && !value.empty())
+        out.push_back(absl::StrCat(name, " of ", service.key, " in master.cf (", Shown(value),
+                                   ") still takes what cannot be delivered otherwise"));
     }
   }
   if (wanted.smarthost.empty()) return out;

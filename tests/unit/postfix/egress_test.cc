@@ -180,10 +180,12 @@ TEST_F(EgressPlan, NamesWhatStillGoesAnotherWay) {
             HasSubstr("smtp_fallback_relay ([192.0.2.78])"), Not(HasSubstr("relay_transport"))));
   Spill(Master(), Slurp(Master()) +
                       "second unix - - n - - trivial-rewrite -o relayhost=[192.0.2.1]\n"
-                      "third unix - - n - - trivial-rewrite -o transport_maps=\n");
+                      "third unix - - n - - trivial-rewrite -o transport_maps=\n"
+                      "slow unix - - n - - smtp -o smtp_fallback_relay=[192.0.2.79]\n");
   const auto change = Plan(Egress("", "", "[192.0.2.9]"));
   ASSERT_TRUE(change.ok()) << change.status();
-  EXPECT_THAT(change->result.notice(), HasSubstr("transport_maps of third/unix"));
+  EXPECT_THAT(change->result.notice(), AllOf(HasSubstr("transport_maps of third/unix"),
+                                             HasSubstr("smtp_fallback_relay of slow/unix")));
   const v1::Setting* second = Find(*change, "master.cf:second/unix");
   ASSERT_NE(second, nullptr);
   EXPECT_THAT(std::string(second->after()), HasSubstr("-o relayhost=[192.0.2.9]"));
