@@ -51,12 +51,13 @@ TEST_F(EgressTest, TheConnectorForEverybodyTakesASmarthostAndGivesItBack) {
                     HasSubstr("All of EX1, EX2 say that name"),
                     HasSubstr("Still by ways of their own: 'Partner: A/B' (SMTP:partner.test;1)")));
   EXPECT_EQ(shell.CallsOf("Set-SendConnector"), 1);
-  EXPECT_EQ(Internet()["SmartHosts"], nlohmann::json({"192.0.2.9"}));
+  EXPECT_EQ(Internet()["SmartHosts"], nlohmann::json::array({"192.0.2.9"}));
   EXPECT_EQ(Internet()["DNSRoutingEnabled"], false);
   EXPECT_EQ(Internet()["Port"], 587);
   EXPECT_EQ(Internet()["Fqdn"], "out.contoso.test");
   // An address is shown in brackets, and is the same one.
-  ChangeInternet([](nlohmann::json& one) { one["SmartHosts"] = {"[192.0.2.9]"}; });
+  ChangeInternet(
+      [](nlohmann::json& one) { one["SmartHosts"] = nlohmann::json::array({"[192.0.2.9]"}); });
   EXPECT_THAT(*settings.Drifted(Of(change)), IsEmpty());
   const auto again = settings.PlanEgress(Egress("OUT.contoso.test", "192.0.2.9:587"));
   ASSERT_TRUE(again.ok()) << again.status();
@@ -71,26 +72,25 @@ TEST_F(EgressTest, TheConnectorForEverybodyTakesASmarthostAndGivesItBack) {
 
 TEST_F(EgressTest, WithoutASmarthostThereIsNoLoginEither) {
   ChangeInternet([](nlohmann::json& one) {
-    one["SmartHosts"] = {"old.example.net", "[192.0.2.8]"};
+    one["SmartHosts"] = nlohmann::json::array({"old.example.net", "[192.0.2.8]"});
     one["DNSRoutingEnabled"] = false;
     one["SmartHostAuthMechanism"] = "ExternalAuthoritative";
     one["Port"] = 2525;
     one["TlsDomain"] = "old.example.net";
   });
-  const nlohmann::json before = organisation.Read();
   const SettingsChange change = Set(Egress("", "direct"));
   EXPECT_EQ(Internet()["SmartHostAuthMechanism"], "None");
   EXPECT_EQ(Internet()["DNSRoutingEnabled"], true);
   EXPECT_THAT(change.result.notice(), HasSubstr("wants a certificate for 'old.example.net'"));
   Restore(Of(change));
-  EXPECT_EQ(Internet()["SmartHosts"], nlohmann::json({"old.example.net", "192.0.2.8"}));
+  EXPECT_EQ(Internet()["SmartHosts"], nlohmann::json::array({"old.example.net", "192.0.2.8"}));
   EXPECT_EQ(Internet()["SmartHostAuthMechanism"], "ExternalAuthoritative");
   EXPECT_EQ(Internet()["Port"], 2525);
 }
 
 TEST_F(EgressTest, ALoginThatCouldNotBeGivenBackIsNotTaken) {
   ChangeInternet([](nlohmann::json& one) {
-    one["SmartHosts"] = {"old.example.net"};
+    one["SmartHosts"] = nlohmann::json::array({"old.example.net"});
     one["DNSRoutingEnabled"] = false;
     one["SmartHostAuthMechanism"] = "BasicAuthRequireTLS";
   });
@@ -195,7 +195,7 @@ TEST(EgressKilled, AnywhereTheRepeatCompletesItAndTheWayBackIsTheWayBack) {
         const absl::Status again = host->settings.Apply(host->change, {});
         EXPECT_TRUE(again.ok()) << fault << ": " << again;
         EXPECT_EQ(host->organisation.Read()["send_connectors"][0]["SmartHosts"],
-                  nlohmann::json({"relay.example.net"}))
+                  nlohmann::json::array({"relay.example.net"}))
             << fault;
         const auto plan = host->settings.PlanRestore(Of(host->change), {}, {});
         ASSERT_TRUE(plan.ok()) << plan.status();
