@@ -60,6 +60,11 @@ class StreamScanner {
                                        const std::atomic<bool>& stop) = 0;
 };
 
+struct Updated {
+  bool changed = false;  // There are newer signatures than before.
+  std::string sentence;
+};
+
 struct ScanOrder {
   v1::AntivirusScan request;
   // Folders that are not entered unless `request` names them, or something below them.
@@ -77,9 +82,9 @@ class Antivirus {
   virtual v1::AntivirusProduct Status() = 0;
 
   // Asks for the newest signatures, from where the product takes them always; returns when it has
-  // them. One sentence of what became of it. Errors: kUnavailable (where they come from does not
+  // them. Errors: kUnavailable (where they come from does not
   // answer), kUnimplemented, kFailedPrecondition, those of the context.
-  virtual absl::StatusOr<std::string> Update(const WorkContext& context) = 0;
+  virtual absl::StatusOr<Updated> Update(const WorkContext& context) = 0;
 
   // `result` is filled also beside an error, `partial` then. Errors: kUnavailable (it ended in mid
   // scan, or is not there), kUnimplemented, kInvalidArgument, those of the context.

@@ -109,21 +109,21 @@ v1::AntivirusProduct ClamAv::Status() {
   return product;
 }
 
-absl::StatusOr<std::string> ClamAv::Update(const WorkContext& context) {
-  FreshclamOptions freshclam = options_.freshclam;
-  freshclam.limit = std::min<absl::Duration>(freshclam.limit, context.deadline - absl::Now());
+absl::StatusOr<Updated> ClamAv::Update(const WorkContext& context) {
   context.progress("freshclam asks for new signatures");
-  MQ_ASSIGN_OR_RETURN(const FreshclamResult result, RunFreshclam(freshclam));
-  if (result.updated.empty()) return std::string("The signatures were the newest already.");
+  MQ_ASSIGN_OR_RETURN(const FreshclamResult result, RunFreshclam(options_.freshclam, context));
+  if (result.updated.empty()) return Updated{false, "The signatures were the newest already."};
   std::string sentence = absl::StrCat("Updated: ", absl::StrJoin(result.updated, "; "), ".");
-  if (result.notified_clamd) return sentence;
+  if (result.notified_clamd) return Updated{true, sentence};
   const absl::StatusOr<ClamdConfig> config = Config();
   const absl::StatusOr<std::string> told =
       config.ok() ? AskClamd(*config, "RELOAD", kReload) : config.status();
-  if (told.ok() && *told == "RELOADING") return sentence + " clamd was told to load them.";
-  return absl::StrCat(sentence, " clamd could not be told to load them",
-                      told.ok() ? "" : absl::StrCat(" (", Shown(told.status().message()), ")"),
-                      "; it does so at its next SelfCheck or start.");
+  if (told.ok() && *told == "RELOADING")
+    return Updated{true, sentence + " clamd was told to load them."};
+  return Updated{
+      true, absl::StrCat(sentence, " clamd could not be told to load them",
+                         told.ok() ? "" : absl::StrCat(" (", Shown(told.status().message()), ")"),
+                         "; it does so at its next SelfCheck or start.")};
 }
 
 int ClamAv::ScannersAtOnce() {

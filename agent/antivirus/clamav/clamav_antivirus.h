@@ -33,7 +33,7 @@ class ClamAv final : public Antivirus {
 
   bool IsPresent() override;
   v1::AntivirusProduct Status() override;
-  absl::StatusOr<std::string> Update(const WorkContext& context) override;
+  absl::StatusOr<Updated> Update(const WorkContext& context) override;
   // Hands the files to clamd. It removes nothing: clamd(8) has no quarantine.
   absl::Status Scan(const ScanOrder& order,
                     const WorkContext& context,

@@ -3,7 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "agent/antivirus/antivirus.h"
 #include "common/status/error.h"
 
@@ -12,27 +12,23 @@ namespace {
 constexpr std::size_t kMostUpdated = 10;
 constexpr int kConnectionFailed = 5;
 
-// The one line that says most: the first error that is not about a download's tries.
-std::string WhyOf(const ProcessResult& ran) {
-  std::string why, any;
-  for (const std::string* text : {&ran.out, &ran.err}) {
-    for (absl::string_view line : absl::StrSplit(*text, '\n')) {
-      line = absl::StripAsciiWhitespace(line);
-      if (!absl::StartsWith(line, "ERROR: ")) continue;
-      line.remove_prefix(7);
-      if (any.empty()) any = std::string(line);
-      if (why.empty() && !absl::StrContains(line, "Update failed")) why = std::string(line);
-    }
+// The one line that says most: the first error that is not about the whole.
+std::string WhyOf(const CommandResult& ran) {
+  std::string any;
+  for (absl::string_view line : ran.lines) {
+    line = absl::StripAsciiWhitespace(line);
+    if (!absl::ConsumePrefix(&line, "ERROR: ")) continue;
+    if (!absl::StrContains(line, "Update failed")) return Shown(line);
+    any = Shown(line);
   }
-  return Shown(why.empty() ? any : why);
+  return any.empty() ? Shown(absl::StripAsciiWhitespace(ran.error_tail)) : any;
 }
 }  // namespace
 
-absl::StatusOr<FreshclamResult> FreshclamResultOf(const ProcessResult& ran) {
+absl::StatusOr<FreshclamResult> FreshclamResultOf(const CommandResult& ran) {
   if (ran.exit_code != 0) {
     const std::string why = WhyOf(ran);
-    const bool away = ran.exit_code == kConnectionFailed ||
-                      absl::StrContains(ran.out + ran.err, "Connection failed");
+    const bool away = ran.exit_code == kConnectionFailed;
     return Error(away ? absl::StatusCode::kUnavailable : absl::StatusCode::kFailedPrecondition,
                  away ? "MIRROR_AWAY" : "FRESHCLAM_FAILED",
                  absl::StrCat(away ? "no mirror of ClamAV's signatures answers"
@@ -45,7 +41,7 @@ absl::StatusOr<FreshclamResult> FreshclamResultOf(const ProcessResult& ran) {
                                    : "run freshclam by hand on the host"));
   }
   FreshclamResult result;
-  for (absl::string_view line : absl::StrSplit(ran.out, '\n')) {
+  for (absl::string_view line : ran.lines) {
     line = absl::StripAsciiWhitespace(line);
     if (absl::StrContains(line, " updated (version") && result.updated.size() < kMostUpdated)
       result.updated.push_back(Shown(line));
@@ -54,15 +50,13 @@ absl::StatusOr<FreshclamResult> FreshclamResultOf(const ProcessResult& ran) {
   return result;
 }
 
-absl::StatusOr<FreshclamResult> RunFreshclam(const FreshclamOptions& options) {
+absl::StatusOr<FreshclamResult> RunFreshclam(const FreshclamOptions& options,
+                                             const WorkContext& context) {
   // The freshclam that runs as a daemon holds the lock of its log, with which another one would
   // not begin.
   std::vector<std::string> argv = {options.program, "--stdout", "--log=/dev/null"};
   if (!options.config.empty()) argv.push_back(absl::StrCat("--config-file=", options.config));
-  ProcessOptions process;
-  process.timeout = options.limit;
-  process.max_output = std::size_t{256} * 1024;
-  const absl::StatusOr<ProcessResult> ran = RunProcess(argv, process);
+  const absl::StatusOr<CommandResult> ran = RunScannerCommand(argv, options.limit, context);
   if (absl::IsNotFound(ran.status()))
     return Error(absl::StatusCode::kNotFound, "NO_FRESHCLAM",
                  absl::StrCat("there is no program ", options.program,

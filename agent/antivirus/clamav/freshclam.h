@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "agent/os/process.h"
+#include "agent/antivirus/run_command.h"
 
 namespace mailquench::agent::clamav {
 
@@ -23,11 +23,13 @@ struct FreshclamResult {
 };
 
 // Errors: kUnavailable/MIRROR_AWAY (no mirror answers, or none now), kFailedPrecondition/
-// FRESHCLAM_FAILED, kNotFound/NO_FRESHCLAM, kDeadlineExceeded. What signatures there were stay.
-absl::StatusOr<FreshclamResult> RunFreshclam(const FreshclamOptions& options);
+// FRESHCLAM_FAILED, kNotFound/NO_FRESHCLAM, kDeadlineExceeded, those of the context. What
+// signatures there were stay.
+absl::StatusOr<FreshclamResult> RunFreshclam(const FreshclamOptions& options,
+                                             const WorkContext& context);
 
 // What its end and its words mean. Of the exit codes those of fc_error_t in libfreshclam.h.
-absl::StatusOr<FreshclamResult> FreshclamResultOf(const ProcessResult& ran);
+absl::StatusOr<FreshclamResult> FreshclamResultOf(const CommandResult& ran);
 
 }  // namespace mailquench::agent::clamav
 

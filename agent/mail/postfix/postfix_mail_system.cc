@@ -40,7 +40,8 @@ constexpr const char* kOperations[] = {"service.status",
                                        "queue.watch",
                                        "contain",
                                        "quarantine.move",
-                                       "mail.blockers"};
+                                       "mail.blockers",
+                                       "quarantine.scan"};
 InstanceNames Names(const google::protobuf::RepeatedPtrField<std::string>& names) {
   return {names.begin(), names.end()};
 }
@@ -250,6 +251,20 @@ absl::StatusOr<v1::QuarantineAnalyseResult> PostfixMailSystem::Analyse(
     const v1::QuarantineAnalyse& request, const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(request.quarantine_id()));
   return postfix::Analyse(instance, request, context);
+}
+
+absl::StatusOr<std::string> PostfixMailSystem::QuarantineHome(const std::string& quarantine_id) {
+  MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(quarantine_id));
+  return postfix::QuarantineHome(instance, quarantine_id);
+}
+
+absl::Status PostfixMailSystem::ReadQuarantined(
+    const std::string& quarantine_id,
+    const std::function<bool(const std::string& key)>& wanted,
+    const QuarantinedVisitor& visit,
+    const CallContext& context) {
+  MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(quarantine_id));
+  return postfix::ReadQuarantined(instance, quarantine_id, wanted, visit, context);
 }
 
 absl::StatusOr<v1::QuarantineReleaseResult> PostfixMailSystem::Release(

@@ -124,14 +124,13 @@ TEST_F(Database, AnEmptyFolderHasNone) {
 }
 
 TEST(FreshclamWords, TellsUpdatedFromUpToDate) {
-  ProcessResult ran;
+  CommandResult ran;
   ran.exit_code = 0;
-  ran.out =
-      "t.ndb updated (version: custom database, sigs: 1)\n"
-      "Clamd successfully notified about the update.\n";
+  ran.lines = {"t.ndb updated (version: custom database, sigs: 1)",
+               "Clamd successfully notified about the update."};
   EXPECT_EQ(FreshclamResultOf(ran)->updated.size(), 1u);
   EXPECT_TRUE(FreshclamResultOf(ran)->notified_clamd);
-  ran.out = "t.ndb is up-to-date (version: custom database)\n";
+  ran.lines = {"t.ndb is up-to-date (version: custom database)"};
   EXPECT_TRUE(FreshclamResultOf(ran)->updated.empty());
 }
 

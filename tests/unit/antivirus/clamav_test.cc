@@ -254,7 +254,8 @@ TEST_F(FreshclamTest, NewSignaturesAreLoaded) {
     ClamAv clamav(options);
     const auto updated = clamav.Update({});
     ASSERT_TRUE(updated.ok()) << updated.status();
-    EXPECT_EQ(updated->substr(0, 8), "Updated:") << *updated;
+    EXPECT_TRUE(updated->changed) << updated->sentence;
+    EXPECT_EQ(updated->sentence.substr(0, 8), "Updated:") << updated->sentence;
     // It loads them in its own time.
     Verdict verdict;
     for (int i = 0; i < 200 && verdict.kind != Verdict::Kind::kInfected; ++i) {
