@@ -11,7 +11,7 @@
 namespace mailquench::agent {
 namespace {
 constexpr std::size_t kWaiting = 64;  // Open files at most, beside those in work.
-constexpr auto kLook = std::chrono::milliseconds(100);
+constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr absl::Duration kBetweenTries = absl::Milliseconds(200);
 }  // namespace
 
@@ -51,7 +51,7 @@ absl::Status StreamPool::Stop(const absl::Status& why) {
 absl::Status StreamPool::Add(Job job) {
   std::unique_lock<std::mutex> lock(mu_);
   while (failed_.ok() && waiting_.size() >= kWaiting) {
-    room_.wait_for(lock, kLook);
+    room_.wait_for(lock, kTick);
     lock.unlock();
     const absl::Status wanted = CheckWork(context_);
     if (!wanted.ok()) return Stop(wanted);
@@ -66,14 +66,14 @@ absl::Status StreamPool::Add(Job job) {
 absl::Status StreamPool::Finish() {
   std::unique_lock<std::mutex> lock(mu_);
   while (failed_.ok() && (!waiting_.empty() || busy_ > 0)) {
-    room_.wait_for(lock, kLook);
+    room_.wait_for(lock, kTick);
     lock.unlock();
     const absl::Status wanted = CheckWork(context_);
     if (!wanted.ok()) (void)Stop(wanted);
     lock.lock();
   }
   // What is still in the threads' hands tells its verdict, or sees that it is stopped.
-  while (busy_ > 0) room_.wait_for(lock, kLook);
+  while (busy_ > 0) room_.wait_for(lock, kTick);
   return failed_;
 }
 
