@@ -1,12 +1,15 @@
 // quarantine.scan through the executor: messages that a real Postfix took, judged by a real clamd.
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
+#include <thread>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -67,6 +70,7 @@ class QuarantineScanTest : public testing::Test {
     options.host_id = "h";
     options.state_dir = state_;
     options.antivirus = antivirus_.get();
+    options.quarantine_roots = roots_;
     executor_ = std::make_unique<Executor>(*mail_, *journal_, clock_, options);
   }
   v1::OperationReport Do(const std::string& operation, const std::string& json = "") {
@@ -109,6 +113,7 @@ class QuarantineScanTest : public testing::Test {
 
   SystemClock clock_;
   std::string state_, id_;
+  std::set<std::string> roots_;
   int commands_ = 0;
   std::unique_ptr<PrivateClamd> clamd_;
   std::unique_ptr<postfix::PrivatePostfix> postfix_;
@@ -200,12 +205,74 @@ TEST_F(QuarantineScanTest, AReleaseWithoutAScanSaysSo) {
   EXPECT_NE(released.notice().find("quarantine scan"), std::string::npos) << released.notice();
 }
 
-TEST_F(QuarantineScanTest, AMovedQuarantineIsScannedWhereItIs) {
+TEST_F(QuarantineScanTest, AMovedQuarantineIsScannedWhereItIsAndKeepsWhatIsKnown) {
+  std::string name = "/dev/shm/mq-qmoved-XXXXXX";
+  roots_ = {mkdtemp(name.data())};
+  Open();
   SetAside({"one", WithAttachment()});
   EXPECT_EQ(Scan().infected(), 1);
-  const auto record = ScanRecord::Read(*mail_->QuarantineHome(id_));
-  ASSERT_TRUE(record.ok());
-  EXPECT_EQ(record->Count(Scanned::kInfected), 1);
+  const v1::OperationReport moved =
+      Do("quarantine.move", Json(absl::StrCat(R"("directory":")", name, "\"")));
+  ASSERT_EQ(moved.outcome(), v1::OUTCOME_SUCCEEDED) << moved.DebugString();
+  EXPECT_EQ(Info().infected(), 1);
+  EXPECT_EQ(Scan().scanned(), 0);
+  EXPECT_EQ(Scan(R"("again":true)").infected(), 1);
+  const auto released = Do("quarantine.release", Json()).result().quarantine_release();
+  EXPECT_EQ(released.released(), 1);
+  EXPECT_EQ(released.infected(), 1);
+  std::filesystem::remove_all(name);
+}
+
+// So many that a scan has a middle, as Postfix leaves them.
+TEST_F(QuarantineScanTest, ClamdDiesInMidScanAndTheRestIsReadLater) {
+  SetAside({WithAttachment()});
+  const std::string place = Info().directory();
+  constexpr int kCopies = 2000;
+  std::string original;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(place))
+    if (entry.is_regular_file() &&
+        (entry.status().permissions() & std::filesystem::perms::owner_exec) !=
+            std::filesystem::perms::none)
+      original = entry.path();
+  ASSERT_NE(original, "");
+  struct stat info {};
+  ASSERT_EQ(stat(original.c_str(), &info), 0);
+  for (int i = 0; i < kCopies; ++i) {
+    const std::string copy = absl::StrCat(place, "/incoming/COPY", i);
+    std::filesystem::copy_file(original, copy);
+    ASSERT_EQ(chown(copy.c_str(), info.st_uid, info.st_gid), 0);
+  }
+  const auto answered = [this] {  // Bytes that clamd has written: its answers.
+    std::ifstream io(absl::StrCat("/proc/", clamd_->pid(), "/io"));
+    std::string word;
+    std::int64_t value = 0;
+    while (io >> word >> value) {
+      if (word == "wchar:") return value;
+    }
+    return std::int64_t{0};
+  };
+  const std::int64_t before = answered();
+  std::thread killer([&] {
+    while (answered() < before + 4000) absl::SleepFor(absl::Milliseconds(1));
+    clamd_->Kill();
+  });
+  const v1::OperationReport report = Do("quarantine.scan", Json());
+  killer.join();
+  EXPECT_EQ(ReasonOf(FromProto(report.error())), "ANTIVIRUS_ENDED") << report.error().message();
+  const v1::QuarantineScanResult& part = report.result().quarantine_scan();
+  EXPECT_TRUE(part.partial());
+  EXPECT_GT(part.scanned(), 0);
+  EXPECT_LT(part.scanned(), kCopies);
+  EXPECT_FALSE(Info().has_scan_time());
+  EXPECT_EQ(Info().infected(), part.infected());
+  // Where no scan has gone to its end, what is known stays, and no more.
+  EXPECT_EQ(Do("quarantine.analyse", Json()).result().quarantine_analyse().kept_out(),
+            part.infected());
+  ASSERT_TRUE(clamd_->Start());
+  const v1::QuarantineScanResult rest = Scan();
+  EXPECT_EQ(rest.scanned(), kCopies + 1 - part.scanned());
+  EXPECT_EQ(rest.infected(), kCopies + 1);
+  EXPECT_EQ(rest.findings_size(), kMaxFindings);
 }
 
 // Killed between any two steps of it: no record, or one that is true; and a repeat completes it.

@@ -12,9 +12,9 @@
 namespace mailquench::agent::postfix {
 namespace {
 
-class Text final : public ByteSource {
+class FileText final : public ByteSource {
  public:
-  explicit Text(std::string text) : text_(std::move(text)) {}
+  explicit FileText(std::string text) : text_(std::move(text)) {}
   std::int64_t ReadAt(std::int64_t offset, char* buffer, std::size_t size) override {
     if (offset >= static_cast<std::int64_t>(text_.size())) return 0;
     return static_cast<std::int64_t>(text_.copy(buffer, size, static_cast<std::size_t>(offset)));
@@ -26,7 +26,7 @@ class Text final : public ByteSource {
 
 // All of it, in pieces of `piece` bytes; "ERROR" at its end where it is none.
 std::string MessageOf(const std::string& file, std::size_t piece = 7) {
-  Text text(file);
+  FileText text(file);
   MessageStream stream(text, static_cast<std::int64_t>(file.size()));
   std::string out, buffer(piece, ' ');
   for (;;) {
