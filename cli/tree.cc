@@ -59,6 +59,7 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
   AddShadow(root.get(), session);
   AddBlacklist(root.get(), session);
   AddDelist(root.get(), session);
+  AddMx(root.get(), session);
   AddHost(root.get(), session);
   AddToken(root.get(), session);
   AddPlaybook(root.get(), session);

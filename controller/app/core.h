@@ -15,6 +15,7 @@
 #include "controller/blacklist/watch.h"
 #include "controller/blacklist/way_out.h"
 #include "controller/fleet/link.h"
+#include "controller/mx/options.h"
 #include "controller/store/records.h"
 #include "mailquench/v1/audit.pb.h"
 #include "mailquench/v1/blacklist.pb.h"
@@ -30,11 +31,15 @@ class Escalator;
 class AlertSources;
 class Notices;
 class Metrics;
+namespace mx {
+class Switches;
+}
 
 struct CoreOptions {
   std::string store_path;
   std::string playbook_directory;  // Of the operator's own playbooks; empty: built-in ones only.
   WatchOptions blacklists;
+  mx::Options dns;
   std::string escalation_file;  // escalation.yaml; empty: nothing starts by itself.
   absl::Duration alertmanager_poll = absl::Seconds(10);
   // After the start, while agents are still away: no alert is decided for so long.
@@ -137,6 +142,9 @@ class Core {
   virtual AlertSources& alert_sources() = 0;
   virtual Notices& notices() = 0;
   virtual Metrics& metrics() = 0;
+
+  // ---- Mail routes.
+  virtual mx::Switches& mail_routes() = 0;
 
   // ---- Fleet.
   virtual absl::StatusOr<v1::ListHostsResponse> ListHosts(const v1::ListHostsRequest& request) = 0;

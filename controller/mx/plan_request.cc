@@ -10,7 +10,7 @@
 namespace mailquench::controller::mx {
 namespace {
 
-constexpr int kMostDomains = 5000;
+constexpr int kMostDomains = 2000;
 constexpr std::uint32_t kLongestTtl = 86400;
 constexpr std::size_t kMostReason = 2000;
 
