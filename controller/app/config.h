@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "controller/antivirus/posture_rules.h"
 #include "controller/blacklist/watch.h"
 
 namespace mailquench::controller {

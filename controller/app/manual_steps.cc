@@ -8,6 +8,7 @@
 #include "common/operation/names.h"
 #include "common/status/error.h"
 #include "common/text/harmless.h"
+#include "controller/app/own_operations.h"
 #include "controller/manual/confirmation.h"
 #include "controller/runs/groups.h"
 #include "controller/store/times.h"
