@@ -94,8 +94,8 @@ absl::StatusOr<int> Do(Session* session, Act act, const QuarantineArgs& args) {
         fill(operation->mutable_quarantine_release());
         operation->mutable_quarantine_release()->set_maybe_delivered(args.maybe_delivered);
         operation->mutable_quarantine_release()->set_isolate(args.isolate);
-        for (const std::string& one : args.false_positives)
-          operation->mutable_quarantine_release()->add_false_positives(one);
+        for (const std::string& queue_id : args.false_positives)
+          operation->mutable_quarantine_release()->add_false_positives(queue_id);
         if (args.isolate)
           order.verb = "Cut the host off from all others, and then release mail of the database";
         break;

@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "agent/antivirus/clamav/clamd_session.h"
+#include "agent/antivirus/clamav/clamd_socket.h"
 #include "agent/antivirus/clamav/database.h"
 #include "agent/os/files.h"
 #include "common/status/error.h"

@@ -1,9 +1,6 @@
 #include "agent/antivirus/clamav/clamd_session.h"
 
-#include <pwd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,119 +12,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "agent/antivirus/clamav/clamd_socket.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::clamav {
 namespace {
 constexpr std::size_t kChunk = 65536;
-constexpr std::size_t kMostReply = 4096;
-constexpr int kLookMs = 250;  // How often `stop` is looked at.
-constexpr absl::Duration kConnect = absl::Seconds(5);
-
-std::string PlaceOf(const ClamdConfig& config) {
-  return config.local_socket.empty() ? absl::StrCat(config.tcp_address, ":", config.tcp_port)
-                                     : config.local_socket;
-}
-
-absl::Status Away(const ClamdConfig& config, absl::string_view why) {
-  return Error(absl::StatusCode::kUnavailable, "CLAMD_AWAY",
-               absl::StrCat("clamd does not answer at ", PlaceOf(config), ": ", why));
-}
-
-// A socket in a folder for all could be anybody's while clamd is down, and anybody would find
-// everything clean.
-absl::Status CheckPeer(const os::Socket& socket, const ClamdConfig& config) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-    return Away(config, std::strerror(errno));
-  if (peer.uid == 0 || peer.uid == geteuid()) return absl::OkStatus();
-  passwd entry{};
-  passwd* found = nullptr;
-  char room[16384];
-  if (!config.user.empty() &&
-      getpwnam_r(config.user.c_str(), &entry, room, sizeof room, &found) == 0 && found != nullptr &&
-      entry.pw_uid == peer.uid)
-    return absl::OkStatus();
-  return Error(absl::StatusCode::kPermissionDenied, "NOT_CLAMD",
-               absl::StrCat("who listens at ", PlaceOf(config), " is user ", peer.uid,
-                            " and not clamd's own; nothing was asked of it; look at the host"));
-}
-
-// Readable or writable, as `events` says; 0 at the end of the time.
-int Wait(const os::Socket& socket, short events, int timeout_ms) {
-  pollfd entry{socket.get(), events, 0};
-  const int ready = os::PollSockets(&entry, 1, timeout_ms);
-  return ready > 0 ? entry.revents : ready;
-}
-
-absl::StatusOr<os::Socket> ConnectTo(const ClamdConfig& config) {
-  os::StartSockets();
-  sockaddr_storage address{};
-  socklen_t size = 0;
-  if (!config.local_socket.empty()) {
-    auto* local = reinterpret_cast<sockaddr_un*>(&address);
-    local->sun_family = AF_UNIX;
-    if (config.local_socket.size() >= sizeof local->sun_path)
-      return Away(config, "its path is too long");
-    std::memcpy(local->sun_path, config.local_socket.c_str(), config.local_socket.size() + 1);
-    size = sizeof(sockaddr_un);
-  } else {
-    addrinfo hints{}, *found = nullptr;
-    hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-    hints.ai_socktype = SOCK_STREAM;
-    if (getaddrinfo(config.tcp_address.c_str(), std::to_string(config.tcp_port).c_str(), &hints,
-                    &found) != 0)
-      return Away(config, "its address is not numeric");
-    std::memcpy(&address, found->ai_addr, found->ai_addrlen);
-    size = found->ai_addrlen;
-    freeaddrinfo(found);
-  }
-  os::Socket socket = os::OpenSocket(address.ss_family, SOCK_STREAM);
-  if (!socket.valid()) return Away(config, std::strerror(errno));
-  const absl::Time until = absl::Now() + kConnect;
-  // A Unix socket whose backlog is full says EAGAIN at once, and is not waited for by poll().
-  while (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
-    const int error = errno;
-    if (error == EISCONN) break;
-    if (error != EAGAIN && error != EINTR && !os::InProgress(error))
-      return Away(config, std::strerror(error));
-    if (absl::Now() >= until) return Away(config, "nobody takes the connection");
-    if (error == EAGAIN)
-      absl::SleepFor(absl::Milliseconds(20));
-    else if (Wait(socket, POLLOUT, kLookMs) != 0 && os::PendingError(socket.get()) != 0)
-      return Away(config, "the connection was refused");
-  }
-  if (!config.local_socket.empty()) MQ_RETURN_IF_ERROR(CheckPeer(socket, config));
-  return socket;
-}
-
-// Up to the zero byte that ends it, without it. Nothing more is ever under way: one question at a
-// time.
-absl::StatusOr<std::string> ReadReply(const os::Socket& socket,
-                                      const ClamdConfig& config,
-                                      absl::Time until,
-                                      const std::atomic<bool>* stop) {
-  std::string reply;
-  for (;;) {
-    if (stop != nullptr && *stop) return absl::CancelledError("stopped");
-    if (absl::Now() >= until) return Away(config, "no answer in time");
-    const int ready = Wait(socket, POLLIN, kLookMs);
-    if (ready < 0) return Away(config, std::strerror(errno));
-    if (ready == 0) continue;
-    char buffer[1024];
-    const std::ptrdiff_t got = os::ReceiveSome(socket.get(), buffer, sizeof buffer);
-    if (got < 0 && os::WouldBlock(os::LastSocketError())) continue;
-    if (got <= 0) return Away(config, "it closed the connection");
-    reply.append(buffer, static_cast<std::size_t>(got));
-    const std::size_t end = reply.find('\0');
-    if (end != std::string::npos) {
-      reply.resize(end);
-      return reply;
-    }
-    if (reply.size() > kMostReply) return Away(config, "its answer has no end");
-  }
-}
+constexpr absl::Duration kPong = absl::Seconds(5);
 
 void PutLength(std::size_t value, char* out) {
   for (int i = 0; i < 4; ++i) out[i] = static_cast<char>((value >> (24 - 8 * i)) & 0xff);
@@ -158,19 +49,6 @@ absl::StatusOr<Verdict> VerdictOf(absl::string_view reply) {
   return Verdict{Kind::kNotScanned, Shown(absl::StrCat("clamd said: ", words))};
 }
 
-absl::StatusOr<std::string> AskClamd(const ClamdConfig& config,
-                                     absl::string_view command,
-                                     absl::Duration timeout) {
-  const absl::Time until = absl::Now() + timeout;
-  MQ_ASSIGN_OR_RETURN(const os::Socket socket, ConnectTo(config));
-  std::string line = absl::StrCat("z", command);
-  line.push_back('\0');
-  if (os::SendSome(socket.get(), line.data(), line.size()) !=
-      static_cast<std::ptrdiff_t>(line.size()))
-    return Away(config, "it takes no command");
-  return ReadReply(socket, config, until, nullptr);
-}
-
 absl::StatusOr<std::unique_ptr<ClamdSession>> ClamdSession::Open(const ClamdConfig& config,
                                                                  const std::atomic<bool>& stop,
                                                                  absl::Duration answer) {
@@ -180,20 +58,20 @@ absl::StatusOr<std::unique_ptr<ClamdSession>> ClamdSession::Open(const ClamdConf
   static constexpr char kPing[] = "zPING";
   session->asked_ = 1;
   if (os::SendSome(session->socket_.get(), kPing, sizeof kPing) != sizeof kPing)
-    return Away(config, "it takes no command");
+    return ClamdAway(config, "it takes no command");
   MQ_ASSIGN_OR_RETURN(const std::string pong,
-                      ReadReply(session->socket_, config, absl::Now() + kConnect, &stop));
-  if (pong != "1: PONG") return Away(config, absl::StrCat("it answers ", Shown(pong)));
+                      ReadClamdReply(session->socket_, config, absl::Now() + kPong, &stop));
+  if (pong != "1: PONG") return ClamdAway(config, absl::StrCat("it answers ", Shown(pong)));
   return session;
 }
 
 absl::Status ClamdSession::Connect() {
   socket_.Reset();
   asked_ = 0;
-  MQ_ASSIGN_OR_RETURN(socket_, ConnectTo(config_));
+  MQ_ASSIGN_OR_RETURN(socket_, ConnectToClamd(config_));
   static constexpr char kBegin[] = "zIDSESSION";
   if (os::SendSome(socket_.get(), kBegin, sizeof kBegin) != sizeof kBegin)
-    return Away(config_, "it takes no session");
+    return ClamdAway(config_, "it takes no session");
   return absl::OkStatus();
 }
 
@@ -237,10 +115,10 @@ absl::Status ClamdSession::Pass(int descriptor, const std::atomic<bool>& stop) {
   std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
   const absl::Time until = absl::Now() + answer_;
   while (sendmsg(socket_.get(), &message, MSG_NOSIGNAL) != 1) {
-    if (!os::WouldBlock(errno)) return Away(config_, std::strerror(errno));
+    if (!os::WouldBlock(errno)) return ClamdAway(config_, std::strerror(errno));
     if (stop) return absl::CancelledError("stopped");
-    if (absl::Now() >= until) return Away(config_, "it takes no file");
-    Wait(socket_, POLLOUT, kLookMs);
+    if (absl::Now() >= until) return ClamdAway(config_, "it takes no file");
+    WaitFor(socket_, POLLOUT, kClamdLookMs);
   }
   return absl::OkStatus();
 }
@@ -260,12 +138,12 @@ absl::StatusOr<bool> ClamdSession::Send(const char* data,
     const int error = os::LastSocketError();
     // It may have said why before it closed.
     if (sent < 0 && !os::WouldBlock(error)) {
-      if (Wait(socket_, POLLIN, 0) > 0) return true;
-      return Away(config_, std::strerror(error));
+      if (WaitFor(socket_, POLLIN, 0) > 0) return true;
+      return ClamdAway(config_, std::strerror(error));
     }
     if (stop) return absl::CancelledError("stopped");
-    if (absl::Now() >= until) return Away(config_, "it reads no more");
-    const int ready = Wait(socket_, POLLIN | POLLOUT, kLookMs);
+    if (absl::Now() >= until) return ClamdAway(config_, "it reads no more");
+    const int ready = WaitFor(socket_, POLLIN | POLLOUT, kClamdLookMs);
     if (ready > 0 && (ready & POLLIN) != 0) return true;
   }
   return false;
@@ -314,13 +192,13 @@ absl::StatusOr<Verdict> ClamdSession::Stream(ByteStream& stream, const std::atom
 
 absl::StatusOr<Verdict> ClamdSession::Answer(const std::atomic<bool>& stop) {
   MQ_ASSIGN_OR_RETURN(const std::string reply,
-                      ReadReply(socket_, config_, absl::Now() + answer_, &stop));
+                      ReadClamdReply(socket_, config_, absl::Now() + answer_, &stop));
   absl::string_view words = reply;
   const std::size_t colon = words.find(": ");
   std::int64_t number = 0;
   if (colon == absl::string_view::npos || !absl::SimpleAtoi(words.substr(0, colon), &number) ||
       number != asked_)
-    return Away(config_, absl::StrCat("its answer is to another question: ", Shown(reply)));
+    return ClamdAway(config_, absl::StrCat("its answer is to another question: ", Shown(reply)));
   absl::StatusOr<Verdict> verdict = VerdictOf(words.substr(colon + 2));
   // After an error clamd ends the session.
   if (absl::EndsWith(reply, "ERROR")) socket_.Reset();

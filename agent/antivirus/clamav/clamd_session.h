@@ -1,5 +1,5 @@
-// One connection to clamd, as clamd(8) describes its commands: single questions, and an IDSESSION
-// in which files (FILDES) and streams (INSTREAM) are judged one after the other.
+// One connection to clamd, as clamd(8) describes its commands: an IDSESSION in which files (FILDES)
+// and streams (INSTREAM) are judged one after the other.
 #ifndef MAILQUENCH_AGENT_ANTIVIRUS_CLAMAV_CLAMD_SESSION_H_
 #define MAILQUENCH_AGENT_ANTIVIRUS_CLAMAV_CLAMD_SESSION_H_
 
@@ -17,12 +17,6 @@
 #include "common/os/socket.h"
 
 namespace mailquench::agent::clamav {
-
-// One command, "PING", and its whole answer, at most 4 KiB. Errors: kUnavailable/CLAMD_AWAY,
-// kPermissionDenied/NOT_CLAMD (who listens at the socket is neither root nor clamd's own user).
-absl::StatusOr<std::string> AskClamd(const ClamdConfig& config,
-                                     absl::string_view command,
-                                     absl::Duration timeout);
 
 // A file that has a descriptor is passed as such where clamd is on a Unix socket; all else is
 // streamed.

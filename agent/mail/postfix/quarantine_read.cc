@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <unordered_set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 #include "agent/mail/postfix/quarantine_folder.h"
 #include "agent/mail/postfix/queue_dir.h"
 #include "agent/mail/postfix/queue_ops.h"
+#include "agent/os/lock.h"
 #include "agent/quarantine/scan_record.h"
 #include "common/status/error.h"
 
@@ -94,6 +96,25 @@ absl::Status ReadQuarantined(const Instance& instance,
     MQ_RETURN_IF_ERROR(Walk(quarantine.folder.get(), queue, one));
   }
   return absl::OkStatus();
+}
+
+absl::Status ForgetGone(const OpenQuarantine& quarantine) {
+  // A scan that goes on meanwhile writes its own, and forgets them at its end.
+  const auto lock =
+      FileLock::Acquire(absl::StrCat(quarantine.path, "/", kScanLock), absl::ZeroDuration());
+  if (!lock.ok()) return absl::OkStatus();
+  MQ_ASSIGN_OR_RETURN(ScanRecord scanned, ScanRecord::Read(quarantine.path));
+  if (scanned.empty()) return absl::OkStatus();
+  std::unordered_set<std::string> there;
+  for (const std::string& queue : QuarantinedQueues()) {
+    MQ_RETURN_IF_ERROR(Walk(quarantine.folder.get(), queue, [&](const FoundFile& file) {
+      there.insert(ScanKey(file.queue, file.name));
+      return absl::OkStatus();
+    }));
+  }
+  scanned.Keep([&](const std::string& key) { return there.count(key) != 0; });
+  MQ_RETURN_IF_ERROR(scanned.Write(quarantine.path));
+  return RecordScan(quarantine.path, scanned);
 }
 
 }  // namespace mailquench::agent::postfix

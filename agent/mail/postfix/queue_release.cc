@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <set>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -16,7 +15,6 @@
 #include "agent/mail/postfix/queue_dir.h"
 #include "agent/mail/postfix/queue_ops.h"
 #include "agent/mail/postfix/queue_return.h"
-#include "agent/os/lock.h"
 #include "agent/os/process.h"
 #include "agent/quarantine/scan_record.h"
 #include "common/fault/fault_point.h"
@@ -218,27 +216,6 @@ std::string ListPath(const OpenQuarantine& quarantine,
                       ".list");
 }
 
-// What a scan knew of messages that are not in it any more is forgotten, so that its counts are
-// those of what is there.
-absl::Status ForgetGone(const OpenQuarantine& quarantine, ScanRecord& scanned) {
-  if (scanned.empty()) return absl::OkStatus();
-  std::unordered_set<std::string> there;
-  for (const std::string& queue : QuarantinedQueues()) {
-    MQ_RETURN_IF_ERROR(Walk(quarantine.folder.get(), queue, [&](const FoundFile& file) {
-      there.insert(ScanKey(file.queue, file.name));
-      return absl::OkStatus();
-    }));
-  }
-  // A scan that goes on meanwhile writes its own, and forgets them at its end.
-  const auto lock =
-      FileLock::Acquire(absl::StrCat(quarantine.path, "/", kScanLock), absl::ZeroDuration());
-  if (!lock.ok()) return absl::OkStatus();
-  MQ_ASSIGN_OR_RETURN(scanned, ScanRecord::Read(quarantine.path));
-  scanned.Keep([&](const std::string& key) { return there.count(key) != 0; });
-  MQ_RETURN_IF_ERROR(scanned.Write(quarantine.path));
-  return RecordScan(quarantine.path, scanned);
-}
-
 // What a finished operation leaves: the count is taken from the disk, so that a repeat after later
 // ones tells the truth.
 absl::StatusOr<ScanTotals> CountAgain(const Instance& instance,
@@ -281,7 +258,7 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   MQ_FAULT_POINT(kReleaseList);
   MQ_ASSIGN_OR_RETURN(const ScanTotals before, list.Totals());
   // Asked for each message, since a scan may have found something after the list was written.
-  MQ_ASSIGN_OR_RETURN(ScanRecord scanned, ScanRecord::Read(quarantine.path));
+  MQ_ASSIGN_OR_RETURN(const ScanRecord scanned, ScanRecord::Read(quarantine.path));
   const std::set<std::string> false_positives(request.false_positives().begin(),
                                               request.false_positives().end());
 
@@ -341,7 +318,7 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   result.set_infected(kept_out);
   if (kept_out > 0) result.set_notice(KeptOutNotice(kept_out, scanned));
   context.done_so_far(so_far);
-  MQ_RETURN_IF_ERROR(ForgetGone(quarantine, scanned));
+  MQ_RETURN_IF_ERROR(ForgetGone(quarantine));
   if (!moved_all.ok())
     return Prepend(moved_all,
                    absl::StrCat(released, " messages of quarantine ", request.quarantine_id(),
@@ -396,8 +373,7 @@ absl::StatusOr<v1::QuarantineDiscardResult> Discard(const Instance& instance,
   result.set_discarded(discarded);
   result.set_left(now.messages);
   context.done_so_far(so_far);
-  MQ_ASSIGN_OR_RETURN(ScanRecord scanned, ScanRecord::Read(quarantine.path));
-  MQ_RETURN_IF_ERROR(ForgetGone(quarantine, scanned));
+  MQ_RETURN_IF_ERROR(ForgetGone(quarantine));
   if (!deleted_all.ok())
     return Prepend(deleted_all,
                    absl::StrCat(discarded, " messages of quarantine ", request.quarantine_id(),

@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "agent/antivirus/clamav/clamav_antivirus.h"
 #include "agent/antivirus/clamav/clamd_session.h"
+#include "agent/antivirus/clamav/clamd_socket.h"
 #include "agent/antivirus/stream_pool.h"
 #include "common/status/error.h"
 #include "tests/unit/antivirus/private_clamd.h"

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/antivirus/clamav/clamd_session.h"
+#include "agent/antivirus/clamav/clamd_socket.h"
 
 namespace mailquench::agent {
 namespace {
