@@ -11,7 +11,7 @@ import steps
 from stage import require, say
 from steps import chapter
 
-PRIMARY, SECONDARY, RESOLVER = '127.0.53.1', '127.0.53.2', '127.0.53.3'
+PRIMARY, SECONDARY, RESOLVER = '127.0.0.1', '127.0.0.2', '127.0.0.3'  # BIND serves what an interface has.
 TTL = 5
 
 
