@@ -11,7 +11,7 @@ namespace mailquench::controller {
 namespace {
 
 constexpr std::size_t kRemembered = 100000;  // Event keys.
-constexpr std::size_t kAtOnce = 5000;        // Events of one commit, and one request more.
+constexpr std::size_t kOneCommit = 5000;     // Events of one commit, and one request more.
 
 // Why nothing is to be done about it; "": that is to be decided.
 std::string NoteOf(const Rules& rules, const v1::Alert& alert) {
@@ -63,7 +63,7 @@ std::vector<AlertCommitter::Share> AlertCommitter::NextBatch(std::unique_lock<st
   changed_.wait(*lock, [this] { return closing_ || !waiting_.empty(); });
   std::size_t count = 0;
   auto end = waiting_.begin();
-  while (end != waiting_.end() && count < kAtOnce) count += (end++)->events.size();
+  while (end != waiting_.end() && count < kOneCommit) count += (end++)->events.size();
   std::vector<Share> batch(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
   return batch;
