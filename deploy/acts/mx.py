@@ -57,8 +57,7 @@ class Names:
                    ''.join('  - domain: %s\n    master: primary\n' % z for z in zones))
         self.write('unbound.conf', 'server:\n  chroot: ""\n  username: ""\n  directory: "%s"\n  pidfile: ""\n  use-syslog: no\n'
                    '  interface: %s\n  do-not-query-localhost: no\n  do-ip6: no\n  module-config: "iterator"\n'
-                   '  local-zone: "test." nodefault\n' % (self.folder, RESOLVER) +
-                   ''.join('  local-zone: "%s." nodefault\n' % z for z in zones) +
+                   '  local-zone: "test." nodefault\n  local-zone: "10.in-addr.arpa." nodefault\n' % (self.folder, RESOLVER) +
                    'remote-control:\n  control-enable: no\n' +
                    ''.join('stub-zone:\n  name: "%s"\n  stub-addr: %s\n  stub-addr: %s\n' % (z, PRIMARY, SECONDARY) for z in zones))
 
