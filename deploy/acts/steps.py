@@ -254,12 +254,13 @@ def run_act(options, play):
         stage = Stage(options.build, options.work)
         lines = play(stage, options)
     except Exception as problem:  # Whatever it is, the act failed and says why in one sentence.
-        say('\ndemo: FAILED: %s: %s' % (type(problem).__name__, problem))
         if stage and stage.lab:
             for name in sorted(os.listdir(stage.folder)):
                 if name.endswith('.log'):
-                    with open(os.path.join(stage.folder, name), encoding='utf-8') as file:
+                    with open(os.path.join(stage.folder, name), encoding='utf-8', errors='replace') as file:
                         say('-- end of %s\n%s' % (name, ''.join(file.readlines()[-8:]).rstrip()))
+        # Last, since a summary of many tests shows the last line.
+        say('\ndemo: FAILED: %s: %s' % (type(problem).__name__, problem))
         return 1
     chapter('Done')
     for line in lines:
