@@ -19,10 +19,11 @@ absl::Status Executor::Admit(const v1::Command& command) {
   if (name.empty())
     return Error(absl::StatusCode::kUnimplemented, "UNKNOWN_OPERATION",
                  "the command holds no operation that this agent knows; nothing was done");
-  if (command.operation().has_blacklist_clear())
+  if (command.operation().has_blacklist_clear() || command.operation().has_antivirus_clear())
     return Error(absl::StatusCode::kUnimplemented, "CONTROLLERS_OWN",
-                 "blacklist.clear is what a controller does itself; nothing was done; give it as a "
-                 "run of the controller");
+                 absl::StrCat(name,
+                              " is what a controller does itself; nothing was done; give it as a "
+                              "run of the controller"));
   if (!options_.allowed_operations.empty() && options_.allowed_operations.count(name) == 0)
     return Error(
         absl::StatusCode::kPermissionDenied, "NOT_ALLOWED_HERE",

@@ -108,7 +108,14 @@ absl::Status Executor::Perform(const v1::Command& command,
       MQ_RESULT(mail_blockers, DoBlockers(operation.mail_blockers(), context));
       break;
     case v1::Operation::kBlacklistClear:
+    case v1::Operation::kAntivirusClear:
       return absl::InternalError("admitted, although it is the controller's own");
+    case v1::Operation::kAntivirusStatus:
+    case v1::Operation::kAntivirusUpdate:
+    case v1::Operation::kAntivirusScan:
+    case v1::Operation::kQuarantineScan:
+    case v1::Operation::kEgressSet:
+      return absl::UnimplementedError("this agent cannot do that yet; nothing was done");
     case v1::Operation::kContain:
       return DoContain(command, context, changed, *out.mutable_contain());
     case v1::Operation::KIND_NOT_SET:

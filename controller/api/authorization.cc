@@ -34,6 +34,12 @@ bool IsIrreversible(const v1::Operation& operation) {
     case v1::Operation::kDelistFetch:
     case v1::Operation::kBlacklistClear:
     case v1::Operation::kMailBlockers:
+    case v1::Operation::kAntivirusStatus:
+    case v1::Operation::kAntivirusUpdate:
+    case v1::Operation::kAntivirusScan:
+    case v1::Operation::kQuarantineScan:
+    case v1::Operation::kAntivirusClear:
+    case v1::Operation::kEgressSet:
       return false;
     case v1::Operation::kQuarantineDiscard:
     case v1::Operation::KIND_NOT_SET:  // What is not known is treated as the worst.
