@@ -57,6 +57,7 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
   AddSender(root.get(), session);
   AddRelay(root.get(), session);
   AddShadow(root.get(), session);
+  AddEgress(root.get(), session);
   AddBlacklist(root.get(), session);
   AddDelist(root.get(), session);
   AddHost(root.get(), session);

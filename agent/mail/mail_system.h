@@ -212,6 +212,12 @@ class MailSystem {
     return absl::UnimplementedError(
         "servers of this mail system keep no copies of mail for each other; nothing was changed");
   }
+  // From which address, under which name and through whom mail leaves. The notice names what still
+  // goes another way. Errors: those of ReadEgressRequest() and CheckOwnAddresses().
+  virtual absl::StatusOr<SettingsChange> PlanEgress(const v1::EgressSet& /*request*/) {
+    return absl::UnimplementedError(
+        "the way out of this mail system cannot be set from here; nothing was changed");
+  }
   // Whether such an operation changes what all hosts of Inventory::organisation share, so that one
   // of them does it for all.
   virtual bool OrganisationWide(v1::Operation::KindCase /*kind*/) const { return false; }

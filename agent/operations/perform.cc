@@ -78,6 +78,13 @@ absl::Status Executor::Perform(const v1::Command& command,
                     [&] { return mail_.PlanShadowSuspend(operation.shadow_suspend()); }, context));
       changed = out.shadow_suspend().settings_size() > 0;
       break;
+    case v1::Operation::kEgressSet:
+      MQ_RESULT(egress_set,
+                DoChange(
+                    command, "egress", [&] { return mail_.PlanEgress(operation.egress_set()); },
+                    context));
+      changed = out.egress_set().settings_size() > 0;
+      break;
     case v1::Operation::kSenderBlock:
       MQ_RESULT(sender_block,
                 DoChange(
@@ -114,7 +121,6 @@ absl::Status Executor::Perform(const v1::Command& command,
     case v1::Operation::kAntivirusUpdate:
     case v1::Operation::kAntivirusScan:
     case v1::Operation::kQuarantineScan:
-    case v1::Operation::kEgressSet:
       return absl::UnimplementedError("this agent cannot do that yet; nothing was done");
     case v1::Operation::kContain:
       return DoContain(command, context, changed, *out.mutable_contain());

@@ -11,6 +11,16 @@ namespace mailquench::agent {
 namespace {
 constexpr absl::Duration kLongestPlan = absl::Minutes(5);
 
+// Whoever ends a containment may not mean the address that got blocked.
+void WarnOfWayBack(const std::vector<Journal::Change>& outstanding, v1::OperationPlan& plan) {
+  for (const Journal::Change& change : outstanding) {
+    if (change.snapshot.operation() != "egress.set") continue;
+    plan.add_warnings(
+        "it also puts back the way out (egress.set): mail leaves as it did before; to keep it as "
+        "it is now, decide so for each of its settings, or name the other snapshots");
+    return;
+  }
+}
 }  // namespace
 
 std::vector<std::string> WarningsOf(const SettingsChange& change) {
@@ -178,11 +188,16 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
       plan.add_steps(absl::StrCat("put back ", restore.result.put_back(), " settings, keep ",
                                   restore.result.kept_as_fix(), " as fix; ",
                                   restore.result.needs_decision(), " need a decision"));
+      WarnOfWayBack(outstanding, plan);
       break;
     }
     case v1::Operation::kShadowSuspend:
       MQ_RETURN_IF_ERROR(change(mail_.PlanShadowSuspend(operation.shadow_suspend()),
                                 "shadow copies", preview.mutable_shadow_suspend()));
+      break;
+    case v1::Operation::kEgressSet:
+      MQ_RETURN_IF_ERROR(change(mail_.PlanEgress(operation.egress_set()), "way out",
+                                preview.mutable_egress_set()));
       break;
     case v1::Operation::kContain:
       MQ_RETURN_IF_ERROR(PlanContain(operation.contain(), plan));

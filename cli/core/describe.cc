@@ -172,6 +172,9 @@ std::string DescribeResult(const v1::OperationResult& result) {
       return Change(result.sender_unblock(), "sender unblocked");
     case v1::OperationResult::kShadowSuspend:
       return Change(result.shadow_suspend(), "copies of mail suspended");
+    case v1::OperationResult::kEgressSet:
+      return absl::StrCat(Change(result.egress_set(), "way out set"),
+                          Noted(result.egress_set().notice()));
     case v1::OperationResult::kRestore:
       return absl::StrCat(result.restore().put_back(), " put back, ",
                           result.restore().kept_as_fix(), " kept as fix, ",

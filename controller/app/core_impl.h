@@ -172,6 +172,9 @@ class CoreImpl final : public Core, public RunListener {
     return (listings_.*act)(exact, actor);
   }
   absl::StatusOr<v1::Incident> WithListings(const absl::StatusOr<v1::Incident>& changed);
+  // Mail goes another way once the attack is over, else the new way is blocked next.
+  // kFailedPrecondition/ATTACK_GOES_ON, unless the operation says why despite that.
+  absl::Status CheckEgress(const v1::Plan& plan);
   absl::Status CheckRestore(const v1::Plan& plan, std::string* incident);
   // `patient`: a host that is not there yet gets the time that it has after a restart.
   absl::StatusOr<v1::Run> Begin(const v1::StartRunRequest& r,

@@ -40,6 +40,9 @@ absl::StatusOr<v1::Plan> CoreImpl::PlanRun(const v1::PlanRunRequest& r, const st
   MQ_ASSIGN_OR_RETURN(const Incidents::Adopted adopted,
                       incidents_.Adopt(plan.playbook(), IdsOf(plan), r.incident_id()));
   if (!adopted.notice.empty()) plan.add_notices(adopted.notice);
+  const absl::Status egress = CheckEgress(plan);
+  if (!egress.ok() && ReasonOf(egress) != "ATTACK_GOES_ON") return egress;
+  if (!egress.ok()) plan.add_notices("it would be refused: " + std::string(egress.message()));
   if (!r.skip_agents()) {
     manual_->Plan(&plan);
     engine_->AskPlans(&plan, actor, options_.plan_limit);
@@ -123,6 +126,21 @@ absl::Status CoreImpl::CheckRestore(const v1::Plan& plan, std::string* incident)
   return absl::OkStatus();
 }
 
+absl::Status CoreImpl::CheckEgress(const v1::Plan& plan) {
+  const bool held = std::any_of(plan.playbook().steps().begin(), plan.playbook().steps().end(),
+                                [](const v1::PlaybookStep& step) {
+                                  return step.operation().has_egress_set() &&
+                                         step.operation().egress_set().despite().empty();
+                                });
+  if (!held) return absl::OkStatus();
+  MQ_ASSIGN_OR_RETURN(const AttackGate gate, incidents_.GateOf(IdsOf(plan)));
+  if (gate.kind != AttackGate::Kind::kGoesOn) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "ATTACK_GOES_ON",
+               "the attack of incident " + gate.incident_id + " is not over (" + gate.why +
+                   "), and mail that goes another way would have that one blocked next; nothing "
+                   "was done; end the attack first, or say why despite that");
+}
+
 absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const std::string& actor) {
   return Begin(r, actor, false);
 }
@@ -154,6 +172,7 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
     }
   }
   MQ_RETURN_IF_ERROR(CheckRestore(plan, &incident));
+  MQ_RETURN_IF_ERROR(CheckEgress(plan));
   v1::Run run;
   run.set_run_id(NewId());
   *run.mutable_playbook() = plan.playbook();
@@ -169,7 +188,7 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
     // Whoever contains, or changes settings, owes something: that needs an incident.
     const bool owes = operation->has_contain() || operation->has_relay_lock() ||
                       operation->has_ndr_silence() || operation->has_sender_block() ||
-                      operation->has_shadow_suspend();
+                      operation->has_shadow_suspend() || operation->has_egress_set();
     if (owes && incident.empty()) {
       MQ_RETURN_IF_ERROR(audit());
       MQ_ASSIGN_OR_RETURN(const v1::Incident opened,

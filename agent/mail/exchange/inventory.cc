@@ -20,7 +20,7 @@ constexpr const char* kAlways[] = {"service.status",     "service.stop",      "s
 // These ask or change what only the shell knows.
 constexpr const char* kByShell[] = {"quarantine.release", "relay.lock", "sender.block",
                                     "sender.unblock",     "restore",    "relay.probe",
-                                    "queue.watch"};
+                                    "queue.watch",        "egress.set"};
 // Of an organisation, which an Edge server is no part of.
 constexpr const char* kMailboxOnly[] = {"ndr.silence", "shadow.suspend"};
 constexpr char kNotOnEdge[] =

@@ -14,7 +14,7 @@ constexpr const char* kOperations[] = {
     "queue.quarantine",   "quarantine.list", "quarantine.analyse", "quarantine.release",
     "quarantine.discard", "relay.lock",      "ndr.silence",        "sender.block",
     "sender.unblock",     "restore",         "queue.watch",        "contain",
-    "quarantine.move",    "mail.blockers"};
+    "quarantine.move",    "mail.blockers",   "egress.set"};
 constexpr char kReason[] = "this host has no mail system";
 
 absl::Status NoMailSystem(const char* what) {

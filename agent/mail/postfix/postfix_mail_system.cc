@@ -16,6 +16,7 @@
 #include "agent/mail/postfix/service.h"
 #include "agent/mail/postfix/settings_ops.h"
 #include "agent/mail/smtp/probe.h"
+#include "agent/os/host.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
 
@@ -40,7 +41,8 @@ constexpr const char* kOperations[] = {"service.status",
                                        "queue.watch",
                                        "contain",
                                        "quarantine.move",
-                                       "mail.blockers"};
+                                       "mail.blockers",
+                                       "egress.set"};
 InstanceNames Names(const google::protobuf::RepeatedPtrField<std::string>& names) {
   return {names.begin(), names.end()};
 }
@@ -289,6 +291,11 @@ absl::StatusOr<SettingsChange> PostfixMailSystem::PlanRelayLock(const v1::RelayL
 absl::StatusOr<SettingsChange> PostfixMailSystem::PlanNdrSilence(const v1::NdrSilence& request) {
   MQ_ASSIGN_OR_RETURN(const std::vector<Instance> chosen, Find(Names(request.instances())));
   return postfix::PlanNdrSilence(chosen, request);
+}
+
+absl::StatusOr<SettingsChange> PostfixMailSystem::PlanEgress(const v1::EgressSet& request) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<Instance> chosen, Find(Names(request.instances())));
+  return postfix::PlanEgress(chosen, request, AllAddresses());
 }
 
 absl::StatusOr<SettingsChange> PostfixMailSystem::PlanSenderBlock(const v1::SenderBlock& request) {

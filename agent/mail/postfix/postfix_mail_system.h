@@ -49,6 +49,7 @@ class PostfixMailSystem final : public MailSystem {
   std::string SpaceNotice(const InstanceNames& instances) override;
   absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock& request) override;
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence& request) override;
+  absl::StatusOr<SettingsChange> PlanEgress(const v1::EgressSet& request) override;
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override;
   absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock& request) override;
   absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,

@@ -16,7 +16,8 @@ constexpr const char* kAlways[] = {
     "service.status",     "service.stop",    "service.start",      "queue.survey",
     "queue.quarantine",   "quarantine.list", "quarantine.analyse", "quarantine.release",
     "quarantine.discard", "restore",         "relay.probe",        "queue.watch"};
-constexpr const char* kSettings[] = {"relay.lock", "sender.block", "sender.unblock", "contain"};
+constexpr const char* kSettings[] = {"relay.lock", "sender.block", "sender.unblock", "contain",
+                                     "egress.set"};
 constexpr std::size_t kMostNames = 32;
 
 void Add(std::vector<std::string>& list, const std::string& value) {
