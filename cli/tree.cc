@@ -59,6 +59,7 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
   AddShadow(root.get(), session);
   AddEgress(root.get(), session);
   AddBlacklist(root.get(), session);
+  AddAntivirus(root.get(), session);
   AddDelist(root.get(), session);
   AddHost(root.get(), session);
   AddToken(root.get(), session);

@@ -103,6 +103,10 @@ absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& 
   return std::unique_ptr<MailSystem>(new NoneMailSystem());
 }
 
+std::vector<std::unique_ptr<Antivirus>> KnownAntivirus(const AntivirusConfig& /*config*/) {
+  return {};
+}
+
 // "D:\\Quarantine\\x": a drive's, no share's, since the service reaches none by itself.
 bool IsPlainPath(const std::string& path) {
   if (path.size() < 4 || !absl::ascii_isalpha(path[0]) || path[1] != ':') return false;

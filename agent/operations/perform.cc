@@ -118,9 +118,14 @@ absl::Status Executor::Perform(const v1::Command& command,
     case v1::Operation::kAntivirusClear:
       return absl::InternalError("admitted, although it is the controller's own");
     case v1::Operation::kAntivirusStatus:
+      MQ_RESULT(antivirus_status, DoAntivirusStatus());
+      break;
     case v1::Operation::kAntivirusUpdate:
+      return DoAntivirusUpdate(context, changed, out);
     case v1::Operation::kAntivirusScan:
+      return DoAntivirusScan(operation.antivirus_scan(), context, out);
     case v1::Operation::kQuarantineScan:
+      return DoQuarantineScan(operation.quarantine_scan(), context, out);
       return absl::UnimplementedError("this agent cannot do that yet; nothing was done");
     case v1::Operation::kContain:
       return DoContain(command, context, changed, *out.mutable_contain());

@@ -145,8 +145,22 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
             "succeed nothing is released; what of a database matches is known only then");
         if (!mail_.IsolationCaveat().empty()) plan.add_warnings(mail_.IsolationCaveat());
       }
+      const v1::QuarantineAnalyseResult& found = preview.quarantine_analyse();
+      const std::int64_t kept_out = release ? found.kept_out() : 0;
       plan.add_steps(absl::StrCat(release ? "release " : "delete for good ",
-                                  preview.quarantine_analyse().matching(), " messages"));
+                                  found.matching() - kept_out, " messages"));
+      if (kept_out > 0)
+        plan.add_steps(
+            absl::StrCat("leave ", kept_out, " messages that the antivirus keeps out",
+                         operation.quarantine_release().false_positives().empty()
+                             ? ""
+                             : absl::StrCat(", but for those of ",
+                                            operation.quarantine_release().false_positives_size(),
+                                            " that a person has judged")));
+      if (release && !found.quarantine().has_scan_time() && antivirus_.ToJudge().ok())
+        plan.add_warnings(
+            "this host has an antivirus, and no scan of this quarantine has gone to its end; "
+            "`quarantine scan` does that");
       break;
     }
     case v1::Operation::kQuarantineMove: {
@@ -201,6 +215,17 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
       break;
     case v1::Operation::kContain:
       MQ_RETURN_IF_ERROR(PlanContain(operation.contain(), plan));
+      break;
+    case v1::Operation::kAntivirusUpdate:
+      plan.add_steps("the antivirus takes its newest signatures, from where it takes them always");
+      break;
+    case v1::Operation::kAntivirusScan:
+      if (!operation.antivirus_scan().remove()) {
+        plan.add_steps("observe; nothing would change");
+        preview.Clear();
+        break;
+      }
+      plan.add_steps("scan, and let the antivirus put what it finds into its own quarantine");
       break;
     case v1::Operation::kDelistFetch:
       PlanFetch(operation.delist_fetch(), plan);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/core/antivirus_text.h"
 #include "cli/core/duration.h"
 #include "cli/core/operation_text.h"
 #include "cli/output/printer.h"
@@ -156,6 +157,10 @@ std::string DescribeResult(const v1::OperationResult& result) {
     case v1::OperationResult::kQuarantineRelease:
       return absl::StrCat(Messages(result.quarantine_release().released()), " released, ",
                           result.quarantine_release().left(), " left",
+                          result.quarantine_release().infected() > 0
+                              ? absl::StrCat(", ", result.quarantine_release().infected(),
+                                             " of them kept out by the antivirus")
+                              : "",
                           Noted(result.quarantine_release().notice()));
     case v1::OperationResult::kQuarantineDiscard:
       return absl::StrCat(Messages(result.quarantine_discard().discarded()), " discarded, ",
@@ -222,6 +227,14 @@ std::string DescribeResult(const v1::OperationResult& result) {
       return Clear(result.blacklist_clear());
     case v1::OperationResult::kMailBlockers:
       return Blockers(result.mail_blockers());
+    case v1::OperationResult::kAntivirusStatus:
+      return DescribeStatus(result.antivirus_status());
+    case v1::OperationResult::kAntivirusUpdate:
+      return DescribeUpdate(result.antivirus_update());
+    case v1::OperationResult::kAntivirusScan:
+      return DescribeScan(result.antivirus_scan());
+    case v1::OperationResult::kQuarantineScan:
+      return DescribeScan(result.quarantine_scan());
     default:
       return "";
   }

@@ -26,6 +26,7 @@ constexpr const char* kMailboxOnly[] = {"ndr.silence", "shadow.suspend"};
 constexpr char kNotOnEdge[] =
     "an Edge server has at most a copy of the organisation's settings, which a Mailbox server "
     "changes; notifications that are queued here are set aside while the queue is watched";
+constexpr char kNoScan[] = "a database is read by its own server alone";
 constexpr std::size_t kMostNames = 32;
 
 void Add(std::vector<std::string>& list, const std::string& value) {
@@ -81,6 +82,7 @@ Inventory TakeInventory(Shell& shell,
   }
   inventory.transport_group_unknown = !edge && inventory.transport_group.empty();
   capability("quarantine.move", kNoMove);
+  capability("quarantine.scan", kNoScan);
   capability("mail.blockers", "");
   if (listeners.ok()) {
     for (const std::string& listener : *listeners) {

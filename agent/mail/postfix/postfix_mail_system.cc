@@ -23,26 +23,14 @@
 namespace mailquench::agent::postfix {
 namespace {
 MQ_DEFINE_FAULT_POINT(kRestart, "settings.apply.restart");
-constexpr const char* kOperations[] = {"service.status",
-                                       "service.stop",
-                                       "service.start",
-                                       "queue.survey",
-                                       "queue.quarantine",
-                                       "quarantine.list",
-                                       "quarantine.analyse",
-                                       "quarantine.release",
-                                       "quarantine.discard",
-                                       "relay.lock",
-                                       "ndr.silence",
-                                       "sender.block",
-                                       "sender.unblock",
-                                       "restore",
-                                       "relay.probe",
-                                       "queue.watch",
-                                       "contain",
-                                       "quarantine.move",
-                                       "mail.blockers",
-                                       "egress.set"};
+constexpr const char* kOperations[] = {
+    "service.status",     "service.stop",     "service.start",
+    "queue.survey",       "queue.quarantine", "quarantine.list",
+    "quarantine.analyse", "quarantine.scan",  "quarantine.release",
+    "quarantine.discard", "relay.lock",       "ndr.silence",
+    "sender.block",       "sender.unblock",   "restore",
+    "relay.probe",        "queue.watch",      "contain",
+    "quarantine.move",    "mail.blockers",    "egress.set"};
 InstanceNames Names(const google::protobuf::RepeatedPtrField<std::string>& names) {
   return {names.begin(), names.end()};
 }
@@ -252,6 +240,20 @@ absl::StatusOr<v1::QuarantineAnalyseResult> PostfixMailSystem::Analyse(
     const v1::QuarantineAnalyse& request, const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(request.quarantine_id()));
   return postfix::Analyse(instance, request, context);
+}
+
+absl::StatusOr<std::string> PostfixMailSystem::QuarantineHome(const std::string& quarantine_id) {
+  MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(quarantine_id));
+  return postfix::QuarantineHome(instance, quarantine_id);
+}
+
+absl::Status PostfixMailSystem::ReadQuarantined(
+    const std::string& quarantine_id,
+    const std::function<bool(const std::string& key)>& wanted,
+    const QuarantinedVisitor& visit,
+    const CallContext& context) {
+  MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(quarantine_id));
+  return postfix::ReadQuarantined(instance, quarantine_id, wanted, visit, context);
 }
 
 absl::StatusOr<v1::QuarantineReleaseResult> PostfixMailSystem::Release(

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "agent/mail/postfix/queue_ops.h"
 #include "agent/mail/postfix/queue_return.h"
 #include "agent/os/process.h"
+#include "agent/quarantine/scan_record.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
 
@@ -58,6 +60,15 @@ class Mover {
         back.push_back(one);
     }
     return back;
+  }
+
+  absl::StatusOr<bool> IsThere(const Chosen& chosen) {
+    const int source = folder_.Get(chosen.folder);
+    struct stat info {};
+    if (source >= 0 && fstatat(source, chosen.id.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+      return true;
+    if (errno == ENOENT) return false;
+    return SystemError(errno, absl::StrCat("look for ", chosen.id));
   }
 
   absl::StatusOr<Moved> PutBack(const Chosen& chosen) {
@@ -246,8 +257,12 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
                                     instance.mail_owner, context));
   MQ_FAULT_POINT(kReleaseList);
   MQ_ASSIGN_OR_RETURN(const ScanTotals before, list.Totals());
+  // Asked for each message, since a scan may have found something after the list was written.
+  MQ_ASSIGN_OR_RETURN(const ScanRecord scanned, ScanRecord::Read(quarantine.path));
+  const std::set<std::string> false_positives(request.false_positives().begin(),
+                                              request.false_positives().end());
 
-  std::int64_t released = 0, released_bytes = 0, taken = 0, seen = 0;
+  std::int64_t released = 0, released_bytes = 0, taken = 0, seen = 0, kept_out = 0;
   bool maildrop = false;
   const auto let_in = [&](bool at_the_end) -> absl::Status {
     MQ_ASSIGN_OR_RETURN(const std::vector<Chosen> back, mover.LetIn(at_the_end));
@@ -260,6 +275,11 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   };
   absl::Status moved_all = list.ForEach([&](const Chosen& chosen) -> absl::Status {
     if (++seen % 64 == 0) MQ_RETURN_IF_ERROR(CheckDeadline(context));
+    if (scanned.KeepsOut(ScanKey(chosen.Queue(), chosen.id), false_positives)) {
+      MQ_ASSIGN_OR_RETURN(const bool there, mover.IsThere(chosen));
+      if (there) ++kept_out;
+      return absl::OkStatus();
+    }
     MQ_ASSIGN_OR_RETURN(const Mover::Moved moved, mover.PutBack(chosen));
     maildrop = maildrop || chosen.Queue() == "maildrop";
     if (moved == Mover::Moved::kIdTaken) {
@@ -295,7 +315,10 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   result.set_released(released);
   result.set_left(now.messages);
   result.set_unreadable(now.unreadable);
+  result.set_infected(kept_out);
+  if (kept_out > 0) result.set_notice(KeptOutNotice(kept_out, scanned));
   context.done_so_far(so_far);
+  MQ_RETURN_IF_ERROR(ForgetGone(quarantine));
   if (!moved_all.ok())
     return Prepend(moved_all,
                    absl::StrCat(released, " messages of quarantine ", request.quarantine_id(),
@@ -350,6 +373,7 @@ absl::StatusOr<v1::QuarantineDiscardResult> Discard(const Instance& instance,
   result.set_discarded(discarded);
   result.set_left(now.messages);
   context.done_so_far(so_far);
+  MQ_RETURN_IF_ERROR(ForgetGone(quarantine));
   if (!deleted_all.ok())
     return Prepend(deleted_all,
                    absl::StrCat(discarded, " messages of quarantine ", request.quarantine_id(),
