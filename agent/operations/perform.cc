@@ -126,7 +126,6 @@ absl::Status Executor::Perform(const v1::Command& command,
       return DoAntivirusScan(operation.antivirus_scan(), context, out);
     case v1::Operation::kQuarantineScan:
       return DoQuarantineScan(operation.quarantine_scan(), context, out);
-      return absl::UnimplementedError("this agent cannot do that yet; nothing was done");
     case v1::Operation::kContain:
       return DoContain(command, context, changed, *out.mutable_contain());
     case v1::Operation::KIND_NOT_SET:
