@@ -1,8 +1,8 @@
 mailquench_library(cli
-  SRCS core/alert_document.cc core/antivirus_text.cc core/by_hand.cc core/check_here.cc core/confirm.cc core/context.cc core/describe.cc core/duration.cc core/exit_code.cc core/operation_text.cc
+  SRCS core/alert_document.cc core/antivirus_text.cc core/by_hand.cc core/check_here.cc core/confirm.cc core/context.cc core/describe.cc core/duration.cc core/exit_code.cc core/inventory_table.cc core/operation_text.cc
        core/plugin.cc core/run_driver.cc core/session.cc core/target.cc
        output/check.cc output/escalation.cc output/failure.cc output/guard.cc output/printer.cc output/report.cc output/transcript.cc
-       nouns/antivirus.cc nouns/blacklist.cc nouns/blacklist_check.cc nouns/blacklist_history.cc nouns/blacklist_lists.cc nouns/blacklist_status.cc nouns/delist.cc
+       nouns/antivirus.cc nouns/antivirus_posture.cc nouns/blacklist.cc nouns/blacklist_check.cc nouns/blacklist_history.cc nouns/blacklist_lists.cc nouns/blacklist_status.cc nouns/delist.cc
        nouns/check.cc nouns/check_escalations.cc nouns/check_fleet.cc nouns/check_incidents.cc
        nouns/escalation.cc nouns/escalation_alerts.cc nouns/escalation_approval.cc nouns/escalation_rules.cc nouns/escalation_source.cc nouns/notification.cc
        nouns/context.cc nouns/egress.cc nouns/host.cc nouns/host_manual.cc nouns/incident.cc nouns/quarantine.cc nouns/restore.cc nouns/run.cc nouns/run_manual.cc

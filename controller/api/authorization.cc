@@ -53,6 +53,9 @@ bool IsIrreversible(const v1::Operation& operation) {
 const std::map<std::string, Need>& AuthorizationTable() {
   static const auto* const table = new std::map<std::string, Need>{
       {"/mailquench.v1.AgentLink/Connect", Need::kAgent},
+      {"/mailquench.v1.Antivirus/GetPosture", Need::kViewer},
+      {"/mailquench.v1.Antivirus/ImportInventory", Need::kResponder},
+      {"/mailquench.v1.Antivirus/WaiveHost", Need::kResponder},
       {"/mailquench.v1.Audit/ListEntries", Need::kViewer},
       {"/mailquench.v1.Audit/Verify", Need::kViewer},
       {"/mailquench.v1.Blacklists/AddListingNote", Need::kResponder},

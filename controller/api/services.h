@@ -32,6 +32,7 @@ std::unique_ptr<grpc::Service> MakeIncidentsService(Core* core, Gate* gate);
 std::unique_ptr<grpc::Service> MakeQuarantinesService(Core* core, Gate* gate);
 std::unique_ptr<grpc::Service> MakeBlacklistsService(Core* core, Gate* gate);
 std::unique_ptr<grpc::Service> MakeEscalationsService(Core* core, Gate* gate);
+std::unique_ptr<grpc::Service> MakeAntivirusService(Core* core, Gate* gate);
 std::unique_ptr<grpc::Service> MakeAuditService(Core* core, Gate* gate);
 // For the enrolment port. At most `per_second` calls are looked at; the others are asked to come
 // again.

@@ -39,7 +39,8 @@ absl::Status Fill(const std::string& path, const YAML::Node& root, Config* confi
       {"manual_patience", &config->manual_patience},
       {"alertmanager_poll", &config->alertmanager_poll},
       {"silence_length", &config->silence_length},
-      {"own_watch_every", &config->own_watch_every}};
+      {"own_watch_every", &config->own_watch_every},
+      {"antivirus_signature_age", &config->antivirus.max_signature_age}};
   if (!root.IsMap()) return Bad(path, 0, "is not a list of 'key: value' lines");
   std::set<std::string> seen;
   for (const auto& entry : root) {

@@ -48,7 +48,8 @@ CoreImpl::CoreImpl(const CoreOptions& options,
       incidents_(store_.get(), options.clock),
       link_(
           options.link,
-          [this](const v1::Command& command, bool last) {
+          [this](const v1::Command& command, bool last) -> std::optional<v1::OperationReport> {
+            if (command.operation().has_antivirus_clear()) return postures_.Clear(command);
             return ClearOfLists(&watch_, &listings_, command, last);
           },
           ClearWait,
@@ -57,7 +58,8 @@ CoreImpl::CoreImpl(const CoreOptions& options,
       listings_(store_.get(),
                 &incidents_,
                 options.clock,
-                ListingsOptionsOf(&watch_, options.blacklists.rules)) {
+                ListingsOptionsOf(&watch_, options.blacklists.rules)),
+      postures_(store_.get(), hosts_.get(), options.clock, options.antivirus) {
   EngineOptions engine;
   engine.patience = options.patience;
   engine.resume_patience = options.resume_patience;
@@ -172,6 +174,11 @@ absl::Status CoreImpl::OnStepReport(const v1::Run& run,
     MQ_RETURN_IF_ERROR(Audit(HostActor(NameOf(host_id)), "host.local-operation", Json(report)));
   }
   MQ_RETURN_IF_ERROR(incidents_.Reported(run, host_id, NameOf(host_id), operation, report));
+  MQ_RETURN_IF_ERROR(postures_.Reported(host_id, operation, report));
+  if (report.result().has_antivirus_scan()) {
+    MQ_ASSIGN_OR_RETURN(const v1::HostAntivirus known, store_->FindHostAntivirus(host_id));
+    MQ_RETURN_IF_ERROR(incidents_.Scanned(run.incident_id(), NameOf(host_id), known));
+  }
   SignalReport(report);
   return absl::OkStatus();
 }

@@ -12,10 +12,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock/clock.h"
+#include "controller/antivirus/posture_rules.h"
 #include "controller/blacklist/watch.h"
 #include "controller/blacklist/way_out.h"
 #include "controller/fleet/link.h"
 #include "controller/store/records.h"
+#include "mailquench/v1/antivirus.pb.h"
 #include "mailquench/v1/audit.pb.h"
 #include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/fleet.pb.h"
@@ -30,11 +32,13 @@ class Escalator;
 class AlertSources;
 class Notices;
 class Metrics;
+class AntivirusPostures;
 
 struct CoreOptions {
   std::string store_path;
   std::string playbook_directory;  // Of the operator's own playbooks; empty: built-in ones only.
   WatchOptions blacklists;
+  AntivirusPolicy antivirus;
   std::string escalation_file;  // escalation.yaml; empty: nothing starts by itself.
   absl::Duration alertmanager_poll = absl::Seconds(10);
   // After the start, while agents are still away: no alert is decided for so long.
@@ -131,6 +135,13 @@ class Core {
                                                      const std::string& actor) = 0;
   virtual BlacklistWatch& blacklists() = 0;
   virtual Listings& listings() = 0;
+
+  // ---- Antivirus.
+  virtual AntivirusPostures& antivirus() = 0;
+  virtual absl::StatusOr<v1::ImportInventoryResponse> ImportInventory(
+      const v1::ImportInventoryRequest& request, const std::string& actor) = 0;
+  virtual absl::StatusOr<v1::PostureRow> WaiveAntivirus(const v1::WaiveHostRequest& request,
+                                                        const std::string& actor) = 0;
 
   // ---- Escalation.
   virtual Escalator& escalations() = 0;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/status/error.h"
+#include "controller/antivirus/postures.h"
 #include "controller/app/core.h"
 #include "controller/app/core_hands.h"
 #include "controller/app/manual_steps.h"
@@ -99,6 +100,14 @@ class CoreImpl final : public Core, public RunListener {
   BlacklistWatch& blacklists() override { return watch_; }
   Listings& listings() override { return listings_; }
 
+  // ---- Antivirus
+
+  AntivirusPostures& antivirus() override { return postures_; }
+  absl::StatusOr<v1::ImportInventoryResponse> ImportInventory(const v1::ImportInventoryRequest& r,
+                                                              const std::string& actor) override;
+  absl::StatusOr<v1::PostureRow> WaiveAntivirus(const v1::WaiveHostRequest& r,
+                                                const std::string& actor) override;
+
   // ---- Escalation
 
   Escalator& escalations() override { return *escalator_; }
@@ -176,6 +185,8 @@ class CoreImpl final : public Core, public RunListener {
   // kFailedPrecondition/ATTACK_GOES_ON, unless the operation says why despite that.
   absl::Status CheckEgress(const v1::Plan& plan);
   absl::Status CheckRestore(const v1::Plan& plan, std::string* incident);
+  // Why settings are not put back on a host now, by its id.
+  absl::StatusOr<std::map<std::string, std::string>> RestoreBlockers(const v1::Plan& plan);
   // `patient`: a host that is not there yet gets the time that it has after a restart.
   absl::StatusOr<v1::Run> Begin(const v1::StartRunRequest& r,
                                 const std::string& actor,
@@ -210,6 +221,7 @@ class CoreImpl final : public Core, public RunListener {
   OwnOperations link_;
   BlacklistWatch watch_;
   Listings listings_;
+  AntivirusPostures postures_;
   std::recursive_mutex start_mu_;  // One start at a time, so that a request id names one run.
   std::mutex tokens_mu_;
   std::unique_ptr<RunEngine> engine_;

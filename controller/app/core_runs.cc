@@ -18,6 +18,14 @@ std::set<std::string> IdsOf(const v1::Plan& plan) {
   return ids;
 }
 
+// -1: it puts nothing back.
+int FirstRestore(const v1::Playbook& playbook) {
+  for (int i = 0; i < playbook.steps_size(); ++i) {
+    if (playbook.steps(i).operation().has_restore()) return i;
+  }
+  return -1;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::ListPlaybooksResponse> CoreImpl::ListPlaybooks(const v1::ListPlaybooksRequest&) {
@@ -43,6 +51,13 @@ absl::StatusOr<v1::Plan> CoreImpl::PlanRun(const v1::PlanRunRequest& r, const st
   const absl::Status egress = CheckEgress(plan);
   if (!egress.ok() && ReasonOf(egress) != "ATTACK_GOES_ON") return egress;
   if (!egress.ok()) plan.add_notices("it would be refused: " + std::string(egress.message()));
+  MQ_ASSIGN_OR_RETURN(const auto blockers, RestoreBlockers(plan));
+  for (v1::PlannedHost& host : *plan.mutable_hosts()) {
+    const auto blocker = blockers.find(host.host_id());
+    if (blocker == blockers.end()) continue;
+    if (host.refusal().empty()) host.set_refusal(blocker->second);
+    plan.add_notices(absl::StrCat(host.name(), " will be refused: ", blocker->second));
+  }
   if (!r.skip_agents()) {
     manual_->Plan(&plan);
     engine_->AskPlans(&plan, actor, options_.plan_limit);
@@ -141,6 +156,18 @@ absl::Status CoreImpl::CheckEgress(const v1::Plan& plan) {
                    "was done; end the attack first, or say why despite that");
 }
 
+absl::StatusOr<std::map<std::string, std::string>> CoreImpl::RestoreBlockers(const v1::Plan& plan) {
+  std::map<std::string, std::string> blockers;
+  if (FirstRestore(plan.playbook()) < 0) return blockers;
+  for (const v1::PlannedHost& host : plan.hosts()) {
+    MQ_ASSIGN_OR_RETURN(const std::string why, postures_.Blocker(host.host_id()));
+    if (!why.empty())
+      blockers[host.host_id()] = absl::StrCat(
+          "its antivirus is ", why, "; mend it, or `mailquench antivirus waive ", host.name(), "`");
+  }
+  return blockers;
+}
+
 absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const std::string& actor) {
   return Begin(r, actor, false);
 }
@@ -173,6 +200,8 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
   }
   MQ_RETURN_IF_ERROR(CheckRestore(plan, &incident));
   MQ_RETURN_IF_ERROR(CheckEgress(plan));
+  MQ_ASSIGN_OR_RETURN(const auto blockers, RestoreBlockers(plan));
+  const int first_restore = FirstRestore(plan.playbook());
   v1::Run run;
   run.set_run_id(NewId());
   *run.mutable_playbook() = plan.playbook();
@@ -223,6 +252,16 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
     host->set_organisation(planned.organisation());
     host->set_acts_for_organisation(planned.acts_for_organisation());
     *host->mutable_label_groups() = planned.label_groups();
+    const auto blocker = blockers.find(planned.host_id());
+    if (blocker == blockers.end()) continue;
+    // It alone is refused; what comes before the restore is done there.
+    for (int i = 0; i <= first_restore; ++i) host->add_steps()->set_step(i);
+    v1::OperationReport* const report = host->mutable_steps(first_restore)->mutable_report();
+    report->set_operation("restore");
+    report->set_outcome(v1::OUTCOME_REFUSED);
+    *report->mutable_error() =
+        ToProto(Error(absl::StatusCode::kFailedPrecondition, kAntivirusBlocks,
+                      absl::StrCat(blocker->second, "; nothing was put back on it")));
   }
   return engine_->Start(run, request_id, patient, audit);
 }

@@ -59,6 +59,11 @@ class Incidents {
                         const std::string& host_name,
                         const v1::Operation* operation,
                         const v1::OperationReport& report);
+  // After a scan of the host by its antivirus. Findings are owed to be removed, as a duty of this
+  // incident ("": of none); where there are none any more, such duties are done.
+  absl::Status Scanned(const std::string& incident_id,
+                       const std::string& host_name,
+                       const v1::HostAntivirus& known);
   // Whether the attack on these hosts is over, as the store is now. See incident_gates.h.
   absl::StatusOr<AttackGate> GateOf(const std::set<std::string>& host_ids);
 

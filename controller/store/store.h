@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/store/records.h"
+#include "mailquench/v1/antivirus.pb.h"
 #include "mailquench/v1/audit.pb.h"
 #include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/escalation.pb.h"
@@ -197,6 +198,14 @@ class Store {
   absl::StatusOr<std::int64_t> CountOpenDeliveries();
   absl::StatusOr<std::int64_t> CountGivenUp(absl::Time since);
   absl::Status PruneNotices(absl::Time before);  // None that is still to be delivered.
+
+  // Antivirus. Of a host of which nothing is known the record has its id alone; of no inventory it
+  // is empty.
+  absl::Status PutHostAntivirus(const v1::HostAntivirus& record);
+  absl::StatusOr<v1::HostAntivirus> FindHostAntivirus(const std::string& host_id);
+  absl::StatusOr<std::map<std::string, v1::HostAntivirus>> AllHostAntivirus();  // By host id.
+  absl::Status PutInventory(const v1::Inventory& inventory);
+  absl::StatusOr<v1::Inventory> FindInventory();
 
   // Single values, by name; "" where there is none.
   absl::Status PutValue(const std::string& name, const std::string& value);
