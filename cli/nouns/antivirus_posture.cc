@@ -151,12 +151,4 @@ waive->add_option("--for", args->life, "How long, at most 30d; 24h unless it is 
 waive->callback([=] { session->action = [=] { return DoWaive(session, *args); }; });
 }
 
-void AddAntivirus(CLI::App* root, Session* session) {
-  CLI::App* antivirus =
-      AddCommand(root, "antivirus", "Antivirus of the hosts: how it is, update, scan",
-                 {"mailquench antivirus posture"});
-  antivirus->require_subcommand(1);
-  AddAntivirusPosture(antivirus, session);
-}
-
 }  // namespace mailquench::cli
