@@ -61,6 +61,7 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
   AddBlacklist(root.get(), session);
   AddAntivirus(root.get(), session);
   AddDelist(root.get(), session);
+  AddMx(root.get(), session);
   AddHost(root.get(), session);
   AddToken(root.get(), session);
   AddPlaybook(root.get(), session);

@@ -9,6 +9,7 @@
 #include "common/identity/secrets.h"
 #include "common/status/error.h"
 #include "controller/app/config_blacklists.h"
+#include "controller/app/config_dns.h"
 
 namespace mailquench::controller {
 namespace {
@@ -48,6 +49,11 @@ absl::Status Fill(const std::string& path, const YAML::Node& root, Config* confi
     if (entry.first.IsScalar() && entry.first.Scalar() == "blacklists") {
       if (!seen.insert("blacklists").second) return Bad(path, line, "'blacklists' is there twice");
       MQ_RETURN_IF_ERROR(ReadBlacklists(path, entry.second, &config->blacklists));
+      continue;
+    }
+    if (entry.first.IsScalar() && entry.first.Scalar() == "dns") {
+      if (!seen.insert("dns").second) return Bad(path, line, "'dns' is there twice");
+      MQ_RETURN_IF_ERROR(ReadDns(path, entry.second, &config->dns));
       continue;
     }
     if (!entry.first.IsScalar() || !entry.second.IsScalar()) {

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "controller/antivirus/posture_rules.h"
 #include "controller/blacklist/watch.h"
+#include "controller/mx/options.h"
 
 namespace mailquench::controller {
 
@@ -25,6 +26,7 @@ struct Config {
   std::string escalation;    // Optional: escalation.yaml.
   WatchOptions blacklists;   // Optional.
   AntivirusPolicy antivirus;
+  mx::Options dns;           // Optional.
   // Optional; what they mean is in CoreOptions.
   absl::Duration patience = absl::Seconds(5);
   absl::Duration resume_patience = absl::Seconds(30);

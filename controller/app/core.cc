@@ -103,10 +103,13 @@ absl::Status CoreImpl::Start() {
   own.log = options_.log;
   own_watch_ = std::make_unique<OwnWatch>(store_.get(), hands_.get(), escalator_.get(),
                                           options_.clock, std::move(own));
+  mx_ = std::make_unique<mx::Switches>(store_.get(), options_.clock, options_.dns, MxHands());
+  MQ_RETURN_IF_ERROR(mx_->Open());
   return watch_.Start(&listings_);
 }
 
 CoreImpl::~CoreImpl() {
+  if (mx_ != nullptr) mx_->Stop();
   if (own_watch_ != nullptr) own_watch_->Stop();
   if (escalator_ != nullptr) escalator_->Stop();
   notices_->Stop();
@@ -144,6 +147,7 @@ absl::Status CoreImpl::Resume() {
   notices_->Begin();
   escalator_->Begin();
   own_watch_->Begin();
+  mx_->Begin();
   return absl::OkStatus();
 }
 

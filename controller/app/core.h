@@ -16,6 +16,7 @@
 #include "controller/blacklist/watch.h"
 #include "controller/blacklist/way_out.h"
 #include "controller/fleet/link.h"
+#include "controller/mx/options.h"
 #include "controller/store/records.h"
 #include "mailquench/v1/antivirus.pb.h"
 #include "mailquench/v1/audit.pb.h"
@@ -33,12 +34,16 @@ class AlertSources;
 class Notices;
 class Metrics;
 class AntivirusPostures;
+namespace mx {
+class Switches;
+}
 
 struct CoreOptions {
   std::string store_path;
   std::string playbook_directory;  // Of the operator's own playbooks; empty: built-in ones only.
   WatchOptions blacklists;
   AntivirusPolicy antivirus;
+  mx::Options dns;
   std::string escalation_file;  // escalation.yaml; empty: nothing starts by itself.
   absl::Duration alertmanager_poll = absl::Seconds(10);
   // After the start, while agents are still away: no alert is decided for so long.
@@ -148,6 +153,9 @@ class Core {
   virtual AlertSources& alert_sources() = 0;
   virtual Notices& notices() = 0;
   virtual Metrics& metrics() = 0;
+
+  // ---- Mail routes.
+  virtual mx::Switches& mail_routes() = 0;
 
   // ---- Fleet.
   virtual absl::StatusOr<v1::ListHostsResponse> ListHosts(const v1::ListHostsRequest& request) = 0;

@@ -1,6 +1,6 @@
 // The core's one implementation: what its rooms share. core.cc has its beginning and its end,
 // core_runs.cc runs, core_incidents.cc incidents, listings and quarantines, core_fleet.cc hosts and
-// tokens, core_signals.cc metrics and the own watch. For these files alone.
+// tokens, core_mx.cc mail routes, core_signals.cc metrics and the own watch. For these files alone.
 #ifndef MAILQUENCH_CONTROLLER_APP_CORE_IMPL_H_
 #define MAILQUENCH_CONTROLLER_APP_CORE_IMPL_H_
 
@@ -23,6 +23,7 @@
 #include "controller/fleet/hosts.h"
 #include "controller/incidents/incidents.h"
 #include "controller/metrics/metrics.h"
+#include "controller/mx/switches.h"
 #include "controller/notify/notices.h"
 #include "controller/runs/engine.h"
 #include "controller/store/audit_chain.h"
@@ -115,6 +116,10 @@ class CoreImpl final : public Core, public RunListener {
   Notices& notices() override { return *notices_; }
   Metrics& metrics() override { return *metrics_; }
 
+  // ---- Mail routes
+
+  mx::Switches& mail_routes() override { return *mx_; }
+
   // ---- Fleet
 
   absl::StatusOr<v1::ListHostsResponse> ListHosts(const v1::ListHostsRequest& r) override;
@@ -205,6 +210,10 @@ class CoreImpl final : public Core, public RunListener {
   void TakeGreetings(const v1::Run& run);
   void OnDrift(const std::string& host_id, const std::vector<std::string>& drifted) override;
   void OnBeat(const std::string& host_id, const v1::Heartbeat& heartbeat) override;
+  // For switches of mail routes (core_mx.cc).
+  mx::SwitchHands MxHands();
+  absl::StatusOr<AttackGate> AttackOn(const std::string& incident_id,
+                                      const std::vector<std::string>& domains);
   // For metrics and the own watch (core_signals.cc).
   MetricSources FiguresOf();
   void SignalReport(const v1::OperationReport& report);
@@ -232,6 +241,7 @@ class CoreImpl final : public Core, public RunListener {
   std::unique_ptr<Notices> notices_;
   std::unique_ptr<Escalator> escalator_;
   std::unique_ptr<OwnWatch> own_watch_;
+  std::unique_ptr<mx::Switches> mx_;
 };
 
 }  // namespace mailquench::controller

@@ -98,6 +98,16 @@ class Incidents {
                                 const std::set<std::string>& host_ids,
                                 const std::string& incident_id);
 
+  // A person owes this, beside what hosts report: once for each `duty_id`, whose text may change
+  // while it is owed; one that was done or waived stays so. An incident that was closed is open
+  // again.
+  absl::Status OweByPerson(const std::string& incident_id,
+                           const std::string& duty_id,
+                           const std::string& operation,
+                           const std::string& text);
+  // It is owed no more, since its reason is gone. One that is not there is none.
+  absl::Status ForgiveDuty(const std::string& duty_id, const std::string& reason);
+
   // What the open incidents keep changed in whole organisations.
   absl::StatusOr<OrganisationDebts> Debts();
 

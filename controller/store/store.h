@@ -20,6 +20,7 @@
 #include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/fleet.pb.h"
 #include "mailquench/v1/incidents.pb.h"
+#include "mailquench/v1/mx.pb.h"
 #include "mailquench/v1/quarantines.pb.h"
 #include "mailquench/v1/runs.pb.h"
 
@@ -206,6 +207,16 @@ class Store {
   absl::StatusOr<std::map<std::string, v1::HostAntivirus>> AllHostAntivirus();  // By host id.
   absl::Status PutInventory(const v1::Inventory& inventory);
   absl::StatusOr<v1::Inventory> FindInventory();
+  // Switches of mail routes. InsertSwitch stores its records too, PutSwitch everything but those,
+  // PutSwitchRecord one of them.
+  absl::Status InsertSwitch(const v1::MxSwitch& one);
+  absl::Status PutSwitch(const v1::MxSwitch& one);
+  absl::Status PutSwitchRecord(const std::string& switch_id,
+                               int position,
+                               const v1::SwitchRecord& record);
+  // By id, or a beginning of it that is no other's; with its records.
+  absl::StatusOr<v1::MxSwitch> FindSwitch(const std::string& switch_id);
+  absl::StatusOr<std::vector<std::string>> SwitchIds(bool include_ended);  // Newest first, 1,000.
 
   // Single values, by name; "" where there is none.
   absl::Status PutValue(const std::string& name, const std::string& value);

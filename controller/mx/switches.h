@@ -1,0 +1,126 @@
+// Switches of mail routes, from the plan to the last cache: each record's state is in the store
+// before anything is sent, so that a restart goes on where it was.
+#ifndef MAILQUENCH_CONTROLLER_MX_SWITCHES_H_
+#define MAILQUENCH_CONTROLLER_MX_SWITCHES_H_
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/clock/clock.h"
+#include "controller/mx/options.h"
+#include "controller/mx/preflight.h"
+#include "controller/store/store.h"
+#include "mailquench/v1/mx.pb.h"
+
+namespace mailquench::controller::mx {
+
+// What a switch needs of the rest of the controller. Any of them may be null.
+struct SwitchHands {
+  PreflightHands preflight;
+  // A person owes this to the incident: once for each `duty_id`, whose text may change while it is
+  // owed. The first error is the caller's.
+  std::function<absl::Status(
+      const std::string& incident_id, const std::string& duty_id, const std::string& text)>
+      owe;
+  std::function<absl::Status(
+      const std::string& incident_id, const std::string& duty_id, const std::string& reason)>
+      forgive;
+};
+
+// Thread-safe. What is given outlives it. Calls block on DNS but for Get, List, Next and Note; none
+// holds up another one's. Errors: as mx.proto has them, the store's.
+class Switches {
+ public:
+  Switches(Store* store, Clock* clock, Options options, SwitchHands hands);
+  ~Switches();
+
+  absl::Status Open();  // Takes up what the store has.
+  // A thread drives the switches from now on. Ends with Stop().
+  void Begin();
+  void Stop();
+  // One pass over all that is open, as that thread does it. How long until there is more to do.
+  absl::Duration Pass();
+
+  absl::StatusOr<v1::DomainView> Show(const v1::ShowDomainRequest& request) const;
+  absl::StatusOr<v1::PreflightReport> Preflight(const v1::PreflightRequest& request) const;
+  absl::StatusOr<v1::MxSwitch> Plan(const v1::PlanSwitchRequest& request, const std::string& actor);
+  absl::StatusOr<v1::MxSwitch> Start(const v1::StartSwitchRequest& request,
+                                     const std::string& actor);
+  absl::StatusOr<v1::MxSwitch> Revert(const v1::RevertSwitchRequest& request,
+                                      const std::string& actor);
+  absl::StatusOr<v1::MxSwitch> Waive(const v1::WaiveCheckRequest& request,
+                                     const std::string& actor);
+  absl::StatusOr<v1::MxSwitch> Note(const v1::NoteRecordRequest& request, const std::string& actor);
+  // Wherever a switch is named: its id, or the beginning of it.
+  absl::StatusOr<v1::MxSwitch> Get(const std::string& switch_id);
+  absl::StatusOr<v1::ListSwitchesResponse> List(const v1::ListSwitchesRequest& request);
+  // As it is, once it is not the version `*version` (0: at once), or after `wait` at the latest.
+  absl::StatusOr<v1::MxSwitch> Next(const std::string& switch_id,
+                                    std::uint64_t* version,
+                                    absl::Duration wait);
+
+ private:
+  struct Live {
+    v1::MxSwitch value;  // Guarded by mu_, as all of it.
+    std::uint64_t version = 1;
+    absl::Time look_time = absl::InfinitePast();   // The next look at DNS.
+    absl::Time looked = absl::InfinitePast();      // The last.
+    absl::Time retry_time = absl::InfinitePast();  // Of what could not be sent.
+  };
+  using LivePtr = std::shared_ptr<Live>;
+  using Change = std::function<absl::Status(v1::MxSwitch*)>;
+
+  v1::MxSwitch Shown(const Live& live) const;  // Under the lock.
+  absl::StatusOr<LivePtr> Find(const std::string& switch_id);
+  // Writes all but the records, and of those the changed ones, at once.
+  absl::Status Edit(const LivePtr& live, const Change& change);
+  absl::Status EditRecord(const LivePtr& live,
+                          int position,
+                          const std::function<void(v1::SwitchRecord*)>& change);
+  void Say(v1::MxSwitch* value, const std::string& actor, const std::string& text) const;
+
+  absl::StatusOr<std::vector<v1::Check>> CheckAgain(const v1::MxSwitch& value) const;
+  absl::Status PrepareRestart(v1::MxSwitch* changed) const;
+  absl::Status OweOldAddress(const v1::MxSwitch& value, const std::string& when);
+
+  // The driving thread (switch_drive.cc, switch_look.cc).
+  void Loop();
+  absl::Status Step(const LivePtr& live, absl::Duration* wait);
+  absl::Status SendAll(const LivePtr& live, v1::SwitchState state, bool* stopped);
+  absl::Status SendOne(const LivePtr& live, int position, bool backwards, bool* stopped);
+  absl::Status Outcome(const LivePtr& live,
+                       int position,
+                       bool backwards,
+                       const absl::Status& result,
+                       v1::RecordState state,
+                       bool* stopped);
+  absl::Status Look(const LivePtr& live);
+  absl::Status Advance(const LivePtr& live, absl::Duration* wait);
+  void Crashed(const absl::Status& why) const;
+
+  Store* const store_;
+  Clock* const clock_;
+  const Options options_;
+  const SwitchHands hands_;
+  mutable std::mutex mu_;
+  std::mutex pass_mu_;   // One pass at a time.
+  std::mutex start_mu_;  // One start at a time: it looks before it changes.
+  std::condition_variable changed_;
+  std::map<std::string, LivePtr> live_;  // Those that are open.
+  bool stopping_ = false;
+  bool woken_ = false;
+  std::thread thread_;
+};
+
+}  // namespace mailquench::controller::mx
+
+#endif  // MAILQUENCH_CONTROLLER_MX_SWITCHES_H_
