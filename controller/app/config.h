@@ -26,7 +26,7 @@ struct Config {
   std::string escalation;    // Optional: escalation.yaml.
   WatchOptions blacklists;   // Optional.
   AntivirusPolicy antivirus;
-  mx::Options dns;           // Optional.
+  mx::Options dns;  // Optional.
   // Optional; what they mean is in CoreOptions.
   absl::Duration patience = absl::Seconds(5);
   absl::Duration resume_patience = absl::Seconds(30);
