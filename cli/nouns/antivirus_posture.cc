@@ -127,28 +127,23 @@ void AddAntivirusPosture(CLI::App* antivirus, Session* session) {
   posture->callback([=] { session->action = [=] { return DoPosture(session, *selector); }; });
 
   auto file = std::make_shared<std::string>();
-  CLI::App* import =
+  CLI::App* table =
       AddCommand(antivirus, "import",
                  "Take the machines that there should be from a table (CSV with the columns name, "
                  "kind, site), in the place of those from before",
                  {"mailquench antivirus import machines.csv"});
-  import->add_option("FILE", *file, "The table")->required()->type_name("FILE");
-  import->callback([=] { session->action = [=] { return DoImport(session, *file);
-};
-}  // namespace mailquench::cli
-);
+  table->add_option("FILE", *file, "The table")->required()->type_name("FILE");
+  table->callback([=] { session->action = [=] { return DoImport(session, *file); }; });
 
-auto args = std::make_shared<WaiveArgs>();
-CLI::App* waive =
-    AddCommand(antivirus,
-               "waive",
-               "Let a host's antivirus stand in the way of nothing for some time",
-               {"mailquench antivirus waive mx1 --reason 'updates come tonight' --for 12h"});
-waive->add_option("HOST", args->host, "Name or id")->required()->type_name("HOST");
-waive->add_option("--reason", args->reason, "Why")->required()->type_name("TEXT");
-waive->add_option("--for", args->life, "How long, at most 30d; 24h unless it is said")
-    ->type_name("DURATION");
-waive->callback([=] { session->action = [=] { return DoWaive(session, *args); }; });
+  auto args = std::make_shared<WaiveArgs>();
+  CLI::App* waive = AddCommand(
+      antivirus, "waive", "Let a host's antivirus stand in the way of nothing for some time",
+      {"mailquench antivirus waive mx1 --reason 'updates come tonight' --for 12h"});
+  waive->add_option("HOST", args->host, "Name or id")->required()->type_name("HOST");
+  waive->add_option("--reason", args->reason, "Why")->required()->type_name("TEXT");
+  waive->add_option("--for", args->life, "How long, at most 30d; 24h unless it is said")
+      ->type_name("DURATION");
+  waive->callback([=] { session->action = [=] { return DoWaive(session, *args); }; });
 }
 
 }  // namespace mailquench::cli
