@@ -19,7 +19,7 @@ using MxPlanStub = v1::Mx::Stub;
 
 struct MxPlanArgs {
   std::vector<std::string> domains, resolvers;
-  std::string from, to, exchanger, helo, incident, reason;
+  std::string from, to, exchanger, helo, incident, reason, vantage;
   std::uint32_t ttl = 0;
   bool lower = false, keep_spf = false, keep_ptr = false, inbound = false, all = false;
 };
@@ -47,6 +47,7 @@ absl::StatusOr<int> DoMxPlan(Session* session, const MxPlanArgs& args) {
   request.set_keep_spf(args.keep_spf);
   request.set_keep_ptr(args.keep_ptr);
   request.set_inbound_only(args.inbound);
+  request.set_vantage(args.vantage);
   MQ_ASSIGN_OR_RETURN(const v1::MxSwitch planned, session->Call(&MxPlanStub::PlanSwitch, request));
   std::ostream& out = *session->env.out;
   MQ_RETURN_IF_ERROR(Print(session->flags.output, planned, RecordsTable(planned), out));
@@ -101,6 +102,9 @@ void AddMxPlan(CLI::App* noun, Session* session) {
   plan->add_flag("--inbound-only", args->inbound, "Nothing is sent from the new address");
   plan->add_option("--resolver", args->resolvers, "Watch this one; may be given more than once")
       ->type_name("ADDRESS");
+  plan->add_option("--vantage", args->vantage,
+                   "Host that asks port 25 of the new address; else the controller does it")
+      ->type_name("HOST");
   plan->add_option("--incident", args->incident, "It is part of this incident")
       ->type_name("INCIDENT");
   plan->add_option("--reason", args->reason, "Why")->type_name("TEXT");

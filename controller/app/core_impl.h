@@ -212,6 +212,8 @@ class CoreImpl final : public Core, public RunListener {
   void OnBeat(const std::string& host_id, const v1::Heartbeat& heartbeat) override;
   // For switches of mail routes (core_mx.cc).
   mx::SwitchHands MxHands();
+  // Blocks until the host has answered, at most 45 s. kUnavailable, and those of StartRun().
+  absl::StatusOr<v1::ListenerProbe> ProbeFrom(const std::string& host, const std::string& target);
   absl::StatusOr<AttackGate> AttackOn(const std::string& incident_id,
                                       const std::vector<std::string>& domains);
   // For metrics and the own watch (core_signals.cc).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/parallel/parallel.h"
@@ -116,19 +117,45 @@ v1::Check SpfCheck(Lookups* lookups, const std::string& domain, const PreflightW
       absl::StrCat("pass, by ", answer.term, ", ", worst.lookups, " look-ups at most"));
 }
 
+// What the host `vantage` sees there, which is another place than ours.
+absl::StatusOr<SmtpLook> LookFrom(const Options& options,
+                                  const PreflightHands& hands,
+                                  const std::string& vantage,
+                                  const std::string& address) {
+  if (!hands.probe) return absl::UnavailableError("no host can be asked");
+  const bool is_v6 = address.find(':') != std::string::npos;
+  MQ_ASSIGN_OR_RETURN(
+      const v1::ListenerProbe probe,
+      hands.probe(vantage, is_v6 ? absl::StrCat("[", address, "]:", options.smtp_port)
+                                 : absl::StrCat(address, ":", options.smtp_port)));
+  SmtpLook look;
+  look.banner = Harmless(probe.banner());
+  look.answered = absl::StartsWith(probe.banner(), "220");
+  look.reply = Harmless(probe.reply());
+  if (probe.verdict() == v1::RELAY_VERDICT_OPEN) look.relay = SmtpLook::Relay::kOpen;
+  if (probe.verdict() == v1::RELAY_VERDICT_CLOSED) look.relay = SmtpLook::Relay::kClosed;
+  return look;
+}
+
 void InboundChecks(const Options& options,
+                   const PreflightHands& hands,
                    const PreflightWish& wish,
                    const std::string& address,
                    std::vector<v1::Check>* checks) {
-  if (!wish.vantage.empty()) {
+  const absl::StatusOr<SmtpLook> seen =
+      wish.vantage.empty() ? LookAtSmtp(address, options.smtp_port, options.smtp_limit)
+                           : LookFrom(options, hands, wish.vantage, address);
+  if (!seen.ok()) {
     for (const char* id : {"port25", "relay"})
-      checks->push_back(MakeCheck(id, address, CHECK_STATE_UNKNOWN,
-                                  absl::StrCat("it was not asked from ", Harmless(wish.vantage)),
-                                  "leave --vantage out, so that the controller asks, or ask with "
-                                  "`mailquench relay probe` and waive this"));
+      checks->push_back(
+          MakeCheck(id, address, CHECK_STATE_UNKNOWN,
+                    absl::StrCat("it could not be asked from ", Harmless(wish.vantage), ": ",
+                                 seen.status().message()),
+                    "name another host, or leave --vantage out, so that the "
+                    "controller asks"));
     return;
   }
-  const SmtpLook look = LookAtSmtp(address, options.smtp_port, options.smtp_limit);
+  const SmtpLook& look = *seen;
   if (!look.answered) {
     checks->push_back(MakeCheck(
         "port25", address, CHECK_STATE_FAILED,
@@ -239,7 +266,7 @@ std::vector<v1::Check> RunPreflight(const Options& options,
     tasks.emplace_back([&] { lists = ListChecks(hands, wish); });
   }
   if (wish.inbound && address.ok())
-    tasks.emplace_back([&] { InboundChecks(options, wish, address->text, &inbound); });
+    tasks.emplace_back([&] { InboundChecks(options, hands, wish, address->text, &inbound); });
   tasks.emplace_back([&] { ttl = TtlChecks(options, lookups, wish); });
   tasks.emplace_back([&] { attack.push_back(AttackCheck(hands, wish)); });
   RunTogether(tasks, 16);

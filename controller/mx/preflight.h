@@ -14,6 +14,7 @@
 #include "controller/mx/options.h"
 #include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/mx.pb.h"
+#include "mailquench/v1/operations.pb.h"
 
 namespace mailquench::controller::mx {
 
@@ -24,6 +25,10 @@ struct PreflightHands {
   std::function<absl::StatusOr<AttackGate>(const std::string& incident_id,
                                            const std::vector<std::string>& domains)>
       attack;
+  // Asks "address:port" from that host, as relay.probe does.
+  std::function<absl::StatusOr<v1::ListenerProbe>(const std::string& host,
+                                                  const std::string& target)>
+      probe;
 };
 
 struct PreflightWish {
@@ -33,7 +38,7 @@ struct PreflightWish {
   bool outbound = true;              // Mail is sent from it.
   bool inbound = false;
   std::string incident_id;
-  std::string vantage;            // Set: this host is to ask port 25, which cannot be done yet.
+  std::string vantage;            // Set: this host asks port 25; else the controller does.
   std::uint32_t short_ttl = 300;  // Seconds: a TTL that needs no lowering.
   bool lowers = false;            // The switch itself lowers TTLs and waits.
   // Of MX and addresses that are to be changed, as the primary has them; empty: those of `domains`

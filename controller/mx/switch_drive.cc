@@ -1,6 +1,7 @@
 // The thread that drives switches: what is sent, in which order, and what becomes of it.
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
@@ -78,12 +79,50 @@ absl::Duration Switches::Pass() {
   }
   absl::Duration wait = absl::Seconds(30);
   for (const LivePtr& live : open) {
-    if (const absl::Status status = Step(live, &wait); !status.ok()) {
+    for (const absl::Status& status : {Step(live, &wait), TellOfTrouble(live)}) {
+      if (status.ok()) continue;
       Crashed(status);
       wait = std::min(wait, kTryAgain);
     }
   }
   return wait;
+}
+
+// What waits for a person. Ids are made of what is stored, so that a controller that was killed
+// before it told of it does so after its start, and one that has told of it does not tell twice.
+absl::Status Switches::TellOfTrouble(const LivePtr& live) {
+  if (!hands_.tell) return absl::OkStatus();
+  std::vector<v1::Notice> notices;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    const v1::MxSwitch& value = live->value;
+    const auto add = [&](absl::string_view what, const std::string& text) {
+      v1::Notice notice;
+      notice.set_notice_id(absl::StrCat("switch:", value.switch_id(), ":", what));
+      if (live->told.count(notice.notice_id()) > 0) return;
+      notice.set_kind("switch-stuck");
+      notice.set_text(text);
+      notice.set_next(absl::StrCat("mailquench mx watch ", value.switch_id()));
+      notice.set_incident_id(value.incident_id());
+      StampTime(clock_->Now(), notice.mutable_time());
+      notices.push_back(std::move(notice));
+    };
+    if (value.state() == v1::SWITCH_STATE_STUCK)
+      add(absl::StrCat(absl::ToUnixMillis(TimeOf(value.stuck_time()))),
+          absl::StrCat(
+              "a switch of mail routes is stuck",
+              value.timeline().empty() ? "" : absl::StrCat(": ", *value.timeline().rbegin())));
+    for (const v1::Check& check : value.checks()) {
+      if (check.state() == v1::CHECK_STATE_FAILED && absl::StartsWith(check.check_id(), "server:"))
+        add(check.check_id(), absl::StrCat("a switch of mail routes waits: ", check.found()));
+    }
+  }
+  for (const v1::Notice& notice : notices) {
+    MQ_RETURN_IF_ERROR(hands_.tell(notice));
+    const std::lock_guard<std::mutex> lock(mu_);
+    live->told.insert(notice.notice_id());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Switches::Step(const LivePtr& live, absl::Duration* wait) {
@@ -248,6 +287,7 @@ absl::Status Switches::Outcome(const LivePtr& live,
     // It says on the way back that the record is as we made it.
     if (backwards && !one->has_apply_time()) StampTime(now, one->mutable_apply_time());
     value->set_state(v1::SWITCH_STATE_STUCK);
+    StampTime(now, value->mutable_stuck_time());
     Say(value, "controller", absl::StrCat("stuck at ", NameText(*one), ": ", one->error()));
     return absl::OkStatus();
   });

@@ -117,6 +117,7 @@ absl::StatusOr<v1::MxSwitch> Switches::Start(const v1::StartSwitchRequest& reque
                                             : v1::SWITCH_STATE_SWITCHING);
     if (!value->has_start_time()) StampTime(clock_->Now(), value->mutable_start_time());
     value->clear_done_time();
+    value->clear_stuck_time();
     Say(value, actor, was.state() == v1::SWITCH_STATE_STUCK ? "started again" : "started");
     return absl::OkStatus();
   }));
@@ -145,6 +146,7 @@ absl::StatusOr<v1::MxSwitch> Switches::Revert(const v1::RevertSwitchRequest& req
         return WrongState(*value, "reverted");
     }
     value->set_state(v1::SWITCH_STATE_REVERTING);
+    value->clear_stuck_time();
     value->clear_end_time();
     value->clear_done_time();
     Say(value, actor, absl::StrCat("to be reverted: ", reason));

@@ -26,6 +26,7 @@ PreflightWish WishOf(const v1::PlanSwitchRequest& request,
   wish.helo_name = request.helo_name();
   wish.outbound = !request.inbound_only();
   wish.incident_id = request.incident_id();
+  wish.vantage = request.vantage();
   wish.short_ttl = std::max<std::uint32_t>(300, request.ttl());
   wish.lowers = request.lower_ttl_first();
   for (const v1::SwitchRecord& one : records) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "controller/mx/options.h"
 #include "controller/mx/preflight.h"
 #include "controller/store/store.h"
+#include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/mx.pb.h"
 
 namespace mailquench::controller::mx {
@@ -34,6 +36,8 @@ struct SwitchHands {
   std::function<absl::Status(
       const std::string& incident_id, const std::string& duty_id, const std::string& reason)>
       forgive;
+  // A person is told; the same notice_id again does nothing.
+  std::function<absl::Status(const v1::Notice&)> tell;
 };
 
 // Thread-safe. What is given outlives it. Calls block on DNS but for Get, List, Next and Note; none
@@ -75,6 +79,7 @@ class Switches {
     absl::Time look_time = absl::InfinitePast();   // The next look at DNS.
     absl::Time looked = absl::InfinitePast();      // The last.
     absl::Time retry_time = absl::InfinitePast();  // Of what could not be sent.
+    std::set<std::string> told;                    // Ids of notices; after a start told again.
   };
   using LivePtr = std::shared_ptr<Live>;
   using Change = std::function<absl::Status(v1::MxSwitch*)>;
@@ -105,6 +110,7 @@ class Switches {
                        bool* stopped);
   absl::Status Look(const LivePtr& live);
   absl::Status Advance(const LivePtr& live, absl::Duration* wait);
+  absl::Status TellOfTrouble(const LivePtr& live);
   void Crashed(const absl::Status& why) const;
 
   Store* const store_;

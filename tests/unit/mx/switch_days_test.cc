@@ -15,6 +15,11 @@ TEST_F(SwitchDays, ASecondaryThatLagsIsNamedAndHoldsItUpUntilItHasItOrIsWaived) 
   test::WorldOptions world;
   world.secondary = true;
   world.notify = false;
+  std::vector<std::string> told;
+  hands_.tell = [&](const v1::Notice& notice) {
+    told.push_back(notice.text());
+    return absl::OkStatus();
+  };
   Begin(world);
   const v1::MxSwitch planned = Plan(Request());
   ASSERT_TRUE(Start(planned).ok());
@@ -26,6 +31,7 @@ TEST_F(SwitchDays, ASecondaryThatLagsIsNamedAndHoldsItUpUntilItHasItOrIsWaived) 
   EXPECT_THAT(lagging.sentence(), HasSubstr("ns2.servers.test"));
   EXPECT_THAT(lagging.sentence(), HasSubstr("is behind: serial 1, the primary has"));
   EXPECT_FALSE(lagging.has_done_time());
+  EXPECT_THAT(told, ::testing::ElementsAre(HasSubstr("ns2.servers.test")));
   world_->Refresh();
   ASSERT_TRUE(Until(planned, v1::SWITCH_STATE_DONE));
   EXPECT_EQ(Get(planned).checks().rbegin()->state(), v1::CHECK_STATE_PASSED);
@@ -78,6 +84,39 @@ TEST_F(SwitchDays, SomebodyElsesChangeIsNeverOverwritten) {
   EXPECT_EQ(Mx1(), "192.0.2.1,192.0.2.55");
   EXPECT_EQ(Spf(), "\"another=text\",\"v=spf1 ip4:192.0.2.1 -all\"");
   EXPECT_EQ(Ptr(), "-");
+}
+
+TEST_F(SwitchDays, OneThatWaitsForAPersonTellsOnceAlsoIfKilledBeforeItDid) {
+  std::vector<v1::Notice> notices;
+  bool well = false;
+  hands_.tell = [&](const v1::Notice& notice) -> absl::Status {
+    if (!well) return absl::UnavailableError("the outbox is full");
+    for (const v1::Notice& one : notices) {
+      if (one.notice_id() == notice.notice_id()) return absl::OkStatus();
+    }
+    notices.push_back(notice);
+    return absl::OkStatus();
+  };
+  Begin();
+  const v1::MxSwitch planned = Plan(Request());
+  ASSERT_TRUE(Start(planned).ok());
+  world_->Change("example.test", "update add mx1.example.test 60 A 192.0.2.55");
+  ASSERT_TRUE(Until(planned, v1::SWITCH_STATE_STUCK));
+  EXPECT_TRUE(notices.empty());
+  Open();
+  well = true;
+  for (int i = 0; i < 3; ++i) switches_->Pass();
+  Open();
+  switches_->Pass();
+  ASSERT_EQ(notices.size(), 1u);
+  EXPECT_EQ(notices[0].kind(), "switch-stuck");
+  EXPECT_THAT(notices[0].text(), HasSubstr("stuck at A of mx1.example.test"));
+  EXPECT_THAT(notices[0].next(), HasSubstr(planned.switch_id()));
+  // Stuck anew is news.
+  ASSERT_TRUE(Revert(planned).ok());
+  EXPECT_FALSE(Get(planned).has_stuck_time());
+  ASSERT_TRUE(Until(planned, v1::SWITCH_STATE_REVERTED));
+  EXPECT_EQ(notices.size(), 1u);
 }
 
 TEST_F(SwitchDays, AChangeBetweenPlanAndStartIsADrift) {
