@@ -19,6 +19,7 @@ from steps import chapter
 
 EICAR = 'X5O!P%@AP[4\\PZX54(P^)7CC)7}$EIC' + 'AR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*'  # In halves: no scanner takes this file for it.
 EICAR_ID = '<eicar.1@client.test>'
+OPEN_RELAY_REASON = 'mynetworks let the whole world relay'
 OLD = 10 * 86400
 UPLOAD = '/var/upload'
 CLAMD_CONF = '''LocalSocket %(folder)s/clamd.sock
@@ -145,6 +146,9 @@ def scan_quarantines(stage, incident, total, figures):
     require(not any(int(s.get('notScanned', 0)) for s in scans), 'some messages could not be read')
     require(0 < scanned < total, '%d messages were read' % scanned)  # Those of mx3 are not among them.
     stage.operate('quarantine', 'list', '--incident', incident)
+    known = [one['quarantine'] for one in stage.ask_json('quarantine', 'list', '--incident', incident)['quarantines']]
+    require(sum(int(one.get('infected', 0)) for one in known) == 1 and sum('scanTime' in one for one in known) == len(ids),
+            'the list of quarantines does not say what was found')
     figures['scanned'], figures['found'] = scanned, infected
 
 
@@ -164,12 +168,14 @@ def an_infected_host(stage, incident):
 
 def a_stale_host(stage, incident):
     chapter('A stale host keeps its own settings from being put back, and nobody else\'s')
-    stage.operate('run', 'restore', '--incident', incident, '--keep-open-relay-as-fix', 'the world may relay', '--dry-run')
-    stage.operate('run', 'restore', '--incident', incident, '--hosts', 'mx2', '--keep-open-relay-as-fix', 'the world may relay', '--yes',
-                  accept=(1, 3, 4, 5))
+    stage.operate('run', 'restore', '--incident', incident, '--keep-open-relay-as-fix', OPEN_RELAY_REASON, '--dry-run')
+    runs = stage.operate('run', 'restore', '--incident', incident, '--keep-open-relay-as-fix', OPEN_RELAY_REASON, '--yes', accept=(2,))
+    restored = {host for host, _ in results(runs, 'restore')}
+    require(restored == {'mx1', 'mx3'}, 'the hosts beside the stale one should be restored, and these were: %s' % sorted(restored))
     chapter('antivirus-sweep: newest signatures, and a quick scan')
     stage.operate('run', 'start', 'antivirus-sweep', '--hosts', 'mx2', '--incident', incident, '--yes')
     require(posture(stage)['mx2'] == 'UP_TO_DATE', 'mx2 should have new signatures')
+    return runs
 
 
 def play(stage, options):
@@ -189,8 +195,8 @@ def play(stage, options):
     # steps.release sees that all valid mail arrives, once, and nothing else: not the message with the test file.
     steps.release(stage, incident, set(done['valid_ids']), [['--account', 'bob@lab.test'], trusted], figures)
     an_infected_host(stage, incident)
-    a_stale_host(stage, incident)
-    steps.restore(stage, incident, 'mynetworks let the whole world relay', copies, blocked, figures)
+    earlier = a_stale_host(stage, incident)
+    steps.restore(stage, incident, OPEN_RELAY_REASON, copies, blocked, figures, earlier)
     chapter('Close')
     stage.operate('incident', 'close', incident, '--summary', 'stolen account; one infected message kept out')
     stage.operate('audit', 'verify')

@@ -242,7 +242,8 @@ TEST_F(QuarantineScanTest, ClamdDiesInMidScanAndTheRestIsReadLater) {
     std::filesystem::copy_file(original, copy);
     ASSERT_EQ(chown(copy.c_str(), info.st_uid, info.st_gid), 0);
   }
-  const auto answered = [this] {  // Bytes that clamd has written: its answers.
+  const auto answered = [this] {  // Bytes that clamd has written: its answers, and the streams,
+                                  // which it puts into files.
     std::ifstream io(absl::StrCat("/proc/", clamd_->pid(), "/io"));
     std::string word;
     std::int64_t value = 0;
@@ -253,7 +254,7 @@ TEST_F(QuarantineScanTest, ClamdDiesInMidScanAndTheRestIsReadLater) {
   };
   const std::int64_t before = answered();
   std::thread killer([&] {
-    while (answered() < before + 4000) absl::SleepFor(absl::Milliseconds(1));
+    while (answered() < before + 200000) absl::SleepFor(absl::Milliseconds(1));
     clamd_->Kill();
   });
   const v1::OperationReport report = Do("quarantine.scan", Json());
