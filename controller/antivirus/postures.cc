@@ -20,18 +20,81 @@ constexpr int kFindingsKept = 100;
 constexpr absl::Duration kWaiver = absl::Hours(24);
 constexpr absl::Duration kLongestWaiver = absl::Hours(24 * 30);
 
-// A scan of chosen paths clears what was found below them alone; a full one clears all.
-bool Covers(const v1::AntivirusScan& scan, const std::string& path) {
-  if (scan.kind() == v1::SCAN_KIND_FULL) return true;
-  if (scan.kind() != v1::SCAN_KIND_PATHS) return false;
-  return std::any_of(scan.paths().begin(), scan.paths().end(), [&](const std::string& root) {
-    return path == root || absl::StartsWith(path, absl::StrCat(root, "/")) ||
-           absl::StartsWith(path, absl::StrCat(root, "\\"));
-  });
+bool IsBelow(const std::string& path, const std::string& root) {
+  return path == root || absl::StartsWith(path, absl::StrCat(root, "/")) ||
+         absl::StartsWith(path, absl::StrCat(root, "\\")) ||
+         ((absl::EndsWith(root, "/") || absl::EndsWith(root, "\\")) &&
+          absl::StartsWith(path, root));
+}
+
+std::string ProductOf(const v1::AntivirusScanResult& scan) {
+  return scan.product().product().empty() ? scan.product().adapter() : scan.product().product();
 }
 
 bool IsOpen(const v1::AntivirusFinding& finding) {
   return finding.action() != "quarantined" && finding.action() != "removed";
+}
+
+// Whether a scan that found nothing there speaks for the file: it went to its end, is of the
+// product that had found it, was to look there, and did. What it could not read it has not cleared.
+bool Clears(const v1::AntivirusScan& asked,
+            const v1::AntivirusScanResult& scan,
+            const v1::AntivirusFinding& finding) {
+  if (!finding.product().empty() && finding.product() != ProductOf(scan)) return false;
+  const bool named =
+      asked.kind() == v1::SCAN_KIND_PATHS &&
+      std::any_of(asked.paths().begin(), asked.paths().end(),
+                  [&](const std::string& root) { return IsBelow(finding.path(), root); });
+  if (asked.kind() != v1::SCAN_KIND_FULL && !named) return false;
+  if (scan.unread() > scan.unread_samples_size()) return false;  // It may be among those.
+  for (const std::string& unread : scan.unread_samples()) {
+    if (absl::StartsWith(unread, absl::StrCat(finding.path(), ": "))) return false;
+  }
+  return std::none_of(scan.not_entered().begin(), scan.not_entered().end(),
+                      [&](const std::string& root) { return IsBelow(finding.path(), root); });
+}
+
+// What a scan leaves open of what was known before.
+void TakeScan(const v1::AntivirusScan* asked,
+              const v1::OperationReport& report,
+              absl::Time time,
+              v1::HostAntivirus* known) {
+  const v1::AntivirusScanResult& scan = report.result().antivirus_scan();
+  // One that comes late clears nothing: another has looked since.
+  const bool whole = report.outcome() == v1::OUTCOME_SUCCEEDED && !scan.partial() &&
+                     asked != nullptr && time >= TimeOf(known->scan_time());
+  google::protobuf::RepeatedPtrField<v1::AntivirusFinding> open;
+  std::set<std::string> seen, handled;
+  for (const v1::AntivirusFinding& finding : scan.findings()) {
+    if (!IsOpen(finding)) {
+      handled.insert(finding.path());
+    } else if (seen.insert(finding.path()).second) {
+      v1::AntivirusFinding* const one = open.Add();
+      *one = finding;
+      one->set_product(ProductOf(scan));
+    }
+  }
+  for (const v1::AntivirusFinding& finding : known->findings()) {
+    if (seen.count(finding.path()) > 0 || handled.count(finding.path()) > 0) continue;
+    if (!whole || !Clears(*asked, scan, finding)) *open.Add() = finding;
+  }
+  // Those that were not named are known by their number alone, and go with a full scan that read
+  // all.
+  const std::int64_t before = known->finding_count() - known->findings_size();
+  const std::int64_t now = scan.finding_count() - scan.findings_size();
+  const bool full = whole && asked->kind() == v1::SCAN_KIND_FULL && scan.unread() == 0;
+  const bool news = open.size() > 0 && known->finding_count() == 0;
+  known->set_finding_count(open.size() + std::max<std::int64_t>({0, now, full ? 0 : before}));
+  if (open.size() > kFindingsKept) open.DeleteSubrange(kFindingsKept, open.size() - kFindingsKept);
+  *known->mutable_findings() = std::move(open);
+  if (whole) StampTime(time, known->mutable_scan_time());
+  if (news) known->clear_waived_by();  // Nobody has waived that.
+}
+
+v1::Host Online() {
+  v1::Host host;
+  host.set_online(true);
+  return host;
 }
 
 }  // namespace
@@ -45,7 +108,9 @@ absl::Status AntivirusPostures::Reported(const std::string& host_id,
     return absl::OkStatus();
   const auto held = store_->Hold();  // One change of a record at a time.
   MQ_ASSIGN_OR_RETURN(v1::HostAntivirus known, store_->FindHostAntivirus(host_id));
-  const absl::Time time = report.has_end_time() ? TimeOf(report.end_time()) : clock_->Now();
+  // A host's clock that is ahead must not make its next reports old.
+  const absl::Time time =
+      report.has_end_time() ? std::min(TimeOf(report.end_time()), clock_->Now()) : clock_->Now();
   if (status && time >= TimeOf(known.status_time())) {
     *known.mutable_status() = result.antivirus_status();
     StampTime(time, known.mutable_status_time());
@@ -55,42 +120,11 @@ absl::Status AntivirusPostures::Reported(const std::string& host_id,
     *known.mutable_status()->mutable_products() = result.antivirus_update().after();
     StampTime(time, known.mutable_status_time());
   }
-  if (result.has_antivirus_scan()) {
-    const v1::AntivirusScanResult& scan = result.antivirus_scan();
-    const bool whole = report.outcome() == v1::OUTCOME_SUCCEEDED && !scan.partial();
-    google::protobuf::RepeatedPtrField<v1::AntivirusFinding> open;
-    std::set<std::string> seen;
-    std::int64_t cleared = 0;
-    for (const v1::AntivirusFinding& finding : scan.findings()) {
-      if (IsOpen(finding) && seen.insert(finding.path()).second) *open.Add() = finding;
-    }
-    for (const v1::AntivirusFinding& finding : known.findings()) {
-      const bool found_again = seen.count(finding.path()) > 0;
-      const bool handled = std::any_of(scan.findings().begin(), scan.findings().end(),
-                                       [&](const v1::AntivirusFinding& one) {
-                                         return one.path() == finding.path() && !IsOpen(one);
-                                       });
-      if (found_again) continue;
-      const bool gone =
-          whole && operation != nullptr && Covers(operation->antivirus_scan(), finding.path());
-      if (handled || gone) {
-        ++cleared;
-      } else {
-        *open.Add() = finding;
-      }
-    }
-    // Those that were not named are known by their number alone, and go with a full scan.
-    const std::int64_t unnamed_before = known.finding_count() - known.findings_size();
-    const std::int64_t unnamed_now = scan.finding_count() - scan.findings_size();
-    const bool full =
-        whole && operation != nullptr && operation->antivirus_scan().kind() == v1::SCAN_KIND_FULL;
-    const std::int64_t unnamed = std::max(unnamed_now, full ? 0 : unnamed_before);
-    known.set_finding_count(open.size() + std::max<std::int64_t>(0, unnamed));
-    if (open.size() > kFindingsKept)
-      open.DeleteSubrange(kFindingsKept, open.size() - kFindingsKept);
-    *known.mutable_findings() = std::move(open);
-    if (whole) StampTime(time, known.mutable_scan_time());
-  }
+  if (result.has_antivirus_scan())
+    TakeScan(operation != nullptr ? &operation->antivirus_scan() : nullptr, report, time, &known);
+  // A waiver is until the antivirus is well again: the next trouble is another one.
+  if (PostureOf(Online(), known, policy_, clock_->Now()).state == v1::POSTURE_STATE_UP_TO_DATE)
+    known.clear_waived_by();
   return store_->PutHostAntivirus(known);
 }
 

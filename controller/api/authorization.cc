@@ -109,7 +109,7 @@ const std::map<std::string, Need>& AuthorizationTable() {
       {"/mailquench.v1.Mx/ListSwitches", Need::kViewer},
       {"/mailquench.v1.Mx/NoteRecord", Need::kResponder},
       {"/mailquench.v1.Mx/PlanSwitch", Need::kResponder},
-      {"/mailquench.v1.Mx/Preflight", Need::kViewer},
+      {"/mailquench.v1.Mx/Preflight", Need::kResponder},
       {"/mailquench.v1.Mx/RevertSwitch", Need::kAdmin},
       {"/mailquench.v1.Mx/ShowDomain", Need::kViewer},
       {"/mailquench.v1.Mx/StartSwitch", Need::kAdmin},

@@ -40,12 +40,12 @@ class MxService final : public v1::Mx::Service {
   grpc::Status Preflight(grpc::ServerContext* context,
                          const v1::PreflightRequest* request,
                          v1::PreflightReport* response) override {
-    return Serve(context, MQ_METHOD("Preflight"), gate_, response,
-                 [&](const rpc::Peer&) -> absl::StatusOr<v1::PreflightReport> {
-                   const Seat seat(&questions_);
-                   MQ_RETURN_IF_ERROR(Room(seat));
-                   return core_->mail_routes().Preflight(*request);
-                 });
+    return Change(context, MQ_METHOD("Preflight"), "mx.preflight", *request, response,
+                  [&](const std::string& actor) -> absl::StatusOr<v1::PreflightReport> {
+                    const Seat seat(&questions_);
+                    MQ_RETURN_IF_ERROR(Room(seat));
+                    return core_->mail_routes().Preflight(*request, actor);
+                  });
   }
   grpc::Status PlanSwitch(grpc::ServerContext* context,
                           const v1::PlanSwitchRequest* request,
@@ -113,16 +113,17 @@ class MxService final : public v1::Mx::Service {
                  "too many calls ask DNS already; nothing was asked; try again");
   }
 
-  // The audit entry comes first: what cannot be written down is not done.
-  template <class Request, class Act>
+  // The audit entry comes first: what cannot be written down is not done. A preflight asks lists
+  // and hosts, so it is written down as well.
+  template <class Request, class Response, class Act>
   grpc::Status Change(grpc::ServerContext* context,
                       const std::string& method,
                       const std::string& action,
                       const Request& request,
-                      v1::MxSwitch* response,
+                      Response* response,
                       Act act) {
     return Serve(context, method, gate_, response,
-                 [&](const rpc::Peer& peer) -> absl::StatusOr<v1::MxSwitch> {
+                 [&](const rpc::Peer& peer) -> absl::StatusOr<Response> {
                    std::string detail;
                    if (!google::protobuf::util::MessageToJsonString(request, &detail).ok())
                      detail = "{}";

@@ -1,6 +1,7 @@
 // The core's one implementation: what its rooms share. core.cc has its beginning and its end,
-// core_runs.cc runs, core_incidents.cc incidents, listings and quarantines, core_fleet.cc hosts and
-// tokens, core_mx.cc mail routes, core_signals.cc metrics and the own watch. For these files alone.
+// core_runs.cc runs, core_gates.cc what keeps one from starting, core_incidents.cc incidents,
+// listings and quarantines, core_fleet.cc hosts and tokens, core_mx.cc mail routes, core_signals.cc
+// metrics and the own watch. For these files alone.
 #ifndef MAILQUENCH_CONTROLLER_APP_CORE_IMPL_H_
 #define MAILQUENCH_CONTROLLER_APP_CORE_IMPL_H_
 
@@ -34,6 +35,9 @@ namespace mailquench::controller {
 std::string HostActor(const std::string& name);
 // For the audit log; "{}" where it cannot be written so.
 std::string Json(const google::protobuf::Message& message);
+
+// Every restore of the playbook is refused on this host; what comes before one is done there.
+void RefuseRestore(const v1::Playbook& playbook, const std::string& why, v1::RunHost* host);
 
 // Thread-safe, as Core.
 class CoreImpl final : public Core, public RunListener {
@@ -213,7 +217,9 @@ class CoreImpl final : public Core, public RunListener {
   // For switches of mail routes (core_mx.cc).
   mx::SwitchHands MxHands();
   // Blocks until the host has answered, at most 45 s. kUnavailable, and those of StartRun().
-  absl::StatusOr<v1::ListenerProbe> ProbeFrom(const std::string& host, const std::string& target);
+  absl::StatusOr<v1::ListenerProbe> ProbeFrom(const std::string& host,
+                                              const std::string& target,
+                                              const std::string& actor);
   absl::StatusOr<AttackGate> AttackOn(const std::string& incident_id,
                                       const std::vector<std::string>& domains);
   // For metrics and the own watch (core_signals.cc).

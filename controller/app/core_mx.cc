@@ -23,8 +23,9 @@ mx::SwitchHands CoreImpl::MxHands() {
                                   const std::vector<std::string>& domains) {
     return AttackOn(incident_id, domains);
   };
-  hands.preflight.probe = [this](const std::string& host, const std::string& target) {
-    return ProbeFrom(host, target);
+  hands.preflight.probe = [this](const std::string& host, const std::string& target,
+                                 const std::string& actor) {
+    return ProbeFrom(host, target, actor);
   };
   hands.owe = [this](const std::string& incident_id, const std::string& duty_id,
                      const std::string& text) {
@@ -38,10 +39,11 @@ mx::SwitchHands CoreImpl::MxHands() {
   return hands;
 }
 
-// A run like any other: in the log of all that is done, and by the rules for that host. Without the
+// A run like any other: in the log of all that is done, under the name of who asked. Without the
 // login that relay.probe may try, since nobody said that the target is ours already.
 absl::StatusOr<v1::ListenerProbe> CoreImpl::ProbeFrom(const std::string& host,
-                                                      const std::string& target) {
+                                                      const std::string& target,
+                                                      const std::string& actor) {
   v1::StartRunRequest request;
   request.set_request_id(NewId());
   request.set_no_input(true);
@@ -51,7 +53,7 @@ absl::StatusOr<v1::ListenerProbe> CoreImpl::ProbeFrom(const std::string& host,
   v1::RelayProbe* probe = request.mutable_plan()->mutable_operation()->mutable_relay_probe();
   probe->add_targets(target);
   probe->set_skip_auth(true);
-  MQ_ASSIGN_OR_RETURN(const v1::Run run, Begin(request, "controller", false));
+  MQ_ASSIGN_OR_RETURN(const v1::Run run, Begin(request, actor, false));
 
   struct Waiting {
     std::mutex mu;

@@ -19,13 +19,6 @@ std::set<std::string> IdsOf(const v1::Plan& plan) {
 }
 
 // -1: it puts nothing back.
-int FirstRestore(const v1::Playbook& playbook) {
-  for (int i = 0; i < playbook.steps_size(); ++i) {
-    if (playbook.steps(i).operation().has_restore()) return i;
-  }
-  return -1;
-}
-
 }  // namespace
 
 absl::StatusOr<v1::ListPlaybooksResponse> CoreImpl::ListPlaybooks(const v1::ListPlaybooksRequest&) {
@@ -141,33 +134,6 @@ absl::Status CoreImpl::CheckRestore(const v1::Plan& plan, std::string* incident)
   return absl::OkStatus();
 }
 
-absl::Status CoreImpl::CheckEgress(const v1::Plan& plan) {
-  const bool held = std::any_of(plan.playbook().steps().begin(), plan.playbook().steps().end(),
-                                [](const v1::PlaybookStep& step) {
-                                  return step.operation().has_egress_set() &&
-                                         step.operation().egress_set().despite().empty();
-                                });
-  if (!held) return absl::OkStatus();
-  MQ_ASSIGN_OR_RETURN(const AttackGate gate, incidents_.GateOf(IdsOf(plan)));
-  if (gate.kind != AttackGate::Kind::kGoesOn) return absl::OkStatus();
-  return Error(absl::StatusCode::kFailedPrecondition, "ATTACK_GOES_ON",
-               "the attack of incident " + gate.incident_id + " is not over (" + gate.why +
-                   "), and mail that goes another way would have that one blocked next; nothing "
-                   "was done; end the attack first, or say why despite that");
-}
-
-absl::StatusOr<std::map<std::string, std::string>> CoreImpl::RestoreBlockers(const v1::Plan& plan) {
-  std::map<std::string, std::string> blockers;
-  if (FirstRestore(plan.playbook()) < 0) return blockers;
-  for (const v1::PlannedHost& host : plan.hosts()) {
-    MQ_ASSIGN_OR_RETURN(const std::string why, postures_.Blocker(host.host_id()));
-    if (!why.empty())
-      blockers[host.host_id()] = absl::StrCat(
-          "its antivirus is ", why, "; mend it, or `mailquench antivirus waive ", host.name(), "`");
-  }
-  return blockers;
-}
-
 absl::StatusOr<v1::Run> CoreImpl::StartRun(const v1::StartRunRequest& r, const std::string& actor) {
   return Begin(r, actor, false);
 }
@@ -201,7 +167,6 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
   MQ_RETURN_IF_ERROR(CheckRestore(plan, &incident));
   MQ_RETURN_IF_ERROR(CheckEgress(plan));
   MQ_ASSIGN_OR_RETURN(const auto blockers, RestoreBlockers(plan));
-  const int first_restore = FirstRestore(plan.playbook());
   v1::Run run;
   run.set_run_id(NewId());
   *run.mutable_playbook() = plan.playbook();
@@ -254,14 +219,7 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
     *host->mutable_label_groups() = planned.label_groups();
     const auto blocker = blockers.find(planned.host_id());
     if (blocker == blockers.end()) continue;
-    // It alone is refused; what comes before the restore is done there.
-    for (int i = 0; i <= first_restore; ++i) host->add_steps()->set_step(i);
-    v1::OperationReport* const report = host->mutable_steps(first_restore)->mutable_report();
-    report->set_operation("restore");
-    report->set_outcome(v1::OUTCOME_REFUSED);
-    *report->mutable_error() =
-        ToProto(Error(absl::StatusCode::kFailedPrecondition, kAntivirusBlocks,
-                      absl::StrCat(blocker->second, "; nothing was put back on it")));
+    RefuseRestore(run.playbook(), blocker->second, host);
   }
   return engine_->Start(run, request_id, patient, audit);
 }

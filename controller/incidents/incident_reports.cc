@@ -202,7 +202,8 @@ absl::Status Incidents::SeeQuarantines(const std::string& host_id,
   MQ_RETURN_IF_ERROR(put_all(result.contain().quarantine().quarantines()));
   if (result.has_quarantine_analyse())
     MQ_RETURN_IF_ERROR(put(result.quarantine_analyse().quarantine()));
-  if (result.quarantine_scan().has_quarantine())  // Beside an error, too: what was found until then.
+  if (result.quarantine_scan()
+          .has_quarantine())  // Beside an error, too: what was found until then.
     MQ_RETURN_IF_ERROR(put(result.quarantine_scan().quarantine()));
   if (result.has_quarantine_move()) MQ_RETURN_IF_ERROR(put(result.quarantine_move().quarantine()));
   if (result.has_quarantine_list() && WentWell(report.outcome())) {

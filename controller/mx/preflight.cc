@@ -120,14 +120,15 @@ v1::Check SpfCheck(Lookups* lookups, const std::string& domain, const PreflightW
 // What the host `vantage` sees there, which is another place than ours.
 absl::StatusOr<SmtpLook> LookFrom(const Options& options,
                                   const PreflightHands& hands,
-                                  const std::string& vantage,
+                                  const PreflightWish& wish,
                                   const std::string& address) {
   if (!hands.probe) return absl::UnavailableError("no host can be asked");
   const bool is_v6 = address.find(':') != std::string::npos;
-  MQ_ASSIGN_OR_RETURN(
-      const v1::ListenerProbe probe,
-      hands.probe(vantage, is_v6 ? absl::StrCat("[", address, "]:", options.smtp_port)
-                                 : absl::StrCat(address, ":", options.smtp_port)));
+  MQ_ASSIGN_OR_RETURN(const v1::ListenerProbe probe,
+                      hands.probe(wish.vantage,
+                                  is_v6 ? absl::StrCat("[", address, "]:", options.smtp_port)
+                                        : absl::StrCat(address, ":", options.smtp_port),
+                                  wish.actor));
   SmtpLook look;
   look.banner = Harmless(probe.banner());
   look.answered = absl::StartsWith(probe.banner(), "220");
@@ -144,7 +145,7 @@ void InboundChecks(const Options& options,
                    std::vector<v1::Check>* checks) {
   const absl::StatusOr<SmtpLook> seen =
       wish.vantage.empty() ? LookAtSmtp(address, options.smtp_port, options.smtp_limit)
-                           : LookFrom(options, hands, wish.vantage, address);
+                           : LookFrom(options, hands, wish, address);
   if (!seen.ok()) {
     for (const char* id : {"port25", "relay"})
       checks->push_back(

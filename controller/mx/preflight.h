@@ -25,9 +25,9 @@ struct PreflightHands {
   std::function<absl::StatusOr<AttackGate>(const std::string& incident_id,
                                            const std::vector<std::string>& domains)>
       attack;
-  // Asks "address:port" from that host, as relay.probe does.
-  std::function<absl::StatusOr<v1::ListenerProbe>(const std::string& host,
-                                                  const std::string& target)>
+  // Asks "address:port" from that host for `actor`, as relay.probe does.
+  std::function<absl::StatusOr<v1::ListenerProbe>(
+      const std::string& host, const std::string& target, const std::string& actor)>
       probe;
 };
 
@@ -39,6 +39,7 @@ struct PreflightWish {
   bool inbound = false;
   std::string incident_id;
   std::string vantage;            // Set: this host asks port 25; else the controller does.
+  std::string actor;              // Who wants to know.
   std::uint32_t short_ttl = 300;  // Seconds: a TTL that needs no lowering.
   bool lowers = false;            // The switch itself lowers TTLs and waits.
   // Of MX and addresses that are to be changed, as the primary has them; empty: those of `domains`

@@ -18,9 +18,10 @@ constexpr int kMostTimeline = 300;
 constexpr int kMostPreflightDomains = 1000;
 
 // What is looked at before mail moves: with the records that the switch itself will make.
-PreflightWish WishOf(const v1::PlanSwitchRequest& request,
-                     const google::protobuf::RepeatedPtrField<v1::SwitchRecord>& records) {
+PreflightWish WishOf(const v1::MxSwitch& value) {
+  const v1::PlanSwitchRequest& request = value.request();
   PreflightWish wish;
+  wish.actor = value.requested_by();
   wish.address = request.to_address();
   wish.domains = {request.domains().begin(), request.domains().end()};
   wish.helo_name = request.helo_name();
@@ -29,7 +30,7 @@ PreflightWish WishOf(const v1::PlanSwitchRequest& request,
   wish.vantage = request.vantage();
   wish.short_ttl = std::max<std::uint32_t>(300, request.ttl());
   wish.lowers = request.lower_ttl_first();
-  for (const v1::SwitchRecord& one : records) {
+  for (const v1::SwitchRecord& one : value.records()) {
     if (one.purpose() != "mx" && one.purpose() != "address") continue;
     wish.inbound = true;
     if (!one.before().values().empty()) wish.changing.push_back(one.before());
@@ -144,7 +145,8 @@ absl::StatusOr<v1::DomainView> Switches::Show(const v1::ShowDomainRequest& reque
   return ViewDomain(options_, request);
 }
 
-absl::StatusOr<v1::PreflightReport> Switches::Preflight(const v1::PreflightRequest& request) const {
+absl::StatusOr<v1::PreflightReport> Switches::Preflight(const v1::PreflightRequest& request,
+                                                        const std::string& actor) const {
   PreflightWish wish;
   MQ_ASSIGN_OR_RETURN(const Address address, ParseAddress(request.address()));
   wish.address = address.text;
@@ -163,6 +165,7 @@ absl::StatusOr<v1::PreflightReport> Switches::Preflight(const v1::PreflightReque
   wish.inbound = request.inbound();
   wish.incident_id = request.incident_id();
   wish.vantage = request.vantage().substr(0, 300);
+  wish.actor = actor;
   Lookups lookups(options_.resolvers, options_.patience);
   v1::PreflightReport report;
   std::vector<v1::Check> checks =
@@ -189,8 +192,7 @@ absl::StatusOr<v1::MxSwitch> Switches::Plan(const v1::PlanSwitchRequest& request
   StampTime(now, value.mutable_create_time());
   *value.mutable_request() = plan.request;
   for (v1::SwitchRecord& one : plan.records) *value.add_records() = std::move(one);
-  for (v1::Check& one : RunPreflight(options_, &lookups, hands_.preflight,
-                                     WishOf(value.request(), value.records()), now))
+  for (v1::Check& one : RunPreflight(options_, &lookups, hands_.preflight, WishOf(value), now))
     *value.add_checks() = std::move(one);
   for (std::string& text : RequestTexts(options_, value, false))
     value.add_requests(std::move(text));
@@ -208,8 +210,7 @@ absl::StatusOr<std::vector<v1::Check>> Switches::CheckAgain(const v1::MxSwitch& 
     lookups.Assume(one.after().name(), one.after().type(),
                    {one.after().values().begin(), one.after().values().end()}, one.after().ttl());
   std::vector<v1::Check> checks =
-      RunPreflight(options_, &lookups, hands_.preflight, WishOf(value.request(), value.records()),
-                   clock_->Now());
+      RunPreflight(options_, &lookups, hands_.preflight, WishOf(value), clock_->Now());
   for (const v1::Check& old : value.checks()) {
     if (old.state() != v1::CHECK_STATE_WAIVED) continue;
     for (v1::Check& one : checks) {

@@ -55,7 +55,8 @@ class Switches {
   absl::Duration Pass();
 
   absl::StatusOr<v1::DomainView> Show(const v1::ShowDomainRequest& request) const;
-  absl::StatusOr<v1::PreflightReport> Preflight(const v1::PreflightRequest& request) const;
+  absl::StatusOr<v1::PreflightReport> Preflight(const v1::PreflightRequest& request,
+                                                const std::string& actor) const;
   absl::StatusOr<v1::MxSwitch> Plan(const v1::PlanSwitchRequest& request, const std::string& actor);
   absl::StatusOr<v1::MxSwitch> Start(const v1::StartSwitchRequest& request,
                                      const std::string& actor);

@@ -78,12 +78,13 @@ TEST_F(InboundTest, AHostOfTheFleetAsksInstead) {
   probe.set_banner("220 mx2.test ESMTP");
   probe.set_verdict(v1::RELAY_VERDICT_CLOSED);
   probe.set_reply("554 5.7.1 Relay access denied");
-  hands_.probe = [&](const std::string& host, const std::string& target) {
-    asked = absl::StrCat(host, " ", target);
+  wish_.actor = "ada";
+  hands_.probe = [&](const std::string& host, const std::string& target, const std::string& actor) {
+    asked = absl::StrCat(actor, ": ", host, " ", target);
     return probe;
   };
   auto checks = Checks();
-  EXPECT_EQ(asked, absl::StrCat("outside 127.0.0.1:", server_.port()));
+  EXPECT_EQ(asked, absl::StrCat("ada: outside 127.0.0.1:", server_.port()));
   EXPECT_EQ(checks["port25"].state(), v1::CHECK_STATE_PASSED);
   EXPECT_EQ(checks["relay"].state(), v1::CHECK_STATE_PASSED);
   EXPECT_THAT(server_.Lines(), IsEmpty());
@@ -92,7 +93,8 @@ TEST_F(InboundTest, AHostOfTheFleetAsksInstead) {
   probe.clear_banner();
   probe.set_verdict(v1::RELAY_VERDICT_UNKNOWN);
   EXPECT_EQ(Checks()["port25"].state(), v1::CHECK_STATE_FAILED);
-  hands_.probe = [](const std::string&, const std::string&) -> absl::StatusOr<v1::ListenerProbe> {
+  hands_.probe = [](const std::string&, const std::string&,
+                    const std::string&) -> absl::StatusOr<v1::ListenerProbe> {
     return absl::UnavailableError("outside is away");
   };
   checks = Checks();

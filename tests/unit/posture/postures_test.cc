@@ -43,7 +43,8 @@ class PosturesTest : public CoreTest {
              const std::vector<std::string>& found,
              const std::string& incident = "",
              const std::vector<std::string>& paths = {},
-             bool partial = false) {
+             bool partial = false,
+             const std::function<void(v1::AntivirusScanResult*)>& also = nullptr) {
     v1::Operation operation;
     operation.mutable_antivirus_scan()->set_kind(kind);
     for (const std::string& path : paths) operation.mutable_antivirus_scan()->add_paths(path);
@@ -57,6 +58,7 @@ class PosturesTest : public CoreTest {
     }
     scan->set_finding_count(static_cast<std::int64_t>(found.size()));
     scan->set_partial(partial);
+    if (also) also(scan);
     Report(host, operation, result, v1::OUTCOME_SUCCEEDED, incident);
   }
   std::map<std::string, v1::PostureRow> Rows(const std::string& selector = "") {
@@ -119,6 +121,60 @@ TEST_F(PosturesTest, AFindingStaysUntilAScanThatLookedThereFindsItNoMore) {
   EXPECT_EQ(Rows()["mx-a"].findings(), 1);
   Scans("a", v1::SCAN_KIND_FULL, {});
   EXPECT_EQ(StateOf("mx-a"), "up-to-date");
+}
+
+TEST_F(PosturesTest, WhatNobodyHasReadIsNotClean) {
+  Says("a", absl::Hours(1));
+  const auto by = [](const std::string& product) {
+    return
+        [product](v1::AntivirusScanResult* scan) { scan->mutable_product()->set_product(product); };
+  };
+  Scans("a", v1::SCAN_KIND_FULL, {"/srv/mail/x"}, "", {}, false, by("Second"));
+  const auto found = [&] { return Rows()["mx-a"].findings(); };
+  // It is the one that had missed it.
+  Scans("a", v1::SCAN_KIND_FULL, {}, "", {}, false, by("ClamAV"));
+  EXPECT_EQ(found(), 1);
+  // It is too large by now, or may be among those of which nobody says the name.
+  const auto unread = [&](std::int64_t count, const std::string& sample) {
+    return [=](v1::AntivirusScanResult* scan) {
+      by("Second")(scan);
+      scan->set_unread(count);
+      scan->add_unread_samples(sample);
+    };
+  };
+  Scans("a", v1::SCAN_KIND_FULL, {}, "", {}, false, unread(1, "/srv/mail/x: too large"));
+  EXPECT_EQ(found(), 1);
+  Scans("a", v1::SCAN_KIND_FULL, {}, "", {}, false, unread(2, "/srv/other: too large"));
+  EXPECT_EQ(found(), 1);
+  // The folder was left out.
+  Scans("a", v1::SCAN_KIND_FULL, {}, "", {}, false, [&](v1::AntivirusScanResult* scan) {
+    by("Second")(scan);
+    scan->add_not_entered("/srv/mail");
+  });
+  EXPECT_EQ(found(), 1);
+  // What lies beside it was.
+  Scans("a", v1::SCAN_KIND_FULL, {}, "", {}, false, [&](v1::AntivirusScanResult* scan) {
+    unread(1, "/srv/mail/xy: too large")(scan);
+    scan->add_not_entered("/srv/mai");
+  });
+  EXPECT_EQ(found(), 0);
+}
+
+TEST_F(PosturesTest, AWaiverEndsWithWhatItWasFor) {
+  Says("a", absl::Hours(24 * 9));
+  v1::WaiveHostRequest waive;
+  waive.set_host("mx-a");
+  waive.set_reason("tonight");
+  ASSERT_TRUE(core_->WaiveAntivirus(waive, "ann").ok());
+  const std::string id = Rows()["mx-a"].host_id();
+  EXPECT_EQ(*core_->antivirus().Blocker(id), "");
+  Scans("a", v1::SCAN_KIND_QUICK, {"/tmp/x"});
+  EXPECT_THAT(*core_->antivirus().Blocker(id), HasSubstr("infected"));
+  Scans("a", v1::SCAN_KIND_FULL, {});
+  ASSERT_TRUE(core_->WaiveAntivirus(waive, "ann").ok());
+  Says("a", absl::Hours(1));
+  Says("a", absl::Hours(24 * 9));
+  EXPECT_THAT(*core_->antivirus().Blocker(id), HasSubstr("stale"));
 }
 
 TEST_F(PosturesTest, WhatTheProductTookAwayIsNoFindingAnyMore) {
