@@ -75,6 +75,36 @@ TEST_F(EgressGate, AReasonGoesAheadOfTheGate) {
   EXPECT_TRUE(StartOne(Through("direct", "the smarthost is down"), "", "name=mx-a").ok());
 }
 
+TEST_F(EgressGate, AnotherServerOfTheOrganisationCountsAsWell) {
+  v1::Hello hello;
+  hello.set_organisation("contoso");
+  Cut("a");
+  Cut("b");
+  Connect("a", hello);
+  Connect("b", hello);
+  ASSERT_TRUE(Start("contain", "", {"mx-a"}).ok());
+  // Its send connectors are those of mx-a.
+  EXPECT_EQ(ReasonOf(StartOne(Through("relay.example.net"), "", "name=mx-b").status()),
+            "ATTACK_GOES_ON");
+  EXPECT_TRUE(StartOne(Through("relay.example.net"), "", "name=mx-c").ok());
+}
+
+TEST_F(EgressGate, AFindingOfAnAntivirusIsNoAttack) {
+  v1::OpenIncidentRequest open;
+  open.set_title("sweep");
+  const std::string incident = core_->OpenIncident(open, "ann")->incident_id();
+  v1::Operation scan;
+  scan.mutable_antivirus_scan();
+  ASSERT_TRUE(StartOne(scan, incident, "name=mx-b").ok());
+  v1::OperationReport report = Report(link_.Commands("b").back(), v1::OUTCOME_SUCCEEDED);
+  auto* result = report.mutable_result()->mutable_antivirus_scan();
+  result->add_findings()->set_path("/tmp/x");
+  result->set_finding_count(1);
+  core_->events().OnReport("b", report);
+  ASSERT_EQ(GetIncident(incident).obligations_size(), 1);
+  EXPECT_TRUE(StartOne(Through("relay.example.net"), incident, "name=mx-b").ok());
+}
+
 TEST_F(EgressGate, WithoutAnAttackItIsOwedToAnIncidentThatIsNone) {
   const auto first = StartOne(Through("relay.example.net"), "", "name=mx-b");
   ASSERT_TRUE(first.ok()) << first.status();
