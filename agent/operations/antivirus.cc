@@ -99,7 +99,9 @@ std::vector<v1::AntivirusProduct> Executor::AntivirusNow() {
       *product.mutable_scan_time() = TimeUtil::MicrosecondsToTimestamp(time->second);
     products.push_back(std::move(product));
   };
-  for (Antivirus* one : antivirus_.Present()) add(one->Status());
+  for (Antivirus* one : antivirus_.Present()) {
+    for (v1::AntivirusProduct& product : one->Statuses()) add(std::move(product));
+  }
   if (antivirus_.second_opinion() != nullptr) {
     v1::AntivirusProduct second = antivirus_.second_opinion()->Status();
     second.set_second_opinion(true);
