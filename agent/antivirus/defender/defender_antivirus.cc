@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "agent/antivirus/defender/codes.h"
 #include "agent/antivirus/defender/wmi_values.h"
+#include "agent/antivirus/scan_paths.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::defender {
@@ -208,7 +209,7 @@ absl::Status DefenderAntivirus::CheckLeftOut(const ScanOrder& order) {
   for (const std::string& folder : order.left_out) {
     // Named, or something in it: it is wanted.
     const auto above = [&](const std::string& path) {
-      return IsWithin(folder, path) && !IsWithin(path, folder);
+      return IsWithinWindows(folder, path) && !IsWithinWindows(path, folder);
     };
     if (request.kind() == v1::SCAN_KIND_FULL ||
         std::any_of(request.paths().begin(), request.paths().end(), above))

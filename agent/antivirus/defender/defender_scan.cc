@@ -29,8 +29,10 @@ void Say(const std::string& sentence, v1::AntivirusScanResult& result) {
   result.set_notice(absl::StrCat(result.notice(), result.notice().empty() ? "" : " ", sentence));
 }
 
-bool IsOver(const absl::Status& status) {
-  return absl::IsCancelled(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
+// The context has ended it, and not Defender or WMI.
+bool IsCalledOff(const absl::Status& status) {
+  const std::string reason = ReasonOf(status);
+  return !status.ok() && reason != "SCAN_FAILED" && reason != "WMI_FAILED";
 }
 }  // namespace
 
@@ -126,7 +128,7 @@ absl::Status DefenderAntivirus::Scan(const ScanOrder& order,
                                 "; look into its history on the host (Get-MpThreatDetection)"));
     Say(absl::StrCat(unknown, "."), result);
   }
-  if (ended.ok() || !IsOver(ended)) return ended;
+  if (!IsCalledOff(ended)) return ended;
   return Error(ended.code(), ReasonOf(ended),
                absl::StrCat(ended.message(),
                             "; Defender is not stopped by that and may go on scanning by itself: "

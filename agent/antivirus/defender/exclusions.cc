@@ -3,23 +3,15 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "agent/antivirus/antivirus.h"
 #include "agent/antivirus/defender/wmi_values.h"
+#include "agent/antivirus/scan_paths.h"
 
 namespace mailquench::agent::defender {
 namespace {
 constexpr std::size_t kLongestPattern = 4096;
-
-// Lower case, without empty parts: "C:/x\\" and "c:\\X" are the same.
-std::vector<std::string> PartsOf(absl::string_view path) {
-  std::vector<std::string> parts = absl::StrSplit(path, absl::ByAnyChar("/\\"), absl::SkipEmpty());
-  for (std::string& part : parts) absl::AsciiStrToLower(&part);
-  return parts;
-}
 
 // `pattern` has "*" and "?". In time of their product at most.
 bool Matches(absl::string_view pattern, absl::string_view name) {
@@ -79,15 +71,9 @@ Exclusions ExclusionsOf(const WmiRow& preference) {
 }
 
 bool Covers(const Exclusions& exclusions, const std::string& folder) {
-  const std::vector<std::string> parts = PartsOf(folder);
+  const std::vector<std::string> parts = WindowsParts(folder);
   return std::any_of(exclusions.paths.begin(), exclusions.paths.end(),
-                     [&](const std::string& one) { return IsAbove(PartsOf(one), parts); });
-}
-
-bool IsWithin(const std::string& path, const std::string& folder) {
-  const std::vector<std::string> inner = PartsOf(path);
-  const std::vector<std::string> outer = PartsOf(folder);
-  return outer.size() <= inner.size() && std::equal(outer.begin(), outer.end(), inner.begin());
+                     [&](const std::string& one) { return IsAbove(WindowsParts(one), parts); });
 }
 
 }  // namespace mailquench::agent::defender

@@ -26,9 +26,6 @@ Exclusions ExclusionsOf(const WmiRow& preference);
 // understood.
 bool Covers(const Exclusions& exclusions, const std::string& folder);
 
-// Of Windows' paths: whether `path` is `folder` or lies below it, in any case, by either slash.
-bool IsWithin(const std::string& path, const std::string& folder);
-
 }  // namespace mailquench::agent::defender
 
 #endif  // MAILQUENCH_AGENT_ANTIVIRUS_DEFENDER_EXCLUSIONS_H_

@@ -10,8 +10,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "agent/antivirus/antivirus.h"
-#include "agent/antivirus/defender/exclusions.h"
 #include "agent/antivirus/defender/wmi_values.h"
+#include "agent/antivirus/scan_paths.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::defender {
@@ -142,7 +142,7 @@ class Collector {
   bool InScope(const std::string& place) const {
     return scope_.paths.empty() ||
            std::any_of(scope_.paths.begin(), scope_.paths.end(),
-                       [&](const std::string& path) { return IsWithin(place, path); });
+                       [&](const std::string& path) { return IsWithinWindows(place, path); });
   }
   // Of several of one path and name the newest says what became of it.
   void Add(const std::string& place,
@@ -164,8 +164,9 @@ class Collector {
 }  // namespace
 
 absl::StatusOr<Threats> ReadThreats(Wmi& wmi, const ThreatScope& scope) {
-  MQ_ASSIGN_OR_RETURN(const std::vector<WmiRow> detections,
-                      wmi.Query(kDefenderNamespace, "SELECT * FROM MSFT_MpThreatDetection", kAskThreats));
+  MQ_ASSIGN_OR_RETURN(
+      const std::vector<WmiRow> detections,
+      wmi.Query(kDefenderNamespace, "SELECT * FROM MSFT_MpThreatDetection", kAskThreats));
   MQ_ASSIGN_OR_RETURN(const std::vector<WmiRow> threats,
                       wmi.Query(kDefenderNamespace, "SELECT * FROM MSFT_MpThreat", kAskThreats));
   std::map<std::string, KnownThreat> known;
