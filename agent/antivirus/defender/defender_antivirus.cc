@@ -56,11 +56,12 @@ std::vector<std::string> TakeState(const WmiRow& status, v1::AntivirusProduct& p
   std::vector<std::string> problems;
   const bool service = FlagOf(status, "AMServiceEnabled").value_or(false);
   const bool antivirus = FlagOf(status, "AntivirusEnabled").value_or(false);
-  product.set_running(service && antivirus);
-  product.set_passive(product.running() && IsPassive(status));
+  // Some versions call the antivirus off while it is passive; it scans all the same.
+  product.set_passive(service && IsPassive(status));
+  product.set_running(service && (antivirus || product.passive()));
   if (!service)
     problems.emplace_back("its service is off, as where another product has taken its place");
-  else if (!antivirus)
+  else if (!product.running())
     problems.emplace_back("its antivirus is off");
   const std::optional<bool> real_time = FlagOf(status, "RealTimeProtectionEnabled");
   // Off by what passive is, and no fault.

@@ -155,6 +155,12 @@ TEST_F(DefenderTest, PassiveIsNoFault) {
     EXPECT_EQ(product.real_time(), v1::PROTECTION_NONE) << mode;
     EXPECT_EQ(product.problem(), "") << mode;
   }
+  status_["AntivirusEnabled"] = {"false"};
+  EXPECT_TRUE(Status().passive());
+  EXPECT_TRUE(Status().running());
+  status_["AMRunningMode"] = {"Normal"};
+  EXPECT_FALSE(Status().running());
+  EXPECT_THAT(Status().problem(), HasSubstr("its antivirus is off"));
 }
 
 TEST_F(DefenderTest, OneThatIsOffDoesNotRun) {
