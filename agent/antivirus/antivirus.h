@@ -1,6 +1,6 @@
 // What an agent can ask of one antivirus product of its host, whichever it is. Implementations:
-// clamav/, and configured commands (adapter.h). Plain calls that block. What products say is text
-// of others: it is made harmless and cut before it leaves here.
+// clamav/, defender/, and configured commands (adapter.h). Plain calls that block. What products
+// say is text of others: it is made harmless and cut before it leaves here.
 #ifndef MAILQUENCH_AGENT_ANTIVIRUS_ANTIVIRUS_H_
 #define MAILQUENCH_AGENT_ANTIVIRUS_ANTIVIRUS_H_
 
@@ -80,6 +80,11 @@ class Antivirus {
 
   // What is wrong is in `problem`.
   virtual v1::AntivirusProduct Status() = 0;
+  // Several, where one source tells of more than one product.
+  virtual std::vector<v1::AntivirusProduct> Statuses() { return {Status()}; }
+
+  // Whether it can be asked to scan files at all.
+  virtual bool ScansOnRequest() { return true; }
 
   // Asks for the newest signatures, from where the product takes them always; returns when it has
   // them. Errors: kUnavailable (where they come from does not

@@ -26,7 +26,11 @@ absl::StatusOr<Antivirus*> AntivirusSet::ToScan() const {
     return Error(absl::StatusCode::kFailedPrecondition, "NO_ANTIVIRUS",
                  "this host has no antivirus that the agent knows; nothing was scanned; install "
                  "one, or describe it in agent.yaml (antivirus_adapters)");
-  return FirstRunning(present);
+  std::vector<Antivirus*> able;
+  for (Antivirus* one : present) {
+    if (one->ScansOnRequest()) able.push_back(one);
+  }
+  return FirstRunning(able.empty() ? present : able);
 }
 
 absl::StatusOr<Antivirus*> AntivirusSet::ToJudge() const {

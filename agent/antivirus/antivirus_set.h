@@ -23,7 +23,8 @@ class AntivirusSet {
   std::vector<Antivirus*> Present() const;
   Antivirus* second_opinion() const { return second_opinion_.get(); }
 
-  // The first that runs; else the first that is there. kFailedPrecondition/NO_ANTIVIRUS.
+  // The first that scans on request and runs; else the first that scans; else the first that is
+  // there, which says itself that it does not. kFailedPrecondition/NO_ANTIVIRUS.
   absl::StatusOr<Antivirus*> ToScan() const;
   // The same of those that judge streams. Errors: NO_ANTIVIRUS, kUnimplemented/NO_STREAMS.
   absl::StatusOr<Antivirus*> ToJudge() const;

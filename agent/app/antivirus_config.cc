@@ -166,6 +166,8 @@ absl::StatusOr<bool> ReadAntivirusKey(const std::string& key,
                                       AntivirusConfig& config) {
   if (key == "clamav") {
     MQ_RETURN_IF_ERROR(ReadClamAv(value, config));
+  } else if (key == "defender") {
+    config.defender = value.as<bool>();
   } else if (key == "antivirus_adapters") {
     if (!value.IsSequence()) return Bad("antivirus_adapters is a list");
     for (const auto& one : value) {

@@ -1,5 +1,5 @@
-// The parts of agent.yaml that are about antivirus: clamav, antivirus_adapters, second_opinion,
-// scan_roots. docs/antivirus.md describes them.
+// The parts of agent.yaml that are about antivirus: clamav, defender, antivirus_adapters,
+// second_opinion, scan_roots. docs/antivirus.md describes them.
 #ifndef MAILQUENCH_AGENT_APP_ANTIVIRUS_CONFIG_H_
 #define MAILQUENCH_AGENT_APP_ANTIVIRUS_CONFIG_H_
 
@@ -19,6 +19,7 @@ namespace mailquench::agent {
 
 struct AntivirusConfig {
   bool clamav = true;            // clamav: off
+  bool defender = true;          // defender: off
   std::string clamd_config;      // clamav: clamd_config: FILE; absent: the usual places
   std::string freshclam;         // clamav: freshclam: PROGRAM; absent: that of the system's folders
   std::string freshclam_config;  // clamav: freshclam_config: FILE; absent: its own default

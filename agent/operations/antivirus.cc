@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <map>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "agent/antivirus/scan_paths.h"
 #include "agent/operations/executor.h"
 #include "agent/os/files.h"
 #include "common/status/error.h"
@@ -40,18 +40,6 @@ std::map<std::string, std::int64_t> ScanTimes(const std::string& state_dir) {
   }
   return times;
 }
-
-bool IsPlain(const std::string& path) {
-  const std::vector<std::string> parts = absl::StrSplit(path, '/');
-  return !parts.empty() && std::none_of(parts.begin(), parts.end(), [](const std::string& part) {
-    return part == "." || part == "..";
-  });
-}
-
-bool IsBelow(const std::string& path, const std::string& root) {
-  if (root == "/") return absl::StartsWith(path, "/");
-  return path == root || absl::StartsWith(path, absl::StrCat(root, "/"));
-}
 }  // namespace
 
 WorkContext Executor::WorkOf(const CallContext& context) {
@@ -75,8 +63,8 @@ absl::Status Executor::AdmitScan(const v1::AntivirusScan& request) const {
         absl::StrCat("a scan of paths names 1 to ", kMostPaths, " of them; nothing was scanned"));
   for (const std::string& path : request.paths()) {
     const bool allowed =
-        IsPlain(path) && std::any_of(options_.scan_roots.begin(), options_.scan_roots.end(),
-                                     [&](const std::string& root) { return IsBelow(path, root); });
+        std::any_of(options_.scan_roots.begin(), options_.scan_roots.end(),
+                    [&](const std::string& root) { return IsBelowRoot(path, root); });
     if (allowed) continue;
     return Error(absl::StatusCode::kPermissionDenied, "PATH_NOT_ALLOWED",
                  absl::StrCat("this host scans no path '", Harmless(path),
@@ -99,7 +87,9 @@ std::vector<v1::AntivirusProduct> Executor::AntivirusNow() {
       *product.mutable_scan_time() = TimeUtil::MicrosecondsToTimestamp(time->second);
     products.push_back(std::move(product));
   };
-  for (Antivirus* one : antivirus_.Present()) add(one->Status());
+  for (Antivirus* one : antivirus_.Present()) {
+    for (v1::AntivirusProduct& product : one->Statuses()) add(std::move(product));
+  }
   if (antivirus_.second_opinion() != nullptr) {
     v1::AntivirusProduct second = antivirus_.second_opinion()->Status();
     second.set_second_opinion(true);

@@ -27,6 +27,7 @@ std::string ProductOf(const v1::AntivirusProduct& one) {
   if (one.out_of_date()) parts.emplace_back("OUT OF DATE by its own word");
   if (one.real_time() == v1::PROTECTION_ON) parts.emplace_back("real-time protection on");
   if (one.real_time() == v1::PROTECTION_OFF) parts.emplace_back("real-time protection OFF");
+  if (one.passive()) parts.emplace_back("passive: another product protects");
   if (one.has_scan_time()) parts.push_back(absl::StrCat("scanned ", HumanTime(one.scan_time())));
   if (one.exclusions_size() > 0)
     parts.push_back(absl::StrCat(one.exclusions_size(), " exclusions"));

@@ -36,6 +36,10 @@ HostPosture PostureOfProduct(const v1::AntivirusProduct& product,
     return {v1::POSTURE_STATE_UNKNOWN, absl::StrCat(name, " does not say", because)};
   if (!product.running())
     return {v1::POSTURE_STATE_OFF, absl::StrCat(name, " does not run", because)};
+  // What it says of itself is worth nothing for the product that does protect.
+  if (product.passive())
+    return {v1::POSTURE_STATE_UNKNOWN,
+            absl::StrCat(name, " is passive: another product protects, and is not known")};
   if (product.real_time() == v1::PROTECTION_OFF)
     return {v1::POSTURE_STATE_OFF, absl::StrCat("the real-time protection of ", name, " is off")};
   if (!product.has_signature_time() && !product.out_of_date())
@@ -60,8 +64,13 @@ HostPosture Best(const v1::AntivirusStatusResult& status,
                  absl::Time now) {
   HostPosture best{v1::POSTURE_STATE_ABSENT, "there is no antivirus"};
   bool any = false;
+  // One that is passive counts where it is all that is known.
+  const bool active = std::any_of(status.products().begin(), status.products().end(),
+                                  [](const v1::AntivirusProduct& product) {
+                                    return !product.second_opinion() && !product.passive();
+                                  });
   for (const v1::AntivirusProduct& product : status.products()) {
-    if (product.second_opinion()) continue;
+    if (product.second_opinion() || (active && product.passive())) continue;
     const HostPosture one = PostureOfProduct(product, policy, now);
     if (!any || PostureRank(one.state) > PostureRank(best.state)) best = one;
     any = true;

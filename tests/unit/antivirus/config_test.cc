@@ -61,6 +61,8 @@ second_opinion:
   EXPECT_EQ(antivirus.second_opinion->quick->argv,
             (std::vector<std::string>{"{program}", "--quick"}));
   EXPECT_FALSE(Load("clamav: off\n")->antivirus.clamav);
+  EXPECT_FALSE(Load("defender: off\n")->antivirus.defender);
+  EXPECT_TRUE(Load("clamav: off\n")->antivirus.defender);
 }
 
 TEST_F(AntivirusConfigTest, WhatIsWrongIsSaidWithItsKey) {

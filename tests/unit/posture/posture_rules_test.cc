@@ -48,6 +48,19 @@ TEST_F(PostureRules, FreshSignaturesAreUpToDateToTheLastMinuteOfThePolicy) {
   EXPECT_THAT(Blocker(), HasSubstr("stale: "));
 }
 
+TEST_F(PostureRules, APassiveProductVouchesForNobody) {
+  v1::AntivirusProduct* const passive = Add(absl::Hours(1), v1::PROTECTION_NONE);
+  passive->set_passive(true);
+  EXPECT_EQ(Now().state, v1::POSTURE_STATE_UNKNOWN);
+  EXPECT_THAT(Now().why, HasSubstr("passive: another product protects"));
+  EXPECT_EQ(Blocker(), "");
+  Add(absl::Hours(1), v1::PROTECTION_OFF)->set_product("Acme");
+  EXPECT_EQ(Now().state, v1::POSTURE_STATE_OFF) << "the one that is said to protect does not";
+  known_.mutable_status()->mutable_products(1)->set_real_time(v1::PROTECTION_ON);
+  EXPECT_EQ(Now().state, v1::POSTURE_STATE_UP_TO_DATE);
+  EXPECT_THAT(Now().why, HasSubstr("Acme"));
+}
+
 TEST_F(PostureRules, WhatItSaysOfItselfIsBelievedWhereItIsWorse) {
   Add(absl::Hours(1))->set_out_of_date(true);
   EXPECT_EQ(Now().state, v1::POSTURE_STATE_STALE);
