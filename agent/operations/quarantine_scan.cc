@@ -28,17 +28,32 @@ constexpr absl::Duration kPatience = absl::Seconds(15);
 constexpr absl::Duration kSaveEvery = absl::Seconds(5);
 constexpr absl::Duration kSayEvery = absl::Seconds(5);
 
+// Scanners decode what they take for mail, and they take it for mail by how it begins: a message
+// that was given in without a trace line, or begins with a header that none of them knows, they
+// read as text, and what is in lines of base64 there they do not see (ClamAV: the signatures of
+// CL_TYPE_MAIL in libclamav/filetypes_int.h).
+constexpr absl::string_view kFirstLine = "Received: by mailquench\n";
+
 class MessageBytes final : public ByteStream {
  public:
   explicit MessageBytes(std::shared_ptr<QuarantinedMessage> message)
       : message_(std::move(message)) {}
   absl::StatusOr<std::size_t> Read(char* buffer, std::size_t size) override {
+    if (given_ < kFirstLine.size()) {
+      const std::size_t got = kFirstLine.copy(buffer, size, given_);
+      given_ += got;
+      return got;
+    }
     return message_->Read(buffer, size);
   }
-  absl::Status Rewind() override { return message_->Rewind(); }
+  absl::Status Rewind() override {
+    given_ = 0;
+    return message_->Rewind();
+  }
 
  private:
   const std::shared_ptr<QuarantinedMessage> message_;
+  std::size_t given_ = 0;  // Of kFirstLine.
 };
 
 // One scan of one quarantine. The pool's threads come in through Judged() alone.
@@ -64,7 +79,8 @@ class QuarantineScanner {
           [&](std::unique_ptr<QuarantinedMessage> message) -> absl::Status {
             std::shared_ptr<QuarantinedMessage> shared = std::move(message);
             StreamPool::Job job;
-            job.bytes = shared->bytes();
+            if (shared->bytes() >= 0)
+              job.bytes = shared->bytes() + static_cast<std::int64_t>(kFirstLine.size());
             job.stream = std::make_unique<MessageBytes>(shared);
             job.done = [this, shared](const Verdict& verdict) { Judged(*shared, verdict); };
             MQ_RETURN_IF_ERROR(pool.Add(std::move(job)));

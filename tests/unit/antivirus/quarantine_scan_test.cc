@@ -18,6 +18,7 @@
 #include "agent/mail/postfix/postfix_mail_system.h"
 #include "agent/mail/postfix/service.h"
 #include "agent/operations/executor.h"
+#include "agent/os/process.h"
 #include "agent/quarantine/scan_record.h"
 #include "common/clock/clock.h"
 #include "common/operation/names.h"
@@ -97,6 +98,15 @@ class QuarantineScanTest : public testing::Test {
     const v1::OperationReport swept = Do("queue.quarantine");
     ASSERT_EQ(swept.outcome(), v1::OUTCOME_SUCCEEDED) << swept.DebugString();
     id_ = swept.result().queue_quarantine().quarantines(0).quarantine_id();
+  }
+  // As a program of the host gives mail in: it lies in the maildrop, as it was given.
+  void Drop(const std::string& message) {
+    const std::string path = state_ + "/message";
+    WriteText(path, message);
+    const auto ran = RunProcess({"/bin/sh", "-c",
+                                 absl::StrCat("exec /usr/sbin/sendmail -C ", postfix_->config(),
+                                              " -t -f a@host.test < ", path)});
+    ASSERT_TRUE(ran.ok() && ran->exit_code == 0) << ran.status() << (ran.ok() ? ran->err : "");
   }
   std::string Json(const std::string& more = "") {
     return absl::StrCat(R"({"quarantineId":")", id_, "\"", more.empty() ? "" : ",", more, "}");
@@ -274,6 +284,38 @@ TEST_F(QuarantineScanTest, ClamdDiesInMidScanAndTheRestIsReadLater) {
   EXPECT_EQ(rest.scanned(), kCopies + 1 - part.scanned());
   EXPECT_EQ(rest.infected(), kCopies + 1);
   EXPECT_EQ(rest.findings_size(), kMaxFindings);
+}
+
+// A scanner decodes what it takes for mail, by how it begins. In the maildrop mail begins with what
+// its sender likes.
+TEST_F(QuarantineScanTest, MailThatDoesNotBeginAsMailIsDecodedAsMail) {
+  ASSERT_EQ(Do("service.stop").outcome(), v1::OUTCOME_SUCCEEDED);
+  const std::string rest = absl::StrCat(
+      "MIME-Version: 1.0\nTo: b@away.test\nContent-Type: multipart/mixed; boundary=\"x\"\n\n--x\n"
+      "Content-Type: application/octet-stream; name=a.com\nContent-Transfer-Encoding: base64\n\n",
+      absl::Base64Escape(Eicar()), "\n\n--x--\n");
+  Drop(rest);
+  Drop(absl::StrCat("X-A: ", std::string(900, 'a'), "\n ", std::string(900, 'b'), "\n ",
+                    std::string(900, 'c'), "\n ", std::string(900, 'd'), "\n", rest));
+  Drop("To: b@away.test\nSubject: harmless\n\nhello\n");
+  const v1::OperationReport swept = Do("queue.quarantine");
+  ASSERT_EQ(swept.outcome(), v1::OUTCOME_SUCCEEDED) << swept.DebugString();
+  id_ = swept.result().queue_quarantine().quarantines(0).quarantine_id();
+  const v1::QuarantineScanResult scan = Scan();
+  EXPECT_EQ(scan.infected(), 2);
+  EXPECT_EQ(scan.clean(), 1);
+}
+
+// The same of mail that came by SMTP and got a header in front of its trace lines.
+TEST_F(QuarantineScanTest, MailWithALongHeaderInFrontIsDecodedAsMail) {
+  WriteText(state_ + "/checks",
+            absl::StrCat("/^Received:/ PREPEND X-A: ", std::string(3000, 'a'), "\n"));
+  postfix_->Set(absl::StrCat("header_checks=regexp:", state_, "/checks"));
+  ASSERT_EQ(chmod(state_.c_str(), 0755), 0);
+  ASSERT_EQ(Do("service.stop").outcome(), v1::OUTCOME_SUCCEEDED);
+  ASSERT_EQ(Do("service.start").outcome(), v1::OUTCOME_SUCCEEDED);
+  SetAside({WithAttachment()});
+  EXPECT_EQ(Scan().infected(), 1);
 }
 
 // Killed between any two steps of it: no record, or one that is true; and a repeat completes it.
