@@ -266,8 +266,10 @@ absl::Status Executor::DoQuarantineScan(const v1::QuarantineScan& request,
   v1::QuarantineScanResult& result = *out.mutable_quarantine_scan();
   MQ_ASSIGN_OR_RETURN(const v1::QuarantineInfo before, QuarantineById(request.quarantine_id()));
   MQ_ASSIGN_OR_RETURN(const std::string home, mail_.QuarantineHome(request.quarantine_id()));
-  MQ_ASSIGN_OR_RETURN(Antivirus* const product, antivirus_.ToJudge());
-  *result.mutable_product() = product->Status();
+  const WorkContext work = WorkOf(context);
+  MQ_ASSIGN_OR_RETURN(const AntivirusSet::Seen chosen, antivirus_.ToJudge(work));
+  Antivirus* const product = chosen.antivirus;
+  *result.mutable_product() = chosen.products.front();
   if (!result.product().running())
     return Error(absl::StatusCode::kFailedPrecondition, "ANTIVIRUS_NOT_RUNNING",
                  absl::StrCat(result.product().product(), " cannot scan: ",
@@ -278,7 +280,7 @@ absl::Status Executor::DoQuarantineScan(const v1::QuarantineScan& request,
   const bool scan_before = record.scan_time().has_value() || record.lost();
   record.set_product(WordsOf(result.product()));
   QuarantineScanner scanner(mail_, *product, request, home, std::move(record));
-  absl::Status ended = scanner.Run(context, WorkOf(context));
+  absl::Status ended = scanner.Run(context, work);
   absl::StatusOr<v1::QuarantineInfo> now = QuarantineById(request.quarantine_id());
   // What was on its way elsewhere may have been seen in neither place.
   if (ended.ok() && now.ok() && now->directory() != before.directory())
@@ -311,8 +313,8 @@ absl::Status Executor::DoQuarantineScan(const v1::QuarantineScan& request,
 }
 
 std::string Executor::ScanNotice(const v1::QuarantineInfo& quarantine) {
-  if (quarantine.has_scan_time() || antivirus_.ToJudge().status().code() != absl::StatusCode::kOk)
-    return "";
+  // Under the lock of changes: nothing is started here to find out.
+  if (quarantine.has_scan_time() || !antivirus_.MayJudge()) return "";
   return "This host has an antivirus, and no scan of this quarantine had gone to its end before "
          "its "
          "mail was released: `quarantine scan` does that.";

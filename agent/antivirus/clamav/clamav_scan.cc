@@ -113,7 +113,7 @@ absl::Status ClamAv::Scan(const ScanOrder& order,
                           v1::AntivirusScanResult& result) {
   const absl::Time begin = absl::Now();
   const v1::AntivirusScan& request = order.request;
-  *result.mutable_product() = Status();
+  *result.mutable_product() = order.product.has_value() ? *order.product : Status(context);
   if (!result.product().running())
     return Error(absl::StatusCode::kFailedPrecondition, "ANTIVIRUS_NOT_RUNNING",
                  absl::StrCat("ClamAV cannot scan: ", result.product().problem(),
