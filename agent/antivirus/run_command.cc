@@ -49,7 +49,9 @@ absl::StatusOr<CommandResult> RunScannerCommand(const std::vector<std::string>& 
     if (!line.ok()) {  // Its output has ended, or has a line without an end.
       result.unread = absl::IsResourceExhausted(line.status());
       reads = false;
-      continue;
+      // The last word of many a program has no line break.
+      line = absl::IsUnavailable(line.status()) ? child->Remainder() : "";
+      if (line->empty()) continue;
     }
     if (each) each(*line);
     result.last_line = line->substr(0, kKeptOfLine);

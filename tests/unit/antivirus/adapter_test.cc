@@ -213,6 +213,11 @@ TEST_F(AdapterTest, NoFindingIsLost) {
   EXPECT_EQ(result_.findings(0).signature(), "Last");
   EXPECT_FALSE(result_.partial());
 
+  config_.quick = Command("echo '/a: infected with Bad'; printf '/b: infected with Bad'; exit 1",
+                          {{0, "clean"}, {1, "found"}});
+  ASSERT_TRUE(Scan(v1::SCAN_KIND_QUICK).ok());
+  EXPECT_EQ(result_.finding_count(), 2) << "one has no line break";
+
   config_.quick = Command("echo '/a: infected with Bad'; exec sleep 600", {{0, "clean"}});
   config_.quick->limit = absl::Seconds(2);
   EXPECT_EQ(ReasonOf(Scan(v1::SCAN_KIND_QUICK)), "COMMAND_TIMED_OUT");
