@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "agent/antivirus/pinned_program.h"
+#include "agent/antivirus/scan_place.h"
 #include "agent/os/files.h"
 #include "common/status/error.h"
 
@@ -42,8 +43,7 @@ std::string FirstOf(const std::optional<LinePattern>& pattern,
 }
 
 std::string WhyOf(const CommandResult& ran) {
-  std::string last = ran.error_tail;
-  if (last.empty() && !ran.lines.empty()) last = ran.lines.back();
+  const std::string& last = ran.error_tail.empty() ? ran.last_line : ran.error_tail;
   return last.empty() ? "" : absl::StrCat(": ", Shown(last));
 }
 
@@ -85,15 +85,21 @@ const std::vector<std::string>& MeaningsOf(const std::string& kind) {
   return kind == "status" ? *status : kind == "update" ? *update : *scan;
 }
 
-bool Adapter::IsPresent() {
-  if (!config_.status.has_value()) return true;
-  const absl::StatusOr<CommandResult> ran =
-      RunScannerCommand(config_.status->argv, config_.status->limit, {});
-  if (absl::IsNotFound(ran.status())) return false;
-  return !ran.ok() || MeaningOf(*config_.status, *ran) != "absent";
+bool Adapter::IsPresent(const WorkContext& context) {
+  return !Look(context).empty();
 }
 
-v1::AntivirusProduct Adapter::Status() {
+v1::AntivirusProduct Adapter::Status(const WorkContext& context) {
+  std::vector<v1::AntivirusProduct> seen = Look(context);
+  if (!seen.empty()) return std::move(seen.front());
+  v1::AntivirusProduct product;
+  product.set_adapter(config_.name);
+  product.set_product(config_.product);
+  product.set_problem("it is not on this host");
+  return product;
+}
+
+std::vector<v1::AntivirusProduct> Adapter::Look(const WorkContext& context) {
   v1::AntivirusProduct product;
   product.set_adapter(config_.name);
   product.set_product(config_.product);
@@ -105,22 +111,23 @@ v1::AntivirusProduct Adapter::Status() {
     product.set_signature_time_of_file(time.ok());
   }
   if (!config_.program.empty()) {
-    const absl::StatusOr<PinnedProgram> pinned =
-        PinnedProgram::Make(config_.program, config_.sha256, config_.private_folder);
+    const absl::Status pinned = PinnedProgram::Check(config_.program, config_.sha256);
     product.set_running(pinned.ok());
-    if (!pinned.ok()) product.set_problem(Shown(pinned.status().message(), kMaxPath));
-    return product;
+    if (!pinned.ok()) product.set_problem(Shown(pinned.message(), kMaxPath));
+    return {product};
   }
   if (!config_.status.has_value()) {
     product.set_problem("agent.yaml describes no status of it");
-    return product;
+    return {product};
   }
   const absl::StatusOr<CommandResult> ran =
-      RunScannerCommand(config_.status->argv, config_.status->limit, {});
+      RunScannerCommand(config_.status->argv, config_.status->limit, context);
+  if (absl::IsNotFound(ran.status())) return {};
   if (!ran.ok()) {
     product.set_problem(Shown(ran.status().message(), kMaxPath));
-    return product;
+    return {product};
   }
+  if (MeaningOf(*config_.status, *ran) == "absent") return {};
   const std::string& meaning = MeaningOf(*config_.status, *ran);
   product.set_running(meaning == "running" || meaning == "out-of-date");
   product.set_out_of_date(meaning == "out-of-date");
@@ -129,7 +136,7 @@ v1::AntivirusProduct Adapter::Status() {
   product.set_engine_version(Shown(FirstOf(config_.engine_version, ran->lines)));
   product.set_signature_version(Shown(FirstOf(config_.signature_version, ran->lines)));
   const std::string time = FirstOf(config_.signature_time, ran->lines);
-  if (!config_.signature_time.has_value()) return product;
+  if (!config_.signature_time.has_value()) return {product};
   absl::Time parsed;
   std::string why;
   if (absl::ParseTime(config_.time_format, time, absl::UTCTimeZone(), &parsed, &why)) {
@@ -140,7 +147,7 @@ v1::AntivirusProduct Adapter::Status() {
     product.set_problem(absl::StrCat("the time of its signatures is not told by '", Shown(time),
                                      "', read as ", config_.time_format));
   }
-  return product;
+  return {product};
 }
 
 absl::StatusOr<Updated> Adapter::Update(const WorkContext& context) {
@@ -161,7 +168,12 @@ absl::Status Adapter::Scan(const ScanOrder& order,
                            const WorkContext& context,
                            v1::AntivirusScanResult& result) {
   const absl::Time begin = absl::Now();
-  *result.mutable_product() = Status();
+  if (config_.removes && !order.request.remove())
+    return Error(absl::StatusCode::kFailedPrecondition, "SCAN_REMOVES",
+                 absl::StrCat("a scan of ", config_.name,
+                              " takes away what it finds, as agent.yaml says (removes), and this "
+                              "one was to look only; nothing was scanned; ask with `remove`"));
+  *result.mutable_product() = order.product.has_value() ? *order.product : Status(context);
   const v1::ScanKind kind = order.request.kind();
   const std::optional<AdapterCommand>& command = kind == v1::SCAN_KIND_FULL    ? config_.full
                                                  : kind == v1::SCAN_KIND_PATHS ? config_.paths
@@ -170,6 +182,7 @@ absl::Status Adapter::Scan(const ScanOrder& order,
     return NoSuch(config_, kind == v1::SCAN_KIND_FULL    ? "full scan"
                            : kind == v1::SCAN_KIND_PATHS ? "scan of paths"
                                                          : "quick scan");
+  MQ_RETURN_IF_ERROR(CheckPlaces(order));
   std::optional<PinnedProgram> pinned;
   if (!config_.program.empty()) {
     auto made = PinnedProgram::Make(config_.program, config_.sha256, config_.private_folder);
@@ -180,6 +193,9 @@ absl::Status Adapter::Scan(const ScanOrder& order,
   if (kind != v1::SCAN_KIND_PATHS) paths = {""};
   absl::Status ended;
   for (const std::string& path : paths) {
+    // Again: the scan of the one before may have taken hours.
+    if (kind == v1::SCAN_KIND_PATHS) ended = CheckPlaces(order);
+    if (!ended.ok()) break;
     context.progress(absl::StrCat(config_.name, " scans", path.empty() ? "" : " ", Shown(path)));
     ended = RunScan(*command, path, pinned.has_value() ? pinned->copy() : "",
                     order.request.remove(), context, result);
@@ -190,9 +206,22 @@ absl::Status Adapter::Scan(const ScanOrder& order,
   result.set_partial(result.partial() || !ended.ok());
   if (!ended.ok())
     result.set_notice(absl::StrCat("It ended before its end: ", Shown(ended.message()), "."));
-  else if (result.partial())
+  else if (result.partial() && result.notice().empty())
     result.set_notice(absl::StrCat(config_.product, " says that it has not read all."));
   return ended;
+}
+
+absl::Status Adapter::CheckPlaces(const ScanOrder& order) const {
+  if (order.request.kind() != v1::SCAN_KIND_PATHS) return absl::OkStatus();
+  if (config_.removes && !order.left_out_known)
+    return Error(absl::StatusCode::kUnavailable, "QUEUES_NOT_KNOWN",
+                 absl::StrCat(config_.name,
+                              " takes away what it finds, and where this host's mail queues are "
+                              "could not be found out; nothing was scanned; ask again"));
+  const std::vector<std::string> none;
+  for (const std::string& path : order.request.paths())
+    MQ_RETURN_IF_ERROR(CheckScanPlace(path, config_.removes ? order.left_out : none));
+  return absl::OkStatus();
 }
 
 absl::Status Adapter::RunScan(const AdapterCommand& command,
@@ -204,20 +233,32 @@ absl::Status Adapter::RunScan(const AdapterCommand& command,
   std::vector<std::string> argv;
   for (const std::string& word : command.argv)
     argv.push_back(word == kProgram ? program : absl::StrReplaceAll(word, {{kPath, path}}));
-  MQ_ASSIGN_OR_RETURN(const CommandResult ran, RunScannerCommand(argv, command.limit, context));
-  for (const std::string& line : ran.lines) {
-    if (!config_.finding.has_value()) break;
+  const std::int64_t before = result.finding_count();
+  bool cut = false;
+  // As they come: what was found is known also where the command does not end well.
+  const auto take = [&](const std::string& line) {
+    if (!config_.finding.has_value()) return;
+    cut = cut || line.size() > kSearched;
     const std::vector<std::string> groups = FirstGroups(*config_.finding, line);
-    if (groups.size() < 2) continue;
+    if (groups.size() < 2) return;
     result.set_finding_count(result.finding_count() + 1);
-    if (result.findings_size() >= kMaxFindings) continue;
+    if (result.findings_size() >= kMaxFindings) return;
     v1::AntivirusFinding* finding = result.add_findings();
     finding->set_path(Shown(groups[0], kMaxPath));
     finding->set_signature(Shown(groups[1]));
     finding->set_action(config_.removes ? "quarantined"
                         : remove ? "not removed: agent.yaml says that its scan removes nothing"
                                  : "found");
+  };
+  const absl::StatusOr<CommandResult> ended = RunScannerCommand(argv, command.limit, context, take);
+  cut = cut || (ended.ok() && ended->unread);
+  if (cut) {
+    result.set_partial(true);
+    result.set_notice(absl::StrCat("Lines of its output were longer than ", kSearched,
+                                   " bytes: what stands in the rest of them was not read."));
   }
+  MQ_RETURN_IF_ERROR(ended.status());
+  const CommandResult& ran = *ended;
   const std::string& meaning = MeaningOf(command, ran);
   if (meaning.empty())
     return Error(
@@ -227,8 +268,9 @@ absl::Status Adapter::RunScan(const AdapterCommand& command,
                      "until then is told; run it by hand on the host"));
   if (meaning == "partial") result.set_partial(true);
   // It says that it has found something, and its words were not understood: never nothing.
-  if (meaning == "found" && result.finding_count() == 0) {
-    result.set_finding_count(1);
+  if (meaning == "found" && result.finding_count() == before) {
+    result.set_finding_count(before + 1);
+    if (result.findings_size() >= kMaxFindings) return absl::OkStatus();
     v1::AntivirusFinding* finding = result.add_findings();
     finding->set_path(path.empty() ? "(not told)" : Shown(path, kMaxPath));
     finding->set_signature("(not told)");

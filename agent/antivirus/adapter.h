@@ -59,11 +59,13 @@ class Adapter final : public Antivirus {
  public:
   explicit Adapter(AdapterConfig config) : config_(std::move(config)) {}
 
-  bool IsPresent() override;
-  v1::AntivirusProduct Status() override;
+  bool IsPresent(const WorkContext& context = {}) override;
+  v1::AntivirusProduct Status(const WorkContext& context = {}) override;
+  std::vector<v1::AntivirusProduct> Look(const WorkContext& context) override;
   absl::StatusOr<Updated> Update(const WorkContext& context) override;
   // Errors beside those of the contract: kFailedPrecondition/SCANNER_CHANGED (its hash is another;
-  // it was not run), /SCANNER_FAILED.
+  // it was not run), /SCANNER_FAILED, /SCAN_REMOVES (it removes what it finds, and that was not
+  // asked for), those of CheckScanPlace().
   absl::Status Scan(const ScanOrder& order,
                     const WorkContext& context,
                     v1::AntivirusScanResult& result) override;
@@ -75,6 +77,7 @@ class Adapter final : public Antivirus {
                        bool remove,
                        const WorkContext& context,
                        v1::AntivirusScanResult& result) const;
+  absl::Status CheckPlaces(const ScanOrder& order) const;
 
   const AdapterConfig config_;
 };

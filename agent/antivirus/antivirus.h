@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,19 +70,29 @@ struct ScanOrder {
   v1::AntivirusScan request;
   // Folders that are not entered unless `request` names them, or something below them.
   std::vector<std::string> left_out;
+  // False: there may be queues that nobody could name just now.
+  bool left_out_known = true;
+  // As Look() told of the product just now; unset: it is asked.
+  std::optional<v1::AntivirusProduct> product;
 };
 
 class Antivirus {
  public:
   virtual ~Antivirus() = default;
 
-  // Whether this host has it, running or not.
-  virtual bool IsPresent() = 0;
+  // Whether this host has it, running or not. A command that is asked ends with the context; one
+  // that did not answer counts as there.
+  virtual bool IsPresent(const WorkContext& context = {}) = 0;
 
-  // What is wrong is in `problem`.
-  virtual v1::AntivirusProduct Status() = 0;
-  // Several, where one source tells of more than one product.
-  virtual std::vector<v1::AntivirusProduct> Statuses() { return {Status()}; }
+  // What is wrong is in `problem`, also that the context has ended.
+  virtual v1::AntivirusProduct Status(const WorkContext& context = {}) = 0;
+
+  // Both with one question: what is there, as Status() has it; empty: this host has none. An
+  // operation asks once.
+  virtual std::vector<v1::AntivirusProduct> Look(const WorkContext& context) {
+    if (!IsPresent(context)) return {};
+    return {Status(context)};
+  }
 
   // Whether it can be asked to scan files at all.
   virtual bool ScansOnRequest() { return true; }
@@ -97,7 +108,8 @@ class Antivirus {
                             const WorkContext& context,
                             v1::AntivirusScanResult& result) = 0;
 
-  // How many streams it can judge at a time; 0: none, OpenScanner() is kUnimplemented.
+  // How many streams it can judge at a time; 0: none, OpenScanner() is kUnimplemented. Starts no
+  // command, nor does IsPresent() of one that judges streams.
   virtual int ScannersAtOnce() { return 0; }
   // From any thread. kUnavailable where it does not answer; `stop` as above.
   virtual absl::StatusOr<std::unique_ptr<StreamScanner>> OpenScanner(

@@ -1,49 +1,58 @@
 #include "agent/antivirus/antivirus_set.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "common/status/error.h"
 
 namespace mailquench::agent {
 namespace {
-Antivirus* FirstRunning(const std::vector<Antivirus*>& products) {
-  for (Antivirus* one : products) {
-    if (products.size() == 1 || one->Status().running()) return one;
-  }
-  return products.front();
+bool Runs(const AntivirusSet::Seen& seen) {
+  return std::any_of(seen.products.begin(), seen.products.end(),
+                     [](const v1::AntivirusProduct& one) { return one.running(); });
 }
 }  // namespace
 
-std::vector<Antivirus*> AntivirusSet::Present() const {
-  std::vector<Antivirus*> present;
+std::vector<AntivirusSet::Seen> AntivirusSet::Look(const WorkContext& context) const {
+  std::vector<Seen> out;
   for (const std::unique_ptr<Antivirus>& one : residents_) {
-    if (one->IsPresent()) present.push_back(one.get());
+    Seen seen{one.get(), one->Look(context)};
+    if (!seen.products.empty()) out.push_back(std::move(seen));
   }
-  return present;
+  return out;
 }
 
-absl::StatusOr<Antivirus*> AntivirusSet::ToScan() const {
-  const std::vector<Antivirus*> present = Present();
-  if (present.empty())
+absl::StatusOr<AntivirusSet::Seen> AntivirusSet::ToScan(std::vector<Seen> seen) {
+  if (seen.empty())
     return Error(absl::StatusCode::kFailedPrecondition, "NO_ANTIVIRUS",
                  "this host has no antivirus that the agent knows; nothing was scanned; install "
                  "one, or describe it in agent.yaml (antivirus_adapters)");
-  std::vector<Antivirus*> able;
-  for (Antivirus* one : present) {
-    if (one->ScansOnRequest()) able.push_back(one);
+  std::vector<Seen> able;
+  for (Seen& one : seen) {
+    if (one.antivirus->ScansOnRequest()) able.push_back(one);
   }
-  return FirstRunning(able.empty() ? present : able);
+  if (able.empty()) able = std::move(seen);
+  const auto running = std::find_if(able.begin(), able.end(), Runs);
+  return std::move(running == able.end() ? able.front() : *running);
 }
 
-absl::StatusOr<Antivirus*> AntivirusSet::ToJudge() const {
-  MQ_RETURN_IF_ERROR(ToScan().status());
-  std::vector<Antivirus*> able;
-  for (Antivirus* one : Present()) {
-    if (one->ScannersAtOnce() > 0) able.push_back(one);
+absl::StatusOr<AntivirusSet::Seen> AntivirusSet::ToJudge(const WorkContext& context) const {
+  std::vector<Seen> able;
+  for (const std::unique_ptr<Antivirus>& one : residents_) {
+    if (one->ScannersAtOnce() <= 0) continue;
+    Seen seen{one.get(), one->Look(context)};
+    if (!seen.products.empty()) able.push_back(std::move(seen));
   }
-  if (able.empty())
-    return Error(absl::StatusCode::kUnimplemented, "NO_STREAMS",
-                 "the antivirus of this host judges files of its own choice only, so that messages "
-                 "cannot be given to it; nothing was scanned");
-  return FirstRunning(able);
+  if (!able.empty()) return ToScan(std::move(able));
+  MQ_RETURN_IF_ERROR(ToScan(Look(context)).status());
+  return Error(absl::StatusCode::kUnimplemented, "NO_STREAMS",
+               "the antivirus of this host judges files of its own choice only, so that messages "
+               "cannot be given to it; nothing was scanned");
+}
+
+bool AntivirusSet::MayJudge() const {
+  return std::any_of(residents_.begin(), residents_.end(),
+                     [](const auto& one) { return one->ScannersAtOnce() > 0 && one->IsPresent(); });
 }
 
 }  // namespace mailquench::agent

@@ -19,15 +19,23 @@ class AntivirusSet {
                std::unique_ptr<Antivirus> second_opinion)
       : residents_(std::move(residents)), second_opinion_(std::move(second_opinion)) {}
 
-  // Those that the host has now.
-  std::vector<Antivirus*> Present() const;
+  struct Seen {
+    Antivirus* antivirus = nullptr;
+    std::vector<v1::AntivirusProduct> products;  // At least one.
+  };
+  // Those that the host has now. Each is asked once.
+  std::vector<Seen> Look(const WorkContext& context) const;
   Antivirus* second_opinion() const { return second_opinion_.get(); }
 
-  // The first that scans on request and runs; else the first that scans; else the first that is
-  // there, which says itself that it does not. kFailedPrecondition/NO_ANTIVIRUS.
-  absl::StatusOr<Antivirus*> ToScan() const;
-  // The same of those that judge streams. Errors: NO_ANTIVIRUS, kUnimplemented/NO_STREAMS.
-  absl::StatusOr<Antivirus*> ToJudge() const;
+  // Of those that were seen: the first that scans on request and runs; else the first that scans;
+  // else the first, which says itself that it does not. Errors:
+  // kFailedPrecondition/NO_ANTIVIRUS.
+  static absl::StatusOr<Seen> ToScan(std::vector<Seen> seen);
+  // The same of those that judge streams; the others are asked only where there is none. Errors:
+  // NO_ANTIVIRUS, kUnimplemented/NO_STREAMS.
+  absl::StatusOr<Seen> ToJudge(const WorkContext& context) const;
+  // Whether there is one that judges streams, running or not. Starts no command.
+  bool MayJudge() const;
 
  private:
   std::vector<std::unique_ptr<Antivirus>> residents_;

@@ -20,7 +20,8 @@ constexpr absl::Duration kLook = absl::Milliseconds(250);
 
 absl::StatusOr<CommandResult> RunScannerCommand(const std::vector<std::string>& argv,
                                                 absl::Duration limit,
-                                                const WorkContext& context) {
+                                                const WorkContext& context,
+                                                const LineVisitor& each) {
   if (argv.empty()) return absl::InvalidArgumentError("no program to run");
   const absl::Time until = absl::Now() + limit;
   MQ_ASSIGN_OR_RETURN(const std::unique_ptr<Child> child, Child::Start(argv));
@@ -46,10 +47,15 @@ absl::StatusOr<CommandResult> RunScannerCommand(const std::vector<std::string>& 
     absl::StatusOr<std::string> line = child->ReadLine(kLongestLine, absl::Now() + kLook);
     if (absl::IsDeadlineExceeded(line.status())) continue;
     if (!line.ok()) {  // Its output has ended, or has a line without an end.
+      result.unread = absl::IsResourceExhausted(line.status());
       reads = false;
-      continue;
+      // The last word of many a program has no line break.
+      line = absl::IsUnavailable(line.status()) ? child->Remainder() : "";
+      if (line->empty()) continue;
     }
-    if (result.lines.size() < kMostLines) result.lines.push_back(line->substr(0, kKeptOfLine));
+    if (each) each(*line);
+    result.last_line = line->substr(0, kKeptOfLine);
+    if (result.lines.size() < kMostLines) result.lines.push_back(result.last_line);
   }
   result.exit_code = child->exit_code().value_or(-1);
   result.error_tail = child->ErrorTail();

@@ -13,6 +13,23 @@ namespace {
 constexpr std::size_t kWaiting = 64;  // Open files at most, beside those in work.
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr absl::Duration kBetweenTries = absl::Milliseconds(200);
+
+constexpr absl::string_view kProbe = "Subject: probe\n\nprobe\n";
+class ProbeBytes final : public ByteStream {
+ public:
+  absl::StatusOr<std::size_t> Read(char* buffer, std::size_t size) override {
+    const std::size_t got = kProbe.copy(buffer, size, given_);
+    given_ += got;
+    return got;
+  }
+  absl::Status Rewind() override {
+    given_ = 0;
+    return absl::OkStatus();
+  }
+
+ private:
+  std::size_t given_ = 0;
+};
 }  // namespace
 
 StreamPool::StreamPool(Antivirus& product, const WorkContext& context, absl::Duration patience)
@@ -102,6 +119,7 @@ void StreamPool::Work() {
 }
 
 absl::StatusOr<Verdict> StreamPool::Judge(Job& job, std::unique_ptr<StreamScanner>& scanner) {
+  std::string why;
   for (bool again : {false, true}) {
     // One at a time: whoever makes the product end is then found out, and the others are not
     // blamed.
@@ -114,10 +132,24 @@ absl::StatusOr<Verdict> StreamPool::Judge(Job& job, std::unique_ptr<StreamScanne
         return Verdict{Verdict::Kind::kNotScanned, Shown(std::string(rewound.message()))};
     }
     absl::StatusOr<Verdict> verdict = scanner->Scan(*job.stream, job.bytes, stop_);
-    if (verdict.ok() || !absl::IsUnavailable(verdict.status())) return verdict;
-    scanner.reset();
+    if (absl::IsUnavailable(verdict.status())) {
+      scanner.reset();
+      why = "the scanner ended twice while it read this";
+    } else if (absl::IsResourceExhausted(verdict.status())) {
+      // One message may be more than it has room for, while it reads all others.
+      if (again && !Probe(scanner).ok()) return verdict;
+      why = Shown(verdict.status().message());
+    } else {
+      return verdict;
+    }
   }
-  return Verdict{Verdict::Kind::kNotScanned, "the scanner ended twice while it read this"};
+  return Verdict{Verdict::Kind::kNotScanned, std::move(why)};
+}
+
+absl::Status StreamPool::Probe(std::unique_ptr<StreamScanner>& scanner) {
+  if (scanner == nullptr) MQ_RETURN_IF_ERROR(Open(scanner));
+  ProbeBytes probe;
+  return scanner->Scan(probe, static_cast<std::int64_t>(kProbe.size()), stop_).status();
 }
 
 absl::Status StreamPool::Open(std::unique_ptr<StreamScanner>& scanner) {

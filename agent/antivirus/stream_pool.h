@@ -23,7 +23,9 @@ namespace mailquench::agent {
 
 // Add() and Finish() are called by one thread. A scanner that ends is opened again, for `patience`
 // at most, and what it was reading is read once more, alone; what makes it end a second time was
-// not scanned. Where none can be opened any more the pool has failed, and nothing else is judged.
+// not scanned. The same of one that lacks memory or disk (kResourceExhausted): what makes it say so
+// twice was not scanned, unless a few bytes are too much for it as well. Where none can be opened
+// any more, or it judges nothing any more, the pool has failed, and nothing else is judged.
 class StreamPool {
  public:
   struct Job {
@@ -50,6 +52,7 @@ class StreamPool {
   void Work();
   absl::StatusOr<Verdict> Judge(Job& job, std::unique_ptr<StreamScanner>& scanner);
   absl::Status Open(std::unique_ptr<StreamScanner>& scanner);
+  absl::Status Probe(std::unique_ptr<StreamScanner>& scanner);
   absl::Status Stop(const absl::Status& why);
 
   Antivirus& product_;

@@ -78,7 +78,8 @@ absl::Status Executor::AdmitScan(const v1::AntivirusScan& request) const {
   return absl::OkStatus();
 }
 
-std::vector<v1::AntivirusProduct> Executor::AntivirusNow() {
+std::vector<v1::AntivirusProduct> Executor::ProductsOf(const std::vector<AntivirusSet::Seen>& seen,
+                                                       const WorkContext& work) {
   std::vector<v1::AntivirusProduct> products;
   const std::map<std::string, std::int64_t> times = ScanTimes(options_.state_dir);
   const auto add = [&](v1::AntivirusProduct product) {
@@ -87,21 +88,25 @@ std::vector<v1::AntivirusProduct> Executor::AntivirusNow() {
       *product.mutable_scan_time() = TimeUtil::MicrosecondsToTimestamp(time->second);
     products.push_back(std::move(product));
   };
-  for (Antivirus* one : antivirus_.Present()) {
-    for (v1::AntivirusProduct& product : one->Statuses()) add(std::move(product));
+  for (const AntivirusSet::Seen& one : seen) {
+    for (const v1::AntivirusProduct& product : one.products) add(product);
   }
   if (antivirus_.second_opinion() != nullptr) {
-    v1::AntivirusProduct second = antivirus_.second_opinion()->Status();
+    v1::AntivirusProduct second = antivirus_.second_opinion()->Status(work);
     second.set_second_opinion(true);
     add(std::move(second));
   }
   return products;
 }
 
-absl::StatusOr<v1::AntivirusStatusResult> Executor::DoAntivirusStatus() {
+absl::StatusOr<v1::AntivirusStatusResult> Executor::DoAntivirusStatus(const CallContext& context) {
   v1::AntivirusStatusResult result;
-  for (v1::AntivirusProduct& one : AntivirusNow()) *result.add_products() = std::move(one);
-  if (antivirus_.Present().empty())
+  const WorkContext work = WorkOf(context);
+  const std::vector<AntivirusSet::Seen> seen = antivirus_.Look(work);
+  for (v1::AntivirusProduct& one : ProductsOf(seen, work)) *result.add_products() = std::move(one);
+  // What was cut short knows too little of them.
+  MQ_RETURN_IF_ERROR(CheckWork(work));
+  if (seen.empty())
     result.set_notice(
         "No antivirus is known on this host: none of those that the agent looks for, and none is "
         "described in agent.yaml (antivirus_adapters).");
@@ -112,15 +117,17 @@ absl::Status Executor::DoAntivirusUpdate(const CallContext& context,
                                          bool& changed,
                                          v1::OperationResult& out) {
   v1::AntivirusUpdateResult& result = *out.mutable_antivirus_update();
-  MQ_RETURN_IF_ERROR(antivirus_.ToScan().status());
-  for (v1::AntivirusProduct& one : AntivirusNow()) *result.add_before() = std::move(one);
+  const WorkContext work = WorkOf(context);
+  const std::vector<AntivirusSet::Seen> seen = antivirus_.Look(work);
+  MQ_RETURN_IF_ERROR(CheckWork(work));
+  MQ_RETURN_IF_ERROR(AntivirusSet::ToScan(seen).status());
+  for (v1::AntivirusProduct& one : ProductsOf(seen, work)) *result.add_before() = std::move(one);
   changed = false;
   absl::Status failed;
   std::vector<std::string> sentences;
   bool any = false;
-  const WorkContext work = WorkOf(context);
-  for (Antivirus* one : antivirus_.Present()) {
-    const absl::StatusOr<Updated> updated = one->Update(work);
+  for (const AntivirusSet::Seen& one : seen) {
+    const absl::StatusOr<Updated> updated = one.antivirus->Update(work);
     if (updated.ok()) {
       any = true;
       changed = changed || updated->changed;
@@ -131,7 +138,8 @@ absl::Status Executor::DoAntivirusUpdate(const CallContext& context,
       if (failed.ok() || absl::IsUnimplemented(failed)) failed = updated.status();
     }
   }
-  for (v1::AntivirusProduct& one : AntivirusNow()) *result.add_after() = std::move(one);
+  for (v1::AntivirusProduct& one : ProductsOf(antivirus_.Look(work), work))
+    *result.add_after() = std::move(one);
   result.set_notice(absl::StrJoin(sentences, " "));
   if (any && absl::IsUnimplemented(failed)) return absl::OkStatus();
   return failed;
@@ -141,22 +149,28 @@ absl::Status Executor::DoAntivirusScan(const v1::AntivirusScan& request,
                                        const CallContext& context,
                                        v1::OperationResult& out) {
   v1::AntivirusScanResult& result = *out.mutable_antivirus_scan();
+  const WorkContext work = WorkOf(context);
+  ScanOrder order;
   Antivirus* product = antivirus_.second_opinion();
   if (!request.second_opinion()) {
-    MQ_ASSIGN_OR_RETURN(product, antivirus_.ToScan());
+    std::vector<AntivirusSet::Seen> seen = antivirus_.Look(work);
+    MQ_RETURN_IF_ERROR(CheckWork(work));
+    MQ_ASSIGN_OR_RETURN(const AntivirusSet::Seen chosen, AntivirusSet::ToScan(std::move(seen)));
+    product = chosen.antivirus;
+    order.product = chosen.products.front();
   } else if (product == nullptr) {
     return Error(absl::StatusCode::kFailedPrecondition, "NO_SECOND_OPINION",
                  "this host's agent.yaml names no second_opinion; nothing was scanned");
   }
-  ScanOrder order;
   order.request = request;
   // A product that removes what it finds there would take mail away, and what was set aside is
   // scanned by quarantine.scan.
   const absl::StatusOr<ServiceGlance> glance = mail_.Glance();
   if (glance.ok()) order.left_out = glance->queue_directories;
+  order.left_out_known = glance.ok() || absl::IsNotFound(glance.status());
   order.left_out.insert(order.left_out.end(), options_.quarantine_roots.begin(),
                         options_.quarantine_roots.end());
-  const absl::Status scanned = product->Scan(order, WorkOf(context), result);
+  const absl::Status scanned = product->Scan(order, work, result);
   result.mutable_product()->set_second_opinion(request.second_opinion());
   if (scanned.ok()) NoteScanTime(result.product().adapter());
   return scanned;

@@ -325,8 +325,10 @@ class Executor {
   // antivirus.cc
   WorkContext WorkOf(const CallContext& context);
   absl::Status AdmitScan(const v1::AntivirusScan& request) const;
-  std::vector<v1::AntivirusProduct> AntivirusNow();
-  absl::StatusOr<v1::AntivirusStatusResult> DoAntivirusStatus();
+  // As they were seen, with the second opinion, and when each scanned last.
+  std::vector<v1::AntivirusProduct> ProductsOf(const std::vector<AntivirusSet::Seen>& seen,
+                                               const WorkContext& work);
+  absl::StatusOr<v1::AntivirusStatusResult> DoAntivirusStatus(const CallContext& context);
   // Of these three `out` is set also beside an error.
   absl::Status DoAntivirusUpdate(const CallContext& context,
                                  bool& changed,

@@ -79,10 +79,9 @@ absl::Status Executor::Perform(const v1::Command& command,
       changed = out.shadow_suspend().settings_size() > 0;
       break;
     case v1::Operation::kEgressSet:
-      MQ_RESULT(egress_set,
-                DoChange(
-                    command, "egress", [&] { return mail_.PlanEgress(operation.egress_set()); },
-                    context));
+      MQ_RESULT(egress_set, DoChange(
+                                command, "egress",
+                                [&] { return mail_.PlanEgress(operation.egress_set()); }, context));
       changed = out.egress_set().settings_size() > 0;
       break;
     case v1::Operation::kSenderBlock:
@@ -118,7 +117,7 @@ absl::Status Executor::Perform(const v1::Command& command,
     case v1::Operation::kAntivirusClear:
       return absl::InternalError("admitted, although it is the controller's own");
     case v1::Operation::kAntivirusStatus:
-      MQ_RESULT(antivirus_status, DoAntivirusStatus());
+      MQ_RESULT(antivirus_status, DoAntivirusStatus(context));
       break;
     case v1::Operation::kAntivirusUpdate:
       return DoAntivirusUpdate(context, changed, out);

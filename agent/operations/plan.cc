@@ -157,7 +157,7 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
                              : absl::StrCat(", but for those of ",
                                             operation.quarantine_release().false_positives_size(),
                                             " that a person has judged")));
-      if (release && !found.quarantine().has_scan_time() && antivirus_.ToJudge().ok())
+      if (release && !found.quarantine().has_scan_time() && antivirus_.MayJudge())
         plan.add_warnings(
             "this host has an antivirus, and no scan of this quarantine has gone to its end; "
             "`quarantine scan` does that");

@@ -81,6 +81,7 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
   if (scanned != 0) out.scan_time = absl::FromUnixMicros(scanned);
   out.infected = Get<std::int64_t>(json, "infected", 0);
   out.not_scanned = Get<std::int64_t>(json, "not_scanned", 0);
+  out.has_scan_record = Get(json, "has_scan_record", false);
   out.location = Get<std::string>(json, "location", "");
   out.leaving = Get<std::string>(json, "leaving", "");
   const auto originals = json.find("originals");
@@ -117,6 +118,7 @@ absl::Status WriteManifest(const std::string& folder, const Manifest& manifest) 
     json["scan_time_us"] = absl::ToUnixMicros(manifest.scan_time);
   if (manifest.infected != 0) json["infected"] = manifest.infected;
   if (manifest.not_scanned != 0) json["not_scanned"] = manifest.not_scanned;
+  if (manifest.has_scan_record) json["has_scan_record"] = true;
   if (moved) {
     json["location"] = manifest.location;
     json["leaving"] = manifest.leaving;
@@ -158,8 +160,17 @@ absl::Status RecordScan(const std::string& folder, const ScanRecord& record) {
                           manifest.scan_time = record.scan_time().value_or(absl::InfinitePast());
                           manifest.infected = record.Count(Scanned::kInfected);
                           manifest.not_scanned = record.Count(Scanned::kUnread);
+                          manifest.has_scan_record = true;
                         })
       .status();
+}
+
+absl::StatusOr<ScanRecord> ReadScan(const std::string& folder, const Manifest& manifest) {
+  MQ_ASSIGN_OR_RETURN(ScanRecord record, ScanRecord::Read(folder));
+  const bool was_there = manifest.has_scan_record || manifest.scan_time != absl::InfinitePast() ||
+                         manifest.infected > 0 || manifest.not_scanned > 0;
+  if (!record.found() && was_there) return BadScanRecord(folder, "is missing");
+  return record;
 }
 
 std::string QuarantineId(const std::string& command_id, const std::string& instance) {

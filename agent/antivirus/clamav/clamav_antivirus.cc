@@ -78,7 +78,7 @@ absl::StatusOr<ClamdConfig> ClamAv::Config() const {
   return ReadClamdConfig(path);
 }
 
-bool ClamAv::IsPresent() {
+bool ClamAv::IsPresent(const WorkContext& /*context*/) {
   if (!options_.clamd_config.empty() || !FindClamdConfig().empty()) return true;
   for (const char* program :
        {"/usr/sbin/clamd", "/usr/bin/clamscan", "/usr/local/sbin/clamd", "/usr/local/bin/clamscan"})
@@ -86,7 +86,8 @@ bool ClamAv::IsPresent() {
   return false;
 }
 
-v1::AntivirusProduct ClamAv::Status() {
+// Waits for clamd for 10 s an answer.
+v1::AntivirusProduct ClamAv::Status(const WorkContext& context) {
   v1::AntivirusProduct product;
   product.set_adapter("clamav");
   product.set_product("ClamAV");
@@ -99,10 +100,10 @@ v1::AntivirusProduct ClamAv::Status() {
   for (const std::string& one : config->exclusions) product.add_exclusions(one);
   const absl::StatusOr<std::string> pong = AskClamd(*config, "PING", kAsk);
   product.set_running(pong.ok() && *pong == "PONG");
-  if (product.running()) {
+  if (product.running() && CheckWork(context).ok()) {
     const absl::StatusOr<std::string> version = AskClamd(*config, "VERSION", kAsk);
     if (version.ok()) TakeVersion(*version, product);
-  } else {
+  } else if (!product.running()) {
     product.set_problem(pong.ok() ? absl::StrCat("clamd answers strangely: ", Shown(*pong))
                                   : Shown(std::string(pong.status().message()), kMaxPath));
   }

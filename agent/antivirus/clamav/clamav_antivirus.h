@@ -31,8 +31,8 @@ class ClamAv final : public Antivirus {
  public:
   explicit ClamAv(ClamAvOptions options) : options_(std::move(options)) {}
 
-  bool IsPresent() override;
-  v1::AntivirusProduct Status() override;
+  bool IsPresent(const WorkContext& context = {}) override;
+  v1::AntivirusProduct Status(const WorkContext& context = {}) override;
   absl::StatusOr<Updated> Update(const WorkContext& context) override;
   // Hands the files to clamd. It removes nothing: clamd(8) has no quarantine.
   absl::Status Scan(const ScanOrder& order,

@@ -113,7 +113,7 @@ absl::Status ClamAv::Scan(const ScanOrder& order,
                           v1::AntivirusScanResult& result) {
   const absl::Time begin = absl::Now();
   const v1::AntivirusScan& request = order.request;
-  *result.mutable_product() = Status();
+  *result.mutable_product() = order.product.has_value() ? *order.product : Status(context);
   if (!result.product().running())
     return Error(absl::StatusCode::kFailedPrecondition, "ANTIVIRUS_NOT_RUNNING",
                  absl::StrCat("ClamAV cannot scan: ", result.product().problem(),
@@ -125,7 +125,8 @@ absl::Status ClamAv::Scan(const ScanOrder& order,
 
   Tally tally(request.remove());
   absl::Status ended;
-  std::vector<std::string> not_entered;
+  std::vector<std::string> strange, not_entered;
+  bool not_entered_cut = false;
   {
     StreamPool pool(*this, context, options_.patience);
     absl::Time said = absl::Now();
@@ -155,12 +156,15 @@ absl::Status ClamAv::Scan(const ScanOrder& order,
     FileWalk walk(order.left_out, visitor);
     for (const std::string& root : roots) {
       ended = walk.Walk(root);
+      if (quick && ReasonOf(ended) == "IS_LINK") not_entered.push_back(Shown(root, kMaxPath));
       if (quick && (absl::IsNotFound(ended) || ReasonOf(ended) == "IS_LINK")) ended = {};
       if (!ended.ok()) break;
     }
     const absl::Status finished = pool.Finish();
     if (ended.ok()) ended = finished;
-    not_entered = walk.not_entered();
+    strange = walk.strange();
+    not_entered.insert(not_entered.end(), walk.not_entered().begin(), walk.not_entered().end());
+    not_entered_cut = walk.not_entered_cut() || not_entered.size() > FileWalk::kMaxNotEntered;
   }
   v1::AntivirusProduct product = result.product();
   result = tally.Take();
@@ -169,9 +173,16 @@ absl::Status ClamAv::Scan(const ScanOrder& order,
       TimeUtil::MicrosecondsToDuration(absl::ToInt64Microseconds(absl::Now() - begin));
   std::vector<std::string> notices;
   if (!ScannerCaveat().empty()) notices.push_back(ScannerCaveat());
-  if (!not_entered.empty())
-    notices.push_back(absl::StrCat("Not entered: ", absl::StrJoin(not_entered, ", "), "."));
-  result.set_partial(!ended.ok());
+  if (!strange.empty())
+    notices.push_back(absl::StrCat("Not entered: ", absl::StrJoin(strange, ", "), "."));
+  for (const std::string& one : not_entered) {
+    if (static_cast<std::size_t>(result.not_entered_size()) < FileWalk::kMaxNotEntered)
+      result.add_not_entered(one);
+  }
+  // Whoever asks what it has not read must not believe that these are all.
+  if (not_entered_cut)
+    notices.emplace_back("There are more folders that it did not enter than are listed.");
+  result.set_partial(!ended.ok() || not_entered_cut);
   if (!ended.ok())
     notices.push_back(absl::StrCat("It ended before its end: ", Shown(ended.message()), "."));
   result.set_notice(absl::StrJoin(notices, " "));

@@ -18,7 +18,7 @@ namespace {
 constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr int kFile = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 constexpr int kDeepest = 200;  // A folder each is held open.
-constexpr std::size_t kMostNotEntered = 10;
+constexpr std::size_t kMostStrange = 10;
 
 // "" of a local file system that holds files; the numbers are those of linux/magic.h and statfs(2).
 const char* StrangeKind(std::int64_t type) {
@@ -108,7 +108,10 @@ absl::Status FileWalk::Walk(const std::string& root) {
 }
 
 bool FileWalk::MayEnter(int folder, const struct stat& info, const std::string& path) {
-  if (left_out_.count({info.st_dev, info.st_ino}) != 0) return false;
+  if (left_out_.count({info.st_dev, info.st_ino}) != 0) {
+    NotEntered(path);
+    return false;
+  }
   struct statfs system {};
   const char* kind = fstatfs(folder, &system) == 0
                          ? StrangeKind(static_cast<std::int64_t>(system.f_type))
@@ -116,9 +119,17 @@ bool FileWalk::MayEnter(int folder, const struct stat& info, const std::string& 
   // Devices are on a file system of the same kind as /dev/shm, which holds files.
   if (*kind == '\0' && path == "/dev") kind = "devices";
   if (*kind == '\0') return true;
-  if (not_entered_.size() < kMostNotEntered)
-    not_entered_.push_back(absl::StrCat(Shown(path, kMaxPath), " (", kind, ")"));
+  NotEntered(path);
+  if (strange_.size() < kMostStrange)
+    strange_.push_back(absl::StrCat(Shown(path, kMaxPath), " (", kind, ")"));
   return false;
+}
+
+void FileWalk::NotEntered(const std::string& path) {
+  if (not_entered_.size() < kMaxNotEntered && path.size() <= kMaxPath)
+    not_entered_.push_back(Shown(path, kMaxPath));
+  else
+    not_entered_cut_ = true;
 }
 
 absl::Status FileWalk::Enter(OpenFile folder, std::string& path, dev_t device, int depth) {
@@ -166,7 +177,11 @@ absl::Status FileWalk::Entry(
   // Looked at first, since opening one would mount what is to be mounted there.
   if (is_folder && info.st_dev != device) {
     const OpenFile look(openat(folder, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (look.get() < 0 || !MayEnter(look.get(), info, path)) return ended(absl::OkStatus());
+    if (look.get() < 0) {
+      if (errno != ENOENT) visitor_.unread(path, std::strerror(errno));
+      return ended(absl::OkStatus());
+    }
+    if (!MayEnter(look.get(), info, path)) return ended(absl::OkStatus());
   }
   OpenFile file(openat(folder, name, is_folder ? kFolder : kFile));
   if (file.get() < 0 || fstat(file.get(), &info) != 0) {
@@ -174,8 +189,10 @@ absl::Status FileWalk::Entry(
     return ended(absl::OkStatus());
   }
   if (is_folder) {
-    if (info.st_dev == device && left_out_.count({info.st_dev, info.st_ino}) != 0)
+    if (info.st_dev == device && left_out_.count({info.st_dev, info.st_ino}) != 0) {
+      NotEntered(path);
       return ended(absl::OkStatus());
+    }
     return ended(Enter(std::move(file), path, info.st_dev, depth + 1));
   }
   if (!S_ISREG(info.st_mode)) return ended(absl::OkStatus());

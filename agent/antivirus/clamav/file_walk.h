@@ -50,8 +50,14 @@ class FileWalk {
   // kNotFound; kFailedPrecondition/IS_LINK; other errors of the root; those of the visitor.
   absl::Status Walk(const std::string& root);
 
-  // Folders at which it stopped: "/mnt/share (nfs)", at most 10.
+  // File systems at which it stopped: "/mnt/share (nfs)", at most 10.
+  const std::vector<std::string>& strange() const { return strange_; }
+  // Every folder at which it stopped, those that were left out among them, as they are shown; at
+  // most kMaxNotEntered.
   const std::vector<std::string>& not_entered() const { return not_entered_; }
+  // Whether there were more, or one whose name is too long to be shown.
+  bool not_entered_cut() const { return not_entered_cut_; }
+  static constexpr std::size_t kMaxNotEntered = 100;
 
  private:
   absl::Status Enter(OpenFile folder, std::string& path, dev_t device, int depth);
@@ -59,9 +65,12 @@ class FileWalk {
   // What is on another file system than the folder that it is in.
   bool MayEnter(int folder, const struct stat& info, const std::string& path);
 
+  void NotEntered(const std::string& path);
+
   const WalkVisitor visitor_;
   std::set<std::pair<dev_t, ino_t>> left_out_;
-  std::vector<std::string> not_entered_;
+  std::vector<std::string> strange_, not_entered_;
+  bool not_entered_cut_ = false;
 };
 
 }  // namespace mailquench::agent::clamav

@@ -92,7 +92,7 @@ absl::StatusOr<WmiRow> DefenderAntivirus::Only(const std::string& class_name) {
   return std::move(rows.front());
 }
 
-bool DefenderAntivirus::IsPresent() {
+bool DefenderAntivirus::IsPresent(const WorkContext& /*context*/) {
   const absl::StatusOr<WmiRow> status = Only("MSFT_MpComputerStatus");
   if (status.ok()) return true;
   const absl::StatusOr<ServiceInfo> service = services_->Query(kService);
@@ -109,7 +109,7 @@ absl::StatusOr<Exclusions> DefenderAntivirus::ReadExclusions() {
   return ExclusionsOf(preference);
 }
 
-v1::AntivirusProduct DefenderAntivirus::Status() {
+v1::AntivirusProduct DefenderAntivirus::Status(const WorkContext& /*context*/) {
   v1::AntivirusProduct product;
   product.set_adapter("defender");
   product.set_product(kProduct);

@@ -32,8 +32,8 @@ class DefenderAntivirus final : public Antivirus {
                     DefenderOptions options = {})
       : wmi_(std::move(wmi)), services_(std::move(services)), options_(options) {}
 
-  bool IsPresent() override;
-  v1::AntivirusProduct Status() override;
+  bool IsPresent(const WorkContext& context = {}) override;
+  v1::AntivirusProduct Status(const WorkContext& context = {}) override;
   // kUnavailable/UPDATE_SOURCE_AWAY, kPermissionDenied/NO_RIGHTS,
   // kFailedPrecondition/UPDATE_FAILED, ANTIVIRUS_NOT_RUNNING; as the contract says.
   absl::StatusOr<Updated> Update(const WorkContext& context) override;

@@ -73,12 +73,12 @@ absl::Status NotDescribed(const std::vector<v1::AntivirusProduct>& products,
 }
 }  // namespace
 
-bool SecurityCenter::IsPresent() {
-  return !Statuses().empty();
+bool SecurityCenter::IsPresent(const WorkContext& context) {
+  return !Look(context).empty();
 }
 
-v1::AntivirusProduct SecurityCenter::Status() {
-  std::vector<v1::AntivirusProduct> products = Statuses();
+v1::AntivirusProduct SecurityCenter::Status(const WorkContext& context) {
+  std::vector<v1::AntivirusProduct> products = Look(context);
   if (!products.empty()) return std::move(products.front());
   v1::AntivirusProduct none;
   none.set_adapter(kAdapter);
@@ -86,7 +86,7 @@ v1::AntivirusProduct SecurityCenter::Status() {
   return none;
 }
 
-std::vector<v1::AntivirusProduct> SecurityCenter::Statuses() {
+std::vector<v1::AntivirusProduct> SecurityCenter::Look(const WorkContext& /*context*/) {
   std::vector<v1::AntivirusProduct> products;
   const absl::StatusOr<std::vector<WmiRow>> rows = wmi_->Query(kNamespace, kQuery, kAskCenter);
   // A server has no such namespace. Where it cannot be asked, nothing is known of others.
@@ -99,13 +99,13 @@ std::vector<v1::AntivirusProduct> SecurityCenter::Statuses() {
 }
 
 absl::StatusOr<Updated> SecurityCenter::Update(const WorkContext& /*context*/) {
-  return NotDescribed(Statuses(), "update");
+  return NotDescribed(Look(), "update");
 }
 
 absl::Status SecurityCenter::Scan(const ScanOrder& /*order*/,
                                   const WorkContext& /*context*/,
                                   v1::AntivirusScanResult& result) {
-  const std::vector<v1::AntivirusProduct> products = Statuses();
+  const std::vector<v1::AntivirusProduct> products = Look();
   if (!products.empty()) *result.mutable_product() = products.front();
   return NotDescribed(products, "scan");
 }

@@ -19,9 +19,9 @@ class SecurityCenter final : public Antivirus {
  public:
   explicit SecurityCenter(std::shared_ptr<Wmi> wmi) : wmi_(std::move(wmi)) {}
 
-  bool IsPresent() override;
-  v1::AntivirusProduct Status() override;  // Of the first.
-  std::vector<v1::AntivirusProduct> Statuses() override;
+  bool IsPresent(const WorkContext& context = {}) override;
+  v1::AntivirusProduct Status(const WorkContext& context = {}) override;  // Of the first.
+  std::vector<v1::AntivirusProduct> Look(const WorkContext& context = {}) override;
   bool ScansOnRequest() override { return false; }
   // Both are kUnimplemented/NOT_DESCRIBED.
   absl::StatusOr<Updated> Update(const WorkContext& context) override;

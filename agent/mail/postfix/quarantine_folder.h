@@ -39,7 +39,7 @@ absl::StatusOr<OpenQuarantine> OpenById(const Instance& instance, const std::str
 absl::Status MakeFolder(const std::string& root, const std::string& quarantine_id);
 
 // What a scan knew of messages that are not in it any more is forgotten, so that its counts are
-// those of what is there.
+// those of what is there. By whoever has LockScan().
 absl::Status ForgetGone(const OpenQuarantine& quarantine);
 
 absl::Status UnknownQuarantine(const std::string& quarantine_id);

@@ -12,7 +12,6 @@
 #include "agent/mail/postfix/quarantine_folder.h"
 #include "agent/mail/postfix/queue_dir.h"
 #include "agent/mail/postfix/queue_ops.h"
-#include "agent/os/lock.h"
 #include "agent/quarantine/scan_record.h"
 #include "common/status/error.h"
 
@@ -99,11 +98,7 @@ absl::Status ReadQuarantined(const Instance& instance,
 }
 
 absl::Status ForgetGone(const OpenQuarantine& quarantine) {
-  // A scan that goes on meanwhile writes its own, and forgets them at its end.
-  const auto lock =
-      FileLock::Acquire(absl::StrCat(quarantine.path, "/", kScanLock), absl::ZeroDuration());
-  if (!lock.ok()) return absl::OkStatus();
-  MQ_ASSIGN_OR_RETURN(ScanRecord scanned, ScanRecord::Read(quarantine.path));
+  MQ_ASSIGN_OR_RETURN(ScanRecord scanned, ReadScan(quarantine.path, quarantine.manifest));
   if (scanned.empty()) return absl::OkStatus();
   std::unordered_set<std::string> there;
   for (const std::string& queue : QuarantinedQueues()) {

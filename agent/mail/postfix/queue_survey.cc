@@ -145,7 +145,7 @@ absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const Instance& instance,
                                                     const v1::QuarantineAnalyse& request,
                                                     const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(OpenQuarantine quarantine, OpenById(instance, request.quarantine_id()));
-  MQ_ASSIGN_OR_RETURN(const ScanRecord scanned, ScanRecord::Read(quarantine.path));
+  MQ_ASSIGN_OR_RETURN(const ScanRecord scanned, ReadScan(quarantine.path, quarantine.manifest));
   v1::QuarantineAnalyseResult result;
   MQ_ASSIGN_OR_RETURN(const ScanTotals totals,
                       Describe(quarantine.folder.get(), QuarantinedQueues(), request.filter(),

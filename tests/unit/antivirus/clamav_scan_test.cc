@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -84,9 +85,13 @@ TEST_F(ClamAvScanTest, LeavesOutWhatIsNotToBeEntered) {
   left_out_ = {root_ + "/queue"};
   ASSERT_TRUE(Scan().ok());
   EXPECT_EQ(result_.files(), 0);
+  ASSERT_EQ(result_.not_entered_size(), 1);
+  EXPECT_EQ(result_.not_entered(0), root_ + "/queue");
+  EXPECT_FALSE(result_.partial());
   root_ += "/queue";  // Named, it is read.
   ASSERT_TRUE(Scan().ok());
   EXPECT_EQ(result_.finding_count(), 1);
+  EXPECT_EQ(result_.not_entered_size(), 0);
   root_ = root_.substr(0, root_.size() - 6);
 }
 
@@ -114,6 +119,34 @@ TEST_F(ClamAvScanTest, OtherFileSystemsAreEnteredOnlyWhereTheyHoldFiles) {
   ASSERT_TRUE(ClamAv(options).Scan(order, {}, result).ok());
   EXPECT_NE(result.notice().find("/proc (proc)"), std::string::npos) << result.notice();
   EXPECT_NE(result.notice().find("/sys (sysfs)"), std::string::npos) << result.notice();
+  for (const std::string& one : {std::string("/proc"), std::string("/sys"), order.left_out[0]})
+    EXPECT_EQ(std::count(result.not_entered().begin(), result.not_entered().end(), one), 1) << one;
+}
+
+// Whoever asks what was not read must not take the list for all of it.
+TEST_F(ClamAvScanTest, MoreFoldersThanAreListedAreNoWholeScan) {
+  Begin();
+  for (int i = 0; i < 101; ++i) {
+    left_out_.push_back(absl::StrCat(root_, "/f", i));
+    std::filesystem::create_directory(left_out_.back());
+  }
+  ASSERT_TRUE(Scan().ok());
+  EXPECT_EQ(result_.not_entered_size(), 100);
+  EXPECT_TRUE(result_.partial());
+}
+
+// A place of a quick scan that is a link is not followed, and that is said.
+TEST_F(ClamAvScanTest, AQuickPlaceThatIsALinkIsToldAsNotEntered) {
+  Begin();
+  std::filesystem::create_directory(root_ + "/real");
+  std::filesystem::create_symlink(root_ + "/real", root_ + "/link");
+  ClamAvOptions options;
+  options.clamd_config = clamd_->config();
+  options.quick_places = {root_ + "/link", root_ + "/missing"};
+  v1::AntivirusScanResult result;
+  ASSERT_TRUE(ClamAv(options).Scan({}, {}, result).ok());
+  ASSERT_EQ(result.not_entered_size(), 1);
+  EXPECT_EQ(result.not_entered(0), root_ + "/link");
 }
 
 // A container of more than the scanner unpacks: 40 members of 1 MB each, stored, of zeros.

@@ -202,6 +202,54 @@ TEST_F(ClamAvTest, ThePoolEndsWhenClamdStaysAway) {
   EXPECT_GT(done, 0);
 }
 
+// One message that is too much for it must not keep a scan from ever ending.
+TEST_F(ClamAvTest, WhatIsTooMuchForClamdWasNotScannedAndTheRestIs) {
+  PrivateClamd clamd;
+  clamd.LimitFiles(200'000);
+  ASSERT_TRUE(clamd.Start()) << clamd.Log();
+  ClamAv antivirus(Options(clamd));
+  const WorkContext context;
+  int clean = 0, infected = 0, unread = 0;
+  std::string why;
+  {
+    StreamPool pool(antivirus, context, absl::Seconds(2));
+    for (int i = 0; i < 30; ++i) {
+      StreamPool::Job job;
+      job.stream = std::make_unique<TextStream>(i == 7    ? std::string(500'000, 'x')
+                                                : i == 20 ? Eicar()
+                                                          : absl::StrCat("text ", i));
+      job.done = [&](const Verdict& verdict) {
+        clean += verdict.kind == Verdict::Kind::kClean;
+        infected += verdict.kind == Verdict::Kind::kInfected;
+        unread += verdict.kind == Verdict::Kind::kNotScanned;
+        if (verdict.kind == Verdict::Kind::kNotScanned) why = verdict.text;
+      };
+      ASSERT_TRUE(pool.Add(std::move(job)).ok());
+    }
+    EXPECT_TRUE(pool.Finish().ok());
+  }
+  EXPECT_EQ(clean, 28);
+  EXPECT_EQ(infected, 1);
+  EXPECT_EQ(unread, 1);
+  EXPECT_NE(why.find("clamd cannot work"), std::string::npos) << why << clamd.Log();
+}
+
+TEST_F(ClamAvTest, AClamdWithoutRoomForAnythingEndsTheScan) {
+  PrivateClamd clamd;
+  clamd.LimitFiles(0);
+  ASSERT_TRUE(clamd.Start()) << clamd.Log();
+  ClamAv antivirus(Options(clamd));
+  const WorkContext context;
+  int done = 0;
+  StreamPool pool(antivirus, context, absl::Seconds(2));
+  StreamPool::Job job;
+  job.stream = std::make_unique<TextStream>("text");
+  job.done = [&](const Verdict&) { ++done; };
+  ASSERT_TRUE(pool.Add(std::move(job)).ok());
+  EXPECT_EQ(ReasonOf(pool.Finish()), "CLAMD_IN_NEED") << clamd.Log();
+  EXPECT_EQ(done, 0);
+}
+
 TEST_F(ClamAvTest, ThePoolEndsWithinASecondWhenNobodyWantsIt) {
   PrivateClamd clamd;
   ASSERT_TRUE(clamd.Start()) << clamd.Log();

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,11 @@ bool PrivateClamd::Start() {
     const int null = open("/dev/null", O_RDWR);
     dup2(null, 1);
     dup2(null, 2);
+    if (longest_file_ >= 0) {
+      const rlimit limit{static_cast<rlim_t>(longest_file_), static_cast<rlim_t>(longest_file_)};
+      setrlimit(RLIMIT_FSIZE, &limit);
+      std::signal(SIGXFSZ, SIG_IGN);
+    }
     execl(kProgram, kProgram, "-c", config().c_str(), nullptr);
     _exit(127);
   }

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 
 namespace mailquench::agent {
@@ -25,6 +26,10 @@ class PrivateClamd {
   // False where this machine cannot run one (no clamd).
   static bool Possible();
 
+  // From the next start on no file that it writes can be longer: as on a disk that is full for
+  // large files alone.
+  void LimitFiles(std::int64_t bytes) { longest_file_ = bytes; }
+
   bool Start();  // Waits until it answers at its socket.
   void Kill();   // SIGKILL; returns when it is reaped.
   bool Running() const { return pid_ > 0; }
@@ -38,6 +43,7 @@ class PrivateClamd {
 
  private:
   std::string root_;
+  std::int64_t longest_file_ = -1;
   pid_t pid_ = -1;
 };
 

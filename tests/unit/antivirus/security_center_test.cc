@@ -71,21 +71,21 @@ TEST_F(SecurityCenterTest, DefenderIsNotListedTwice) {
   EXPECT_FALSE(center_.IsPresent());
   Show({Row("Windows Defender", 0x060100), Row("Acme", 0x041000),
         Row("Zeta\x1b]0;x\x07", 0x043000)});
-  ASSERT_EQ(center_.Statuses().size(), 2U);
-  EXPECT_EQ(center_.Statuses()[0].product(), "Acme");
-  EXPECT_EQ(center_.Statuses()[1].product(), "Zeta ]0;x ");
+  ASSERT_EQ(center_.Look().size(), 2U);
+  EXPECT_EQ(center_.Look()[0].product(), "Acme");
+  EXPECT_EQ(center_.Look()[1].product(), "Zeta ]0;x ");
 }
 
 TEST_F(SecurityCenterTest, AServerHasNone) {
   wmi_->RemoveNamespace(kCenterSpace);
   EXPECT_FALSE(center_.IsPresent());
-  EXPECT_TRUE(center_.Statuses().empty());
+  EXPECT_TRUE(center_.Look().empty());
   EXPECT_FALSE(center_.Status().running());
 }
 
 TEST_F(SecurityCenterTest, ManyAreBounded) {
   Show(std::vector<WmiRow>(1000, Row(std::string(100000, 'x'), 0x041000)));
-  EXPECT_EQ(center_.Statuses().size(), 20U);
+  EXPECT_EQ(center_.Look().size(), 20U);
   EXPECT_EQ(center_.Status().product().size(), kMaxWord);
 }
 
@@ -108,13 +108,11 @@ TEST_F(SecurityCenterTest, OneThatCanBeAskedScansBeforeOneThatCannot) {
   config.name = "acme";
   products.push_back(std::make_unique<Adapter>(config));
   const AntivirusSet both(std::move(products), nullptr);
-  ASSERT_TRUE(both.ToScan().ok());
-  EXPECT_EQ((*both.ToScan())->Status().adapter(), "acme");
+  EXPECT_EQ(AntivirusSet::ToScan(both.Look({}))->antivirus->Status().adapter(), "acme");
   std::vector<std::unique_ptr<Antivirus>> alone;
   alone.push_back(std::make_unique<SecurityCenter>(wmi_));
   const AntivirusSet one(std::move(alone), nullptr);
-  ASSERT_TRUE(one.ToScan().ok());
-  EXPECT_EQ((*one.ToScan())->Status().adapter(), "security-center");
+  EXPECT_EQ(AntivirusSet::ToScan(one.Look({}))->antivirus->Status().adapter(), "security-center");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "agent/quarantine/manifest.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
@@ -40,6 +41,61 @@ TEST_F(ScanRecordTest, IsWhatWasWritten) {
   EXPECT_EQ(read->Count(Scanned::kUnread), 1);
   EXPECT_EQ(read->scan_time(), absl::FromUnixSeconds(1800000000));
   EXPECT_EQ(read->product(), "ClamAV 1.4");
+}
+
+TEST_F(ScanRecordTest, EachMessageHasTheProductThatJudgedIt) {
+  ScanRecord record;
+  record.Set("incoming/A0", Scanned::kClean, "");
+  record.set_product("ClamAV 1, signatures 1");
+  record.Set("incoming/A1", Scanned::kClean, "");
+  record.Set("incoming/A2", Scanned::kInfected, "x");
+  record.set_product("ClamAV 1, signatures 2\nC incoming/A9");
+  record.Set("incoming/A2", Scanned::kInfected, "x");
+  record.Set("incoming/A3", Scanned::kClean, "");
+  record.set_product("ClamAV 1, signatures 1");
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_TRUE(record.Write(home_).ok());
+    record = *ScanRecord::Read(home_);
+    EXPECT_EQ(record.Of("incoming/A0").product, "");
+    EXPECT_EQ(record.Of("incoming/A1").product, "ClamAV 1, signatures 1");
+    EXPECT_EQ(record.Of("incoming/A2").product, "ClamAV 1, signatures 2 C incoming/A9");
+    EXPECT_EQ(record.Of("incoming/A3").product, "ClamAV 1, signatures 2 C incoming/A9");
+    EXPECT_EQ(record.Of("incoming/A9").state, Scanned::kNever);
+    EXPECT_EQ(record.product(), "ClamAV 1, signatures 1");
+  }
+}
+
+TEST_F(ScanRecordTest, AfterALossOnlyWhatIsCleanMayLeave) {
+  ASSERT_TRUE(ScanRecord::AfterLoss().Write(home_).ok());
+  ScanRecord record = *ScanRecord::Read(home_);
+  EXPECT_TRUE(record.lost());
+  record.Set("incoming/A1", Scanned::kClean, "");
+  ASSERT_TRUE(record.Write(home_).ok());
+  record = *ScanRecord::Read(home_);
+  EXPECT_FALSE(record.KeepsOut("incoming/A1"));
+  EXPECT_TRUE(record.KeepsOut("incoming/A2"));
+  record.set_scan_time(absl::Now());
+  ASSERT_TRUE(record.Write(home_).ok());
+  EXPECT_FALSE(ScanRecord::Read(home_)->lost());
+}
+
+// Whoever takes the record away lets nothing out by that.
+TEST_F(ScanRecordTest, OneThatWasThereMustBeThere) {
+  Manifest manifest;
+  EXPECT_TRUE(ReadScan(home_, manifest).ok());
+  Manifest scanned, infected, unread, some;
+  scanned.scan_time = absl::Now();
+  infected.infected = 1;
+  unread.not_scanned = 1;
+  some.has_scan_record = true;
+  for (const Manifest& one : {scanned, infected, unread, some})
+    EXPECT_EQ(ReasonOf(ReadScan(home_, one).status()), "BAD_SCAN_RECORD");
+  ASSERT_TRUE(WriteManifest(home_, manifest).ok());
+  ASSERT_TRUE(ScanRecord().Write(home_).ok());
+  ASSERT_TRUE(RecordScan(home_, ScanRecord()).ok());
+  EXPECT_TRUE(ReadScan(home_, *ReadManifest(home_)).ok());
+  std::filesystem::remove(absl::StrCat(home_, "/", kScanRecord));
+  EXPECT_EQ(ReasonOf(ReadScan(home_, *ReadManifest(home_)).status()), "BAD_SCAN_RECORD");
 }
 
 TEST_F(ScanRecordTest, NoneIsEmptyAndKeepsNothingOut) {
