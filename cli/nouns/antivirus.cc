@@ -84,7 +84,8 @@ void AddAntivirusRuns(CLI::App* antivirus, Session* session) {
 
 void AddAntivirus(CLI::App* root, Session* session) {
   CLI::App* antivirus = AddCommand(
-      root, "antivirus", "Antivirus of the hosts: how it is, update, scan, and the table over the fleet",
+      root, "antivirus",
+      "Antivirus of the hosts: how it is, update, scan, and the table over the fleet",
       {"mailquench antivirus status -l role=edge", "mailquench antivirus scan -l role=edge",
        "mailquench run start antivirus-sweep -l role=edge --reason \"after the attack\""});
   antivirus->require_subcommand(1);
