@@ -266,6 +266,7 @@ absl::Status Executor::DoQuarantineScan(const v1::QuarantineScan& request,
   v1::QuarantineScanResult& result = *out.mutable_quarantine_scan();
   MQ_ASSIGN_OR_RETURN(const v1::QuarantineInfo before, QuarantineById(request.quarantine_id()));
   MQ_ASSIGN_OR_RETURN(const std::string home, mail_.QuarantineHome(request.quarantine_id()));
+  MQ_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock, LockScan(home, "nothing was scanned"));
   const WorkContext work = WorkOf(context);
   MQ_ASSIGN_OR_RETURN(const AntivirusSet::Seen chosen, antivirus_.ToJudge(work));
   Antivirus* const product = chosen.antivirus;
@@ -274,7 +275,6 @@ absl::Status Executor::DoQuarantineScan(const v1::QuarantineScan& request,
     return Error(absl::StatusCode::kFailedPrecondition, "ANTIVIRUS_NOT_RUNNING",
                  absl::StrCat(result.product().product(), " cannot scan: ",
                               result.product().problem(), "; nothing was scanned; start it first"));
-  MQ_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock, LockScan(home, "nothing was scanned"));
   std::vector<std::string> notices;
   MQ_ASSIGN_OR_RETURN(ScanRecord record, RecordToScanBy(home, notices));
   const bool scan_before = record.scan_time().has_value() || record.lost();

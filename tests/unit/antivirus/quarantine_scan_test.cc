@@ -14,6 +14,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "agent/antivirus/clamav/clamav_antivirus.h"
 #include "agent/mail/postfix/postfix_mail_system.h"
@@ -306,11 +307,12 @@ TEST_F(QuarantineScanTest, ClamdDiesInMidScanAndNothingUnreadBecomesClean) {
 // its sender likes.
 TEST_F(QuarantineScanTest, MailThatDoesNotBeginAsMailIsDecodedAsMail) {
   ASSERT_EQ(Do("service.stop").outcome(), v1::OUTCOME_SUCCEEDED);
+  // Without "MIME-Version", which clamd knows at any place, and which mail programs do not ask for.
   const std::string rest = absl::StrCat(
-      "MIME-Version: 1.0\nTo: b@away.test\nContent-Type: multipart/mixed; boundary=\"x\"\n\n--x\n"
+      "To: b@away.test\nContent-Type: multipart/mixed; boundary=\"x\"\n\n--x\n"
       "Content-Type: application/octet-stream; name=a.com\nContent-Transfer-Encoding: base64\n\n",
       absl::Base64Escape(Eicar()), "\n\n--x--\n");
-  Drop(rest);
+  Drop("X-A: b\n" + rest);
   Drop(absl::StrCat("X-A: ", std::string(900, 'a'), "\n ", std::string(900, 'b'), "\n ",
                     std::string(900, 'c'), "\n ", std::string(900, 'd'), "\n", rest));
   Drop("To: b@away.test\nSubject: harmless\n\nhello\n");
@@ -330,7 +332,7 @@ TEST_F(QuarantineScanTest, MailWithALongHeaderInFrontIsDecodedAsMail) {
   ASSERT_EQ(chmod(state_.c_str(), 0755), 0);
   ASSERT_EQ(Do("service.stop").outcome(), v1::OUTCOME_SUCCEEDED);
   ASSERT_EQ(Do("service.start").outcome(), v1::OUTCOME_SUCCEEDED);
-  SetAside({WithAttachment()});
+  SetAside({absl::StrReplaceAll(WithAttachment(), {{"MIME-Version: 1.0\r\n", ""}})});
   EXPECT_EQ(Scan().infected(), 1);
 }
 
@@ -356,7 +358,7 @@ TEST_F(QuarantineScanTest, NoReleaseAndNoDeletionBesideAScan) {
   scan.join();
   EXPECT_EQ(ReasonIn(released), "SCAN_GOES_ON") << released.DebugString();
   EXPECT_EQ(ReasonIn(discarded), "SCAN_GOES_ON");
-  EXPECT_NE(ReasonIn(second), "") << "clamd stands still as well";
+  EXPECT_EQ(ReasonIn(second), "SCAN_GOES_ON");
   EXPECT_EQ(Queued(), 0);
   EXPECT_EQ(scanned.outcome(), v1::OUTCOME_SUCCEEDED) << scanned.DebugString();
   EXPECT_EQ(scanned.result().quarantine_scan().infected(), kCopies + 1);
