@@ -1,4 +1,4 @@
-// What DNS shows of a switch, and what follows from that: seen, done, reverted.
+// What DNS shows of the records of a switch.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "common/parallel/parallel.h"
 #include "common/status/error.h"
+#include "controller/mx/record_way.h"
 #include "controller/mx/switch_text.h"
 #include "controller/mx/switches.h"
 #include "controller/mx/watch_record.h"
@@ -17,7 +18,6 @@
 namespace mailquench::controller::mx {
 namespace {
 
-constexpr char kServerCheck[] = "server:";
 constexpr absl::Duration kRounding = absl::Seconds(1);
 
 // Whether anybody waits to see the record, or to see it leave the caches.
@@ -35,7 +35,8 @@ bool HasTtl(const Options& options, Lookups* lookups, const v1::RecordSet& wante
 }
 
 // What a look makes of a record. False: nothing that must be kept.
-bool Apply(const Watched& watched, bool backwards, absl::Time now, v1::SwitchRecord* one) {
+bool Apply(const Watched& watched, absl::Time now, v1::SwitchRecord* one) {
+  const bool backwards = one->backwards();
   one->clear_servers();
   one->clear_resolvers();
   for (const v1::ServerHas& has : watched.servers) *one->add_servers() = has;
@@ -43,7 +44,16 @@ bool Apply(const Watched& watched, bool backwards, absl::Time now, v1::SwitchRec
   if (watched.serial != 0) one->set_serial(watched.serial);
   one->set_error(watched.error);
   bool keep = false;
-  if (one->state() == v1::RECORD_STATE_REQUESTED && watched.arrived) {
+  if (one->state() == v1::RECORD_STATE_REQUESTED && one->open_request() && watched.former) {
+    one->clear_open_request();  // The earlier request was carried out: only this one is out now.
+    keep = true;
+  }
+  const bool requested = one->state() == v1::RECORD_STATE_REQUESTED;
+  if (requested && one->open_request() && watched.arrived)
+    one->set_error(
+        "it is as it shall be, which proves nothing: the opposite was asked for before, and DNS "
+        "has never shown that, so that it may still be done");
+  if (requested && watched.arrived && !one->open_request()) {
     one->set_state(backwards ? v1::RECORD_STATE_REVERTED : v1::RECORD_STATE_APPLIED);
     StampTime(now, one->mutable_apply_time());
     keep = true;
@@ -105,39 +115,6 @@ bool JudgeLag(absl::Duration patience, absl::Time now, v1::MxSwitch* value) {
   return changed;
 }
 
-bool AllSeen(const v1::MxSwitch& value, bool ttl_only, absl::Time* last) {
-  *last = absl::InfinitePast();
-  for (const v1::SwitchRecord& one : value.records()) {
-    if ((ttl_only && one.purpose() != "ttl") || one.state() == v1::RECORD_STATE_UNCHANGED) continue;
-    if (one.state() != v1::RECORD_STATE_SEEN) return false;
-    *last = std::max(*last, TimeOf(one.expire_time()));
-  }
-  return true;
-}
-
-bool AllBack(const v1::MxSwitch& value) {
-  return std::all_of(value.records().begin(), value.records().end(), [](const auto& one) {
-    switch (one.state()) {
-      case v1::RECORD_STATE_PLANNED:
-      case v1::RECORD_STATE_UNCHANGED:
-        return true;
-      case v1::RECORD_STATE_REVERTED:
-        return one.has_seen_time();
-      case v1::RECORD_STATE_FAILED:
-      case v1::RECORD_STATE_CONFLICT:
-        return !one.has_apply_time();  // Never made.
-      default:
-        return false;
-    }
-  });
-}
-
-bool NothingToSend(const v1::MxSwitch& value) {
-  return std::none_of(value.records().begin(), value.records().end(), [](const auto& one) {
-    return one.state() == v1::RECORD_STATE_PLANNED || one.state() == v1::RECORD_STATE_SENDING;
-  });
-}
-
 }  // namespace
 
 absl::Status Switches::Look(const LivePtr& live) {
@@ -147,7 +124,6 @@ absl::Status Switches::Look(const LivePtr& live) {
     value = live->value;
   }
   const absl::Time now = clock_->Now();
-  const bool backwards = value.state() == v1::SWITCH_STATE_REVERTING;
   std::vector<std::string> resolvers(value.request().resolvers().begin(),
                                      value.request().resolvers().end());
   if (resolvers.empty()) resolvers = options_.watch_resolvers;
@@ -162,14 +138,17 @@ absl::Status Switches::Look(const LivePtr& live) {
   for (auto& [i, watched] : seen) {
     tasks.emplace_back([&, i = i, watched = &watched] {
       const v1::SwitchRecord& one = value.records(i);
+      const bool backwards = one.backwards();
       const v1::RecordSet& wanted = backwards ? one.before() : one.after();
       const bool ttl = one.purpose() == "ttl";
       *watched = WatchRecord(
           options_, &lookups, one, wanted, backwards ? one.after() : one.before(),
           ttl ? std::vector<std::string>{} : resolvers, not_waited_for,
           one.has_expire_time() ? TimeOf(one.expire_time()) : absl::InfiniteFuture(), now);
-      if (ttl && one.state() == v1::RECORD_STATE_REQUESTED && watched->arrived)
+      if (ttl && one.state() == v1::RECORD_STATE_REQUESTED && watched->arrived) {
         watched->arrived = HasTtl(options_, &lookups, wanted);
+        watched->former = !watched->arrived;
+      }
       watched->complete = watched->complete && watched->arrived;
     });
   }
@@ -180,9 +159,10 @@ absl::Status Switches::Look(const LivePtr& live) {
     for (const auto& [i, watched] : seen) {
       v1::SwitchRecord record = live->value.records(i);
       // It was turned round, or sent again, meanwhile.
-      if (record.state() != value.records(i).state() || live->value.state() != value.state())
+      if (record.state() != value.records(i).state() || live->value.state() != value.state() ||
+          record.backwards() != value.records(i).backwards())
         continue;
-      if (Apply(watched, backwards, now, &record))
+      if (Apply(watched, now, &record))
         MQ_RETURN_IF_ERROR(store_->PutSwitchRecord(value.switch_id(), i, record));
       *live->value.mutable_records(i) = std::move(record);
     }
@@ -191,101 +171,14 @@ absl::Status Switches::Look(const LivePtr& live) {
     changed_.notify_all();
     v1::MxSwitch judged = live->value;
     lag_changed = JudgeLag(options_.lag_patience, now, &judged);
+    lag_changed = JudgeRecords(now, &judged) || lag_changed;
   }
   if (!lag_changed) return absl::OkStatus();
   return Edit(live, [&](v1::MxSwitch* changed) {
     JudgeLag(options_.lag_patience, now, changed);
+    JudgeRecords(now, changed);
     return absl::OkStatus();
   });
-}
-
-absl::Status Switches::Advance(const LivePtr& live, absl::Duration* wait) {
-  v1::MxSwitch value;
-  absl::Time looked;
-  {
-    const std::lock_guard<std::mutex> lock(mu_);
-    value = live->value;
-    looked = live->looked;
-  }
-  const absl::Time now = clock_->Now();
-  absl::Time last;
-  switch (value.state()) {
-    case v1::SWITCH_STATE_LOWERING: {
-      if (!AllSeen(value, true, &last)) return absl::OkStatus();
-      if (last > now) {
-        *wait = std::min(*wait, last - now);
-        return absl::OkStatus();
-      }
-      return Edit(live, [&](v1::MxSwitch* changed) {
-        if (changed->state() != value.state()) return absl::OkStatus();
-        changed->set_state(v1::SWITCH_STATE_SWITCHING);
-        Say(changed, "controller", "the old TTLs are over; records are changed now");
-        return absl::OkStatus();
-      });
-    }
-    case v1::SWITCH_STATE_SWITCHING:
-      if (!NothingToSend(value)) return absl::OkStatus();
-      return Edit(live, [&](v1::MxSwitch* changed) {
-        if (changed->state() != value.state()) return absl::OkStatus();
-        changed->set_state(v1::SWITCH_STATE_WATCHING);
-        Say(changed, "controller", "all that can be changed is changed; DNS is watched now");
-        return absl::OkStatus();
-      });
-    case v1::SWITCH_STATE_WATCHING: {
-      if (!AllSeen(value, false, &last)) return absl::OkStatus();
-      if (!value.has_done_time() || TimeOf(value.done_time()) != last) {
-        MQ_RETURN_IF_ERROR(
-            OweOldAddress(value, absl::StrCat("after ", TimeText(last), ", when the switch ",
-                                              value.switch_id(), " is done")));
-        return Edit(live, [&](v1::MxSwitch* changed) {
-          if (changed->state() != value.state()) return absl::OkStatus();
-          StampTime(last, changed->mutable_done_time());
-          Say(changed, "controller",
-              absl::StrCat("every name server has it; done at ", TimeText(last)));
-          return absl::OkStatus();
-        });
-      }
-      if (last > now || looked < last) {  // Once more, so that the last word is of after the end.
-        const std::lock_guard<std::mutex> lock(mu_);
-        if (last <= now) live->look_time = absl::InfinitePast();
-        *wait = std::min(*wait, std::max(absl::ZeroDuration(), last - now));
-        return absl::OkStatus();
-      }
-      return Edit(live, [&](v1::MxSwitch* changed) {
-        if (changed->state() != value.state()) return absl::OkStatus();
-        changed->set_state(v1::SWITCH_STATE_DONE);
-        StampTime(now, changed->mutable_end_time());
-        Say(changed, "controller", SwitchSentence(*changed, now));
-        return absl::OkStatus();
-      });
-    }
-    case v1::SWITCH_STATE_REVERTING: {
-      const bool asked = std::any_of(
-          value.requests().begin(), value.requests().end(),
-          [](const std::string& text) { return absl::StrContains(text, "please undo"); });
-      std::vector<std::string> texts = RequestTexts(options_, value, true);
-      if (!asked && !texts.empty()) {
-        return Edit(live, [&](v1::MxSwitch* changed) {
-          for (std::string& text : texts) changed->add_requests(std::move(text));
-          return absl::OkStatus();
-        });
-      }
-      if (!AllBack(value)) return absl::OkStatus();
-      if (hands_.forgive && !value.incident_id().empty() && !value.request().from_address().empty())
-        MQ_RETURN_IF_ERROR(hands_.forgive(
-            value.incident_id(), absl::StrCat("mx/", value.switch_id(), "/give-back"),
-            absl::StrCat("the switch ", value.switch_id(), " was reverted")));
-      return Edit(live, [&](v1::MxSwitch* changed) {
-        if (changed->state() != value.state()) return absl::OkStatus();
-        changed->set_state(v1::SWITCH_STATE_REVERTED);
-        StampTime(now, changed->mutable_end_time());
-        Say(changed, "controller", SwitchSentence(*changed, now));
-        return absl::OkStatus();
-      });
-    }
-    default:
-      return absl::OkStatus();
-  }
 }
 
 }  // namespace mailquench::controller::mx

@@ -127,12 +127,13 @@ absl::Status Switches::Edit(const LivePtr& live, const Change& change) {
   return absl::OkStatus();
 }
 
-absl::Status Switches::EditRecord(const LivePtr& live,
-                                  int position,
-                                  const std::function<void(v1::SwitchRecord*)>& change) {
+absl::Status Switches::EditRecord(
+    const LivePtr& live,
+    int position,
+    const std::function<bool(const v1::MxSwitch&, v1::SwitchRecord*)>& change) {
   const std::lock_guard<std::mutex> lock(mu_);
   v1::SwitchRecord record = live->value.records(position);
-  change(&record);
+  if (!change(live->value, &record)) return absl::OkStatus();
   MQ_RETURN_IF_ERROR(store_->PutSwitchRecord(live->value.switch_id(), position, record));
   *live->value.mutable_records(position) = std::move(record);
   ++live->version;
@@ -192,7 +193,9 @@ absl::StatusOr<v1::MxSwitch> Switches::Plan(const v1::PlanSwitchRequest& request
   for (v1::Check& one : RunPreflight(options_, &lookups, hands_.preflight,
                                      WishOf(value.request(), value.records()), now))
     *value.add_checks() = std::move(one);
-  for (std::string& text : RequestTexts(options_, value, false))
+  std::set<int> all;
+  for (int i = 0; i < value.records_size(); ++i) all.insert(i);
+  for (std::string& text : RequestTexts(options_, value, false, all))
     value.add_requests(std::move(text));
   Say(&value, actor, absl::StrCat("planned ", value.records_size(), " records"));
   const std::lock_guard<std::mutex> lock(mu_);

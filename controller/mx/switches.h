@@ -19,6 +19,7 @@
 #include "common/clock/clock.h"
 #include "controller/mx/options.h"
 #include "controller/mx/preflight.h"
+#include "controller/mx/primaries.h"
 #include "controller/store/store.h"
 #include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/mx.pb.h"
@@ -73,6 +74,7 @@ class Switches {
                                     absl::Duration wait);
 
  private:
+  static constexpr absl::Duration kTryAgain = absl::Seconds(10);
   struct Live {
     v1::MxSwitch value;  // Guarded by mu_, as all of it.
     std::uint64_t version = 1;
@@ -88,28 +90,40 @@ class Switches {
   absl::StatusOr<LivePtr> Find(const std::string& switch_id);
   // Writes all but the records, and of those the changed ones, at once.
   absl::Status Edit(const LivePtr& live, const Change& change);
-  absl::Status EditRecord(const LivePtr& live,
-                          int position,
-                          const std::function<void(v1::SwitchRecord*)>& change);
+  // False of the change: nothing is written.
+  absl::Status EditRecord(
+      const LivePtr& live,
+      int position,
+      const std::function<bool(const v1::MxSwitch&, v1::SwitchRecord*)>& change);
   void Say(v1::MxSwitch* value, const std::string& actor, const std::string& text) const;
 
   absl::StatusOr<std::vector<v1::Check>> CheckAgain(const v1::MxSwitch& value) const;
-  absl::Status PrepareRestart(v1::MxSwitch* changed) const;
   absl::Status OweOldAddress(const v1::MxSwitch& value, const std::string& when);
 
-  // The driving thread (switch_drive.cc, switch_look.cc).
+  // The driving thread (switch_drive.cc, switch_send.cc, switch_look.cc, switch_advance.cc).
   void Loop();
   absl::Status Step(const LivePtr& live, absl::Duration* wait);
   absl::Status SendAll(const LivePtr& live, v1::SwitchState state, bool* stopped);
-  absl::Status SendOne(const LivePtr& live, int position, bool backwards, bool* stopped);
-  absl::Status Outcome(const LivePtr& live,
-                       int position,
-                       bool backwards,
-                       const absl::Status& result,
-                       v1::RecordState state,
-                       bool* stopped);
+  enum class Sent {
+    kSent,
+    kFailed,
+    kUnknown,  // To be sent again.
+    kTurned,   // A person has turned the switch round meanwhile.
+  };
+  absl::StatusOr<Sent> SendOne(const LivePtr& live, int position, v1::SwitchState state);
+  absl::Status SendByHook(const std::string& id,
+                          const v1::SwitchRecord& record,
+                          const Zone& zone,
+                          Primaries* primaries,
+                          v1::RecordState* reached);
+  absl::StatusOr<Sent> Outcome(const LivePtr& live,
+                               int position,
+                               v1::SwitchState state,
+                               const absl::Status& result,
+                               v1::RecordState reached);
   absl::Status Look(const LivePtr& live);
   absl::Status Advance(const LivePtr& live, absl::Duration* wait);
+  absl::Status ConcludeBack(const LivePtr& live, const v1::MxSwitch& value);
   absl::Status TellOfTrouble(const LivePtr& live);
   void Crashed(const absl::Status& why) const;
 

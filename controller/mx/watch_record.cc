@@ -31,6 +31,10 @@ const char* WordOf(dns::Standing standing) {
   return "silent";
 }
 
+std::vector<std::string> ValuesAsTold(const v1::RecordSet& set) {
+  return {set.values().begin(), set.values().end()};
+}
+
 // The server whose serial is the newest stands for a primary that nobody has named.
 std::string Newest(const std::vector<dns::NameServer>& servers,
                    const std::string& zone,
@@ -52,6 +56,7 @@ void WatchServers(const Options& options,
                   Lookups* lookups,
                   const v1::SwitchRecord& record,
                   const v1::RecordSet& wanted,
+                  const v1::RecordSet& former,
                   const std::set<std::string>& not_waited_for,
                   Watched* watched) {
   const Zone* const zone = ConfiguredZone(options, record.before().name());
@@ -95,6 +100,8 @@ void WatchServers(const Options& options,
     has.set_sentence(one.sentence);
     const bool current = one.standing == dns::Standing::kCurrent;
     watched->arrived = watched->arrived || current;
+    watched->former = watched->former || (one.standing == dns::Standing::kOtherData &&
+                                          one.values == ValuesAsTold(former));
     watched->complete = watched->complete && (current || not_waited_for.count(one.name) > 0);
     watched->servers.push_back(std::move(has));
   }
@@ -158,7 +165,7 @@ Watched WatchRecord(const Options& options,
                     absl::Time expire,
                     absl::Time now) {
   Watched watched;
-  WatchServers(options, lookups, record, wanted, not_waited_for, &watched);
+  WatchServers(options, lookups, record, wanted, former, not_waited_for, &watched);
   for (const std::string& resolver : resolvers)
     watched.resolvers.push_back(WatchResolver(options, resolver, wanted, former, expire, now));
   return watched;

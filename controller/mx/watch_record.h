@@ -19,6 +19,7 @@ struct Watched {
   std::vector<v1::ResolverHas> resolvers;
   std::uint32_t serial = 0;  // Of the primary, or of who stands for it.
   bool arrived = false;      // One server that is up to date has it: the change was made.
+  bool former = false;       // One that is up to date has what it was.
   bool complete = false;     // All have it but those that are not waited for.
   std::string error;         // Why the servers are not known.
 };
