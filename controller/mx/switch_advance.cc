@@ -32,10 +32,12 @@ bool NothingToSend(const v1::MxSwitch& value) {
 absl::Status Switches::Advance(const LivePtr& live, absl::Duration* wait) {
   v1::MxSwitch value;
   absl::Time looked;
+  bool all_hold = false;
   {
     const std::lock_guard<std::mutex> lock(mu_);
     value = live->value;
-    looked = live->looked;
+    looked = live->full_look;
+    all_hold = live->all_hold;
   }
   const absl::Time now = clock_->Now();
   absl::Time last;
@@ -75,10 +77,13 @@ absl::Status Switches::Advance(const LivePtr& live, absl::Duration* wait) {
           return absl::OkStatus();
         });
       }
-      if (last > now || looked < last) {  // Once more, so that the last word is of after the end.
+      // Once more, so that the last word is of after the end; and every server has to have it then.
+      if (last > now || looked < last || !all_hold) {
         const std::lock_guard<std::mutex> lock(mu_);
-        if (last <= now) live->look_time = absl::InfinitePast();
-        *wait = std::min(*wait, std::max(absl::ZeroDuration(), last - now));
+        if (last <= now && looked < last) live->look_time = absl::InfinitePast();
+        *wait = std::min(*wait, last > now      ? last - now
+                                : looked < last ? absl::ZeroDuration()
+                                                : options_.look_every);
         return absl::OkStatus();
       }
       return Edit(live, [&](v1::MxSwitch* changed) {

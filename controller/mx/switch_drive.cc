@@ -13,6 +13,8 @@ namespace mailquench::controller::mx {
 namespace {
 
 constexpr absl::Duration kPlanLives = absl::Hours(24);
+constexpr absl::Duration kShortestWait = absl::Milliseconds(50);
+constexpr absl::Duration kLongestWait = absl::Seconds(30);
 
 }  // namespace
 
@@ -21,31 +23,57 @@ void Switches::Crashed(const absl::Status& why) const {
                             "; it is tried again"));
 }
 
-void Switches::Loop() {
-  while (true) {
-    const absl::Duration wait = std::clamp(Pass(), absl::Milliseconds(50), absl::Seconds(30));
-    std::unique_lock<std::mutex> lock(mu_);
-    changed_.wait_for(lock, absl::ToChronoMilliseconds(wait),
-                      [this] { return stopping_ || woken_; });
-    woken_ = false;
-    if (stopping_) return;
+void Switches::Drive() {
+  std::unique_lock<std::mutex> lock(mu_);
+  while (!stopping_) {
+    LivePtr next;
+    for (const auto& [id, live] : live_) {
+      if (!live->busy && (next == nullptr || live->due < next->due)) next = live;
+    }
+    const Steady::time_point now = Steady::now();
+    if (next == nullptr || next->due > now) {
+      const Steady::time_point later = now + absl::ToChronoMilliseconds(kLongestWait);
+      due_.wait_until(lock, next == nullptr ? later : std::min(next->due, later));
+      continue;
+    }
+    next->busy = true;
+    next->woken = false;
+    lock.unlock();
+    const absl::Duration wait = std::clamp(PassOf(next), kShortestWait, kLongestWait);
+    lock.lock();
+    next->busy = false;
+    next->due =
+        Steady::now() + absl::ToChronoMilliseconds(next->woken ? absl::ZeroDuration() : wait);
+    due_.notify_one();
   }
 }
 
 absl::Duration Switches::Pass() {
-  const std::lock_guard<std::mutex> one_pass(pass_mu_);
   std::vector<LivePtr> open;
   {
     const std::lock_guard<std::mutex> lock(mu_);
     for (const auto& [id, live] : live_) open.push_back(live);
   }
-  absl::Duration wait = absl::Seconds(30);
+  absl::Duration wait = kLongestWait;
   for (const LivePtr& live : open) {
-    for (const absl::Status& status : {Step(live, &wait), TellOfTrouble(live)}) {
-      if (status.ok()) continue;
-      Crashed(status);
-      wait = std::min(wait, kTryAgain);
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      if (live->busy) continue;
+      live->busy = true;
     }
+    wait = std::min(wait, PassOf(live));
+    const std::lock_guard<std::mutex> lock(mu_);
+    live->busy = false;
+  }
+  return wait;
+}
+
+absl::Duration Switches::PassOf(const LivePtr& live) {
+  absl::Duration wait = kLongestWait;
+  for (const absl::Status& status : {Step(live, &wait), TellOfTrouble(live)}) {
+    if (status.ok()) continue;
+    Crashed(status);
+    wait = std::min(wait, kTryAgain);
   }
   return wait;
 }

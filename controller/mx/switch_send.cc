@@ -164,7 +164,8 @@ absl::Status Switches::SendByHook(const std::string& id,
   if (as_wanted && (to.values().empty() || there.ttl() == to.ttl()) && !record.open_request())
     return absl::OkStatus();
   *reached = v1::RECORD_STATE_REQUESTED;
-  return RunHook(zone.hook, HookInput(id, record, there, to), options_.hook_limit);
+  return RunHook(zone.hook, HookInput(id, record, there, to), options_.hook_limit,
+                 [this] { return stopping_.load(); });
 }
 
 // Of a record that was turned round meanwhile nothing is written: it is sent the other way now.

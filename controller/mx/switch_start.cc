@@ -53,9 +53,9 @@ absl::Status Switches::OweOldAddress(const v1::MxSwitch& value, const std::strin
 
 absl::StatusOr<v1::MxSwitch> Switches::Start(const v1::StartSwitchRequest& request,
                                              const std::string& actor) {
-  const std::lock_guard<std::mutex> one(start_mu_);
+  MQ_ASSIGN_OR_RETURN(const LivePtr live, Find(request.switch_id()));
+  const std::lock_guard<std::mutex> one(live->start_mu);
   MQ_ASSIGN_OR_RETURN(const v1::MxSwitch was, Get(request.switch_id()));
-  MQ_ASSIGN_OR_RETURN(const LivePtr live, Find(was.switch_id()));
   if (was.state() != v1::SWITCH_STATE_PLANNED && was.state() != v1::SWITCH_STATE_STUCK)
     return WrongState(was, "started");
   if (request.plan_hash() != was.plan_hash())

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "controller/mx/preflight.h"
 #include "controller/mx/record_way.h"
+#include "controller/mx/watch_record.h"
 #include "controller/mx/zone_servers.h"
 #include "controller/store/times.h"
 #include "nlohmann/json.hpp"
@@ -39,7 +40,7 @@ std::string Laggard(const v1::MxSwitch& value, int* more) {
     if (record.servers().empty() && !record.error().empty() && first.empty())
       first = record.error();
     for (const v1::ServerHas& server : record.servers()) {
-      if (server.standing() == "current") continue;
+      if (server.standing() == "current" || !IsAsked(record.servers(), server)) continue;
       if (first.empty())
         first = server.sentence();
       else if (server.sentence() != first)

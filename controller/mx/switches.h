@@ -3,6 +3,8 @@
 #ifndef MAILQUENCH_CONTROLLER_MX_SWITCHES_H_
 #define MAILQUENCH_CONTROLLER_MX_SWITCHES_H_
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -49,10 +51,11 @@ class Switches {
   ~Switches();
 
   absl::Status Open();  // Takes up what the store has.
-  // A thread drives the switches from now on. Ends with Stop().
+  // Threads drive the switches from now on, each of them one at a time, so that one that is slow
+  // holds up no other. Ends with Stop().
   void Begin();
   void Stop();
-  // One pass over all that is open, as that thread does it. How long until there is more to do.
+  // One pass over all that is open, as those threads do it. How long until there is more to do.
   absl::Duration Pass();
 
   absl::StatusOr<v1::DomainView> Show(const v1::ShowDomainRequest& request) const;
@@ -74,14 +77,21 @@ class Switches {
                                     absl::Duration wait);
 
  private:
+  using Steady = std::chrono::steady_clock;  // A clock that is set delays nothing.
   static constexpr absl::Duration kTryAgain = absl::Seconds(10);
   struct Live {
     v1::MxSwitch value;  // Guarded by mu_, as all of it.
     std::uint64_t version = 1;
     absl::Time look_time = absl::InfinitePast();   // The next look at DNS.
-    absl::Time looked = absl::InfinitePast();      // The last.
+    absl::Time full_look = absl::InfinitePast();   // The last at all of its records,
+    bool all_hold = false;                         // and whether those seen were there then.
+    std::map<int, int> misses;                     // By record: looks in a row with no answer.
     absl::Time retry_time = absl::InfinitePast();  // Of what could not be sent.
     std::set<std::string> told;                    // Ids of notices; after a start told again.
+    bool busy = false;                             // A driver has it,
+    bool woken = false;                            // and there is more to do at once.
+    Steady::time_point due;                        // When a driver shall have it; at first: now.
+    std::mutex start_mu;  // One start at a time: it looks before it changes. Not guarded by mu_.
   };
   using LivePtr = std::shared_ptr<Live>;
   using Change = std::function<absl::Status(v1::MxSwitch*)>;
@@ -97,11 +107,13 @@ class Switches {
       const std::function<bool(const v1::MxSwitch&, v1::SwitchRecord*)>& change);
   void Say(v1::MxSwitch* value, const std::string& actor, const std::string& text) const;
 
+  absl::Status RoomForPlan() const;  // Under the lock.
   absl::StatusOr<std::vector<v1::Check>> CheckAgain(const v1::MxSwitch& value) const;
   absl::Status OweOldAddress(const v1::MxSwitch& value, const std::string& when);
 
-  // The driving thread (switch_drive.cc, switch_send.cc, switch_look.cc, switch_advance.cc).
-  void Loop();
+  // The drivers (switch_drive.cc, switch_send.cc, switch_look.cc, switch_advance.cc).
+  void Drive();  // What each driver does until Stop().
+  absl::Duration PassOf(const LivePtr& live);
   absl::Status Step(const LivePtr& live, absl::Duration* wait);
   absl::Status SendAll(const LivePtr& live, v1::SwitchState state, bool* stopped);
   enum class Sent {
@@ -132,13 +144,11 @@ class Switches {
   const Options options_;
   const SwitchHands hands_;
   mutable std::mutex mu_;
-  std::mutex pass_mu_;   // One pass at a time.
-  std::mutex start_mu_;  // One start at a time: it looks before it changes.
-  std::condition_variable changed_;
+  std::condition_variable changed_;      // Somebody may see something else.
+  std::condition_variable due_;          // A driver may have something to do.
   std::map<std::string, LivePtr> live_;  // Those that are open.
-  bool stopping_ = false;
-  bool woken_ = false;
-  std::thread thread_;
+  std::atomic<bool> stopping_ = false;   // Set under mu_.
+  std::vector<std::thread> drivers_;
 };
 
 }  // namespace mailquench::controller::mx
