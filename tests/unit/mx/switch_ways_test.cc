@@ -94,6 +94,16 @@ TEST_F(SwitchWays, AHookThatHangsIsKilledWithItsChildren) {
     EXPECT_TRUE(mailquench::test::Eventually([&] { return is_gone(pid); })) << pid;
 }
 
+TEST_F(SwitchWays, AnotherTtlThanWasAskedForIsSaid) {
+  BeginVia(v1::SWITCH_VIA_REQUEST);
+  const v1::MxSwitch planned = Plan(Inbound());
+  ASSERT_TRUE(Start(planned).ok());
+  world_->Change("example.test",
+                 "update delete mx1.example.test A\nupdate add mx1.example.test 77 A 192.0.2.2");
+  ASSERT_TRUE(Until(planned, v1::SWITCH_STATE_DONE));
+  EXPECT_THAT(Get(planned).records(0).error(), HasSubstr("gives it a TTL of 77 s, not 2"));
+}
+
 TEST_F(SwitchWays, ARequestIsATextAndIsTrackedUntilTheChangeIsSeen) {
   BeginVia(v1::SWITCH_VIA_REQUEST);
   const v1::MxSwitch planned = Plan(Inbound());
