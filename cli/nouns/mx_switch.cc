@@ -2,6 +2,7 @@
 #include <memory>
 #include <ostream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/core/confirm.h"
 #include "cli/core/exit_code.h"
@@ -141,7 +142,10 @@ absl::StatusOr<int> DoMxRevert(Session* session, const MxSwitchArgs& args) {
 }
 
 absl::StatusOr<int> DoMxWaive(Session* session, const MxSwitchArgs& args) {
-  const std::string what = absl::StrCat("Count the check ", args.check, " as passed");
+  const bool record = absl::StartsWith(args.check, "record:");
+  const std::string what =
+      record ? absl::StrCat("Wait no more for ", args.check, ", and leave it as it is")
+             : absl::StrCat("Count the check ", args.check, " as passed");
   if (args.flags.dry_run) {
     session->Tell(absl::StrCat("would do: ", what));
     return kExitOk;
