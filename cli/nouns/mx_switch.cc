@@ -2,6 +2,7 @@
 #include <memory>
 #include <ostream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/core/confirm.h"
 #include "cli/core/exit_code.h"
@@ -141,7 +142,10 @@ absl::StatusOr<int> DoMxRevert(Session* session, const MxSwitchArgs& args) {
 }
 
 absl::StatusOr<int> DoMxWaive(Session* session, const MxSwitchArgs& args) {
-  const std::string what = absl::StrCat("Count the check ", args.check, " as passed");
+  const bool record = absl::StartsWith(args.check, "record:");
+  const std::string what =
+      record ? absl::StrCat("Wait no more for ", args.check, ", and leave it as it is")
+             : absl::StrCat("Count the check ", args.check, " as passed");
   if (args.flags.dry_run) {
     session->Tell(absl::StrCat("would do: ", what));
     return kExitOk;
@@ -196,14 +200,19 @@ void AddMxSwitch(CLI::App* noun, Session* session) {
           {"mailquench mx watch S", "mailquench mx watch S --once -o wide"}, DoMxWatch);
   watch->add_flag("--once", args->once, "Show it as it is now, and end");
   CLI::App* revert =
-      add("revert", "Put the exact former records back, where nobody has changed them",
+      add("revert",
+          "Put the exact former records back, where nobody has changed them; once more where some "
+          "could not be",
           {"mailquench mx revert S --reason \"the new one is listed, too\""}, DoMxRevert);
   revert->add_option("--reason", args->reason, "Why")->required()->type_name("TEXT");
   AddConfirmFlags(revert, &args->flags);
   revert->add_flag("--detach", args->detach, "Do not wait for its end");
   CLI::App* waive =
-      add("waive", "Count a check as passed, or wait no more for a name server (server:NAME)",
-          {"mailquench mx waive S port25 --reason \"a relay in front of it answers tomorrow\""},
+      add("waive",
+          "Count a check as passed, wait no more for a name server (server:NAME/ADDRESS), or leave "
+          "a record as it is on the way back (record:TYPE/NAME)",
+          {"mailquench mx waive S port25 --reason \"a relay in front of it answers tomorrow\"",
+           "mailquench mx waive S record:TXT/example.org --reason \"theirs is right\""},
           DoMxWaive);
   waive->add_option("CHECK", args->check, "As `mx watch` names it")->required()->type_name("CHECK");
   waive->add_option("--reason", args->reason, "Why")->required()->type_name("TEXT");

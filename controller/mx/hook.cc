@@ -94,11 +94,12 @@ bool TalkToHook(pid_t pid,
                 Descriptor* error,
                 std::string left,
                 absl::Time end,
+                const std::function<bool()>& stop,
                 std::string* heard) {
   while (true) {
     const bool ended = HasEnded(pid);
     Hear(error, heard);
-    if (ended || absl::Now() >= end) return ended;
+    if (ended || absl::Now() >= end || stop()) return ended;
     if (input->get() >= 0) {
       const ssize_t sent =
           ::send(input->get(), left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -112,7 +113,10 @@ bool TalkToHook(pid_t pid,
 
 }  // namespace
 
-absl::Status RunHook(const std::string& program, const std::string& input, absl::Duration limit) {
+absl::Status RunHook(const std::string& program,
+                     const std::string& input,
+                     absl::Duration limit,
+                     const std::function<bool()>& stop) {
   int in[2], err[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) != 0)
     return SystemError(errno, "make a socket for the hook");
@@ -125,13 +129,18 @@ absl::Status RunHook(const std::string& program, const std::string& input, absl:
   in_its.Close();
   err_its.Close();
   std::string heard;
-  const bool ended = TalkToHook(pid, &in_ours, &err_ours, input, end, &heard);
+  const bool ended = TalkToHook(pid, &in_ours, &err_ours, input, end, stop, &heard);
   ::kill(-pid, SIGKILL);  // Its session, whatever is left of it.
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   const std::string line = Harmless(heard.substr(0, std::min<std::size_t>(heard.find('\n'), 300)));
   const std::string said = line.empty() ? "" : absl::StrCat(" (", line, ")");
+  if (!ended && stop())
+    return Error(absl::StatusCode::kCancelled, "HOOK_STOPPED",
+                 absl::StrCat("the hook ", program,
+                              " was killed since the controller is shutting down; what it did is "
+                              "not known"));
   if (!ended)
     return Error(absl::StatusCode::kDeadlineExceeded, "HOOK_TIMED_OUT",
                  absl::StrCat("the hook ", program, " did not end within ",

@@ -2,6 +2,7 @@
 #ifndef MAILQUENCH_CONTROLLER_MX_HOOK_H_
 #define MAILQUENCH_CONTROLLER_MX_HOOK_H_
 
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -14,7 +15,11 @@ namespace mailquench::controller::mx {
 // ended with 0, which says no more than that. It is killed with all that it started when `limit` is
 // over. Blocks; thread-safe. Errors: FAILED_PRECONDITION/HOOK_FAILED (with its code and the first
 // line that it wrote to standard error), DEADLINE_EXCEEDED/HOOK_TIMED_OUT, those of system calls.
-absl::Status RunHook(const std::string& program, const std::string& input, absl::Duration limit);
+// CANCELLED/HOOK_STOPPED: `stop`, which is asked often, said so, and it was killed likewise.
+absl::Status RunHook(const std::string& program,
+                     const std::string& input,
+                     absl::Duration limit,
+                     const std::function<bool()>& stop);
 
 }  // namespace mailquench::controller::mx
 

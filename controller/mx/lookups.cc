@@ -17,12 +17,25 @@ namespace {
 constexpr int kMostAliases = 8;
 constexpr std::size_t kMostKept = 100000;  // What others publish decides how many are asked.
 constexpr int kTogether = 24;
+constexpr int kMostSilences = 3;  // One message may be lost, and its copy.
 
 }  // namespace
 
 Lookups::Lookups(std::vector<std::string> resolvers, const dns::Patience& patience)
     : resolvers_(std::move(resolvers)), patience_(patience) {
   if (resolvers_.empty()) resolvers_ = blacklist::SystemServers("");
+}
+
+bool Lookups::IsSilent(const std::string& resolver) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  const auto found = silences_.find(resolver);
+  return found != silences_.end() && found->second >= kMostSilences;
+}
+
+void Lookups::Count(const std::string& resolver, bool silent) {
+  const std::lock_guard<std::mutex> lock(mu_);
+  int& count = silences_[resolver];
+  count = silent ? count + 1 : 0;
 }
 
 Told Lookups::AskResolvers(const std::string& name, const std::string& type) {
@@ -37,7 +50,12 @@ Told Lookups::AskResolvers(const std::string& name, const std::string& type) {
     question.name = name;
     question.type = type;
     question.recursion = true;
+    if (IsSilent(resolver)) {
+      told.fault = absl::StrCat("the resolver ", resolver, " does not answer");
+      continue;
+    }
     const auto answer = dns::Ask(*endpoint, question, patience_);
+    Count(resolver, absl::IsUnavailable(answer.status()));
     if (!answer.ok()) {
       told.fault = std::string(answer.status().message());
       if (absl::IsInvalidArgument(answer.status())) return told;

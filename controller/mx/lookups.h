@@ -27,6 +27,7 @@ struct Told {
 class Lookups {
  public:
   // `resolvers`: see dns::ParseEndpoint(); asked in turn until one answers. Empty: the system's.
+  // One that was silent several times in a row is not asked again.
   Lookups(std::vector<std::string> resolvers, const dns::Patience& patience);
 
   Told Ask(const std::string& name, const std::string& type);
@@ -43,11 +44,14 @@ class Lookups {
 
  private:
   Told AskResolvers(const std::string& name, const std::string& type);
+  bool IsSilent(const std::string& resolver);
+  void Count(const std::string& resolver, bool silent);
 
   std::vector<std::string> resolvers_;
   const dns::Patience patience_;
   std::mutex mu_;
-  std::map<std::pair<std::string, std::string>, Told> told_;  // Guarded by mu_.
+  std::map<std::pair<std::string, std::string>, Told> told_;  // Guarded by mu_, as silences_.
+  std::map<std::string, int> silences_;                       // In a row, by resolver.
 };
 
 }  // namespace mailquench::controller::mx

@@ -32,6 +32,7 @@ struct Options {
   absl::Duration smtp_limit = absl::Seconds(10);
   dns::Patience patience = {absl::Seconds(1), 2};
   absl::Duration look_every = absl::Seconds(5);    // At a switch that is watched.
+  absl::Duration seen_every = absl::Minutes(1);    // At its records that are everywhere.
   absl::Duration lag_patience = absl::Minutes(2);  // Before a server that is behind is a check.
   absl::Duration hook_limit = absl::Minutes(1);
   std::function<void(const std::string&)> log = [](const std::string&) {};

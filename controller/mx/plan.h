@@ -34,10 +34,17 @@ absl::StatusOr<Plan> MakePlan(const Options& options,
 std::string PlanHash(const v1::PlanSwitchRequest& request,
                      const std::vector<v1::SwitchRecord>& records);
 
-// Says in the sentence of PLAN_DRIFTED which record is another one now. OK: none.
+enum class Drift {
+  kBefore,         // Each is as it was planned, with its TTL: nothing was sent yet.
+  kBeforeOrAfter,  // Each has what it had, or what it shall have.
+};
+// Says in the sentence of PLAN_DRIFTED which record is another one now. OK: none. Records that are
+// changed by request are not looked at. `made`, may be null: of each whether it has what it shall.
 absl::Status CheckDrift(Primaries* primaries,
                         const std::vector<v1::SwitchRecord>& records,
-                        absl::Time now);
+                        Drift drift,
+                        absl::Time now,
+                        std::vector<bool>* made);
 
 }  // namespace mailquench::controller::mx
 

@@ -10,6 +10,16 @@
 #include "controller/store/ids.h"
 
 namespace mailquench::controller::mx {
+namespace {
+
+absl::Status Drifted(const v1::RecordSet& before, const std::string& was, const std::string& is) {
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "PLAN_DRIFTED",
+      absl::StrCat(before.type(), " of ", before.name(), " was ", was.empty() ? "not there" : was,
+                   " in the plan and is ", is, " now; nothing was changed; plan anew"));
+}
+
+}  // namespace
 
 std::string PlanHash(const v1::PlanSwitchRequest& request,
                      const std::vector<v1::SwitchRecord>& records) {
@@ -30,8 +40,11 @@ std::string PlanHash(const v1::PlanSwitchRequest& request,
 
 absl::Status CheckDrift(Primaries* primaries,
                         const std::vector<v1::SwitchRecord>& records,
-                        absl::Time now) {
+                        Drift drift,
+                        absl::Time now,
+                        std::vector<bool>* made) {
   std::vector<absl::Status> found(records.size());
+  std::vector<char> after(records.size(), 0);  // Each task has its own.
   std::vector<std::function<void()>> tasks;
   for (std::size_t i = 0; i < records.size(); ++i) {
     tasks.emplace_back([&, i] {
@@ -40,18 +53,25 @@ absl::Status CheckDrift(Primaries* primaries,
       const auto set = primaries->Current(before.name(), before.type(), now);
       if (!set.ok()) {
         found[i] = set.status();
-      } else if (ValuesOf(*set) != ValuesOf(before)) {
-        found[i] = Error(
-            absl::StatusCode::kFailedPrecondition, "PLAN_DRIFTED",
-            absl::StrCat(before.type(), " of ", before.name(), " was ",
-                         absl::StrJoin(before.values(), ", "), " in the plan and is ",
-                         set->values().empty() ? "not there" : absl::StrJoin(set->values(), ", "),
-                         " now; nothing was changed; plan anew"));
+        return;
+      }
+      after[i] = records[i].purpose() != "ttl" && ValuesOf(*set) == ValuesOf(records[i].after());
+      if (drift == Drift::kBeforeOrAfter && after[i]) return;
+      if (ValuesOf(*set) != ValuesOf(before)) {
+        found[i] =
+            Drifted(before, absl::StrJoin(before.values(), ", "),
+                    set->values().empty() ? "not there" : absl::StrJoin(set->values(), ", "));
+      } else if (drift == Drift::kBefore && !before.values().empty() &&
+                 set->ttl() != before.ttl()) {
+        // Caches may have it for longer than the plan counts on.
+        found[i] = Drifted(before, absl::StrCat("with a TTL of ", before.ttl(), " s"),
+                           absl::StrCat("with one of ", set->ttl(), " s"));
       }
     });
   }
   RunTogether(tasks, kAskTogether);
   for (const absl::Status& one : found) MQ_RETURN_IF_ERROR(one);
+  if (made != nullptr) made->assign(after.begin(), after.end());
   return absl::OkStatus();
 }
 

@@ -53,6 +53,7 @@ class PlanMaker {
   absl::Status ChangeSpf();
   std::string SpfFor(const std::string& text, bool passes) const;
   absl::Status ChangePtr();
+  absl::StatusOr<std::string> PtrOwner(const std::string& name);
   // Both.
   absl::Status FetchAll(const std::vector<std::pair<std::string, std::string>>& questions);
   absl::Status Add(const v1::RecordSet& before,

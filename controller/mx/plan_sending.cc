@@ -50,21 +50,33 @@ std::string PlanMaker::SpfFor(const std::string& text, bool passes) const {
   return names_old ? with : text;
 }
 
+// Smaller networks have their reverse names in a zone of their own, where aliases lead to (RFC
+// 2317).
+absl::StatusOr<std::string> PlanMaker::PtrOwner(const std::string& name) {
+  std::string owner = name;
+  for (int step = 0; step < 8; ++step) {
+    const auto has = primaries_->Current(owner, "PTR", now_);
+    if (has.ok() || ReasonOf(has.status()) != "RECORD_IS_ALIAS") break;
+    const Told told = lookups_->Ask(owner, "CNAME");
+    if (told.values.empty())
+      return Prepend(has.status(), absl::StrCat("where the reverse name of ", wish_.to.text,
+                                                " leads is not known; --keep-ptr leaves it alone"));
+    owner = Plain(told.values[0]);
+  }
+  return owner;
+}
+
 absl::Status PlanMaker::ChangePtr() {
   const std::string name = ReverseName(wish_.to);
   const std::string wanted = !wish_.helo.empty() ? wish_.helo : host_;
   if (wanted.empty()) return absl::OkStatus();
-  v1::RecordSet has;
-  if (ConfiguredZone(options_, name) != nullptr) {
-    MQ_ASSIGN_OR_RETURN(has, primaries_->Current(name, "PTR", now_));
-  } else {
-    const Told told = lookups_->Ask(name, "PTR");
-    has.set_name(name);
-    has.set_type("PTR");
-    has.set_ttl(told.ttl);
-    for (const std::string& value : told.values) has.add_values(value);
-  }
-  MQ_RETURN_IF_ERROR(Add(has, {absl::StrCat(wanted, ".")}, "ptr", &ptr_));
+  // Who has authority says it: a resolver has but what is left of the TTL.
+  MQ_ASSIGN_OR_RETURN(const std::string owner, PtrOwner(name));
+  const auto has = primaries_->Current(owner, "PTR", now_);
+  if (!has.ok())
+    return Prepend(has.status(), absl::StrCat("the reverse name of ", wish_.to.text,
+                                              " is not known; --keep-ptr leaves it alone"));
+  MQ_RETURN_IF_ERROR(Add(*has, {absl::StrCat(wanted, ".")}, "ptr", &ptr_));
   for (const v1::SwitchRecord& one : ptr_) AssumeDone(one);
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/error.h"
+#include "controller/mx/values.h"
 #include "controller/mx/zone_servers.h"
 
 namespace mailquench::controller::mx {
@@ -24,10 +25,7 @@ absl::StatusOr<v1::RecordSet> Primaries::AskNow(const std::string& name,
     return AskAuthority(*options_, lookups_, name, type);
   MQ_ASSIGN_OR_RETURN(const dns::Primary primary, Of(*zone));
   MQ_ASSIGN_OR_RETURN(const dns::Found found, dns::Look(primary, name, type, now));
-  if (!found.alias.empty())
-    return Error(absl::StatusCode::kFailedPrecondition, "RECORD_IS_ALIAS",
-                 absl::StrCat(name, " is an alias for ", found.alias, ", so that it has no ", type,
-                              " of its own; nothing was changed; name what it stands for"));
+  if (!found.alias.empty()) return IsAlias(name, Plain(found.alias), type);
   v1::RecordSet set;
   set.set_name(name);
   set.set_type(type);

@@ -1,4 +1,4 @@
-// What DNS shows of a switch, and what follows from that: seen, done, reverted.
+// What DNS shows of the records of a switch.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "common/parallel/parallel.h"
 #include "common/status/error.h"
+#include "controller/mx/record_way.h"
 #include "controller/mx/switch_text.h"
 #include "controller/mx/switches.h"
 #include "controller/mx/watch_record.h"
@@ -17,25 +18,28 @@
 namespace mailquench::controller::mx {
 namespace {
 
-constexpr char kServerCheck[] = "server:";
 constexpr absl::Duration kRounding = absl::Seconds(1);
 
-// Whether anybody waits to see the record, or to see it leave the caches.
-bool IsWatched(const v1::SwitchRecord& one, v1::SwitchState state) {
+// Whether anybody waits to see the record, or to see it leave the caches. One that is at every
+// server is looked at now and then, and once more at the end.
+bool IsWatched(const v1::SwitchRecord& one, v1::SwitchState state, bool full) {
   if (one.state() == v1::RECORD_STATE_REQUESTED) return true;
   if (state == v1::SWITCH_STATE_REVERTING)
     return one.state() == v1::RECORD_STATE_REVERTED && !one.has_seen_time();
-  return one.state() == v1::RECORD_STATE_APPLIED || one.state() == v1::RECORD_STATE_SEEN;
+  if (one.state() == v1::RECORD_STATE_APPLIED) return true;
+  // Of a lowered TTL the record itself tells once it is changed.
+  const bool over = one.purpose() == "ttl" && state != v1::SWITCH_STATE_LOWERING;
+  return full && !over && one.state() == v1::RECORD_STATE_SEEN;
 }
 
-// A lowered TTL is no other value: who has authority is asked for it.
-bool HasTtl(const Options& options, Lookups* lookups, const v1::RecordSet& wanted) {
-  const auto found = AskAuthority(options, lookups, wanted.name(), wanted.type());
-  return found.ok() && found->ttl() == wanted.ttl();
-}
+// BIND keeps nothing for longer (max-cache-ttl): a resolver that says more holds nothing up.
+constexpr std::uint32_t kLongestCached = 604800;
+// Looks in a row at which a server that had it does not answer.
+constexpr int kMostMisses = 3;
 
 // What a look makes of a record. False: nothing that must be kept.
-bool Apply(const Watched& watched, bool backwards, absl::Time now, v1::SwitchRecord* one) {
+bool Apply(const Watched& watched, absl::Time now, v1::SwitchRecord* one) {
+  const bool backwards = one->backwards();
   one->clear_servers();
   one->clear_resolvers();
   for (const v1::ServerHas& has : watched.servers) *one->add_servers() = has;
@@ -43,13 +47,30 @@ bool Apply(const Watched& watched, bool backwards, absl::Time now, v1::SwitchRec
   if (watched.serial != 0) one->set_serial(watched.serial);
   one->set_error(watched.error);
   bool keep = false;
-  if (one->state() == v1::RECORD_STATE_REQUESTED && watched.arrived) {
+  if (one->state() == v1::RECORD_STATE_REQUESTED && one->open_request() && watched.former) {
+    one->clear_open_request();  // The earlier request was carried out: only this one is out now.
+    keep = true;
+  }
+  const bool requested = one->state() == v1::RECORD_STATE_REQUESTED;
+  if (requested && one->open_request() && watched.arrived)
+    one->set_error(
+        "it is as it shall be, which proves nothing: the opposite was asked for before, and DNS "
+        "has never shown that, so that it may still be done");
+  if (requested && watched.arrived && !one->open_request()) {
     one->set_state(backwards ? v1::RECORD_STATE_REVERTED : v1::RECORD_STATE_APPLIED);
     StampTime(now, one->mutable_apply_time());
     keep = true;
   }
   const bool waits = backwards ? one->state() == v1::RECORD_STATE_REVERTED && !one->has_seen_time()
                                : one->state() == v1::RECORD_STATE_APPLIED;
+  // Somebody has the old one for longer than was planned: that is what counts, until it is seen.
+  const bool old_counts = !backwards && (waits || one->state() == v1::RECORD_STATE_REQUESTED);
+  const std::uint32_t longest =
+      std::max(watched.old_ttl, std::min(watched.cache_ttl, kLongestCached));
+  if (old_counts && longest > one->old_ttl()) {
+    one->set_old_ttl(longest);
+    keep = true;
+  }
   if (waits && watched.complete) {
     if (!backwards) one->set_state(v1::RECORD_STATE_SEEN);
     StampTime(now, one->mutable_seen_time());
@@ -58,6 +79,16 @@ bool Apply(const Watched& watched, bool backwards, absl::Time now, v1::SwitchRec
     keep = true;
   }
   return keep;
+}
+
+// Of one that was at every server: whether it still is. False: it has to be seen anew, and the old
+// TTL counts anew from then, since somebody gives out something else.
+bool StillHolds(const Watched& watched, int* misses) {
+  if (watched.holds) {
+    *misses = 0;
+    return true;
+  }
+  return !watched.contrary && ++*misses < kMostMisses;
 }
 
 std::set<std::string> NotWaitedFor(const v1::MxSwitch& value) {
@@ -78,7 +109,8 @@ bool JudgeLag(absl::Duration patience, absl::Time now, v1::MxSwitch* value) {
       continue;
     if (now - TimeOf(record.apply_time()) < patience) continue;
     for (const v1::ServerHas& server : record.servers()) {
-      if (server.standing() != "current") lagging.emplace(server.name(), server.sentence());
+      if (server.standing() != "current" && IsAsked(record.servers(), server))
+        lagging.emplace(ServerKey(server), server.sentence());
     }
   }
   bool changed = false;
@@ -105,187 +137,99 @@ bool JudgeLag(absl::Duration patience, absl::Time now, v1::MxSwitch* value) {
   return changed;
 }
 
-bool AllSeen(const v1::MxSwitch& value, bool ttl_only, absl::Time* last) {
-  *last = absl::InfinitePast();
-  for (const v1::SwitchRecord& one : value.records()) {
-    if ((ttl_only && one.purpose() != "ttl") || one.state() == v1::RECORD_STATE_UNCHANGED) continue;
-    if (one.state() != v1::RECORD_STATE_SEEN) return false;
-    *last = std::max(*last, TimeOf(one.expire_time()));
-  }
-  return true;
-}
-
-bool AllBack(const v1::MxSwitch& value) {
-  return std::all_of(value.records().begin(), value.records().end(), [](const auto& one) {
-    switch (one.state()) {
-      case v1::RECORD_STATE_PLANNED:
-      case v1::RECORD_STATE_UNCHANGED:
-        return true;
-      case v1::RECORD_STATE_REVERTED:
-        return one.has_seen_time();
-      case v1::RECORD_STATE_FAILED:
-      case v1::RECORD_STATE_CONFLICT:
-        return !one.has_apply_time();  // Never made.
-      default:
-        return false;
-    }
-  });
-}
-
-bool NothingToSend(const v1::MxSwitch& value) {
-  return std::none_of(value.records().begin(), value.records().end(), [](const auto& one) {
-    return one.state() == v1::RECORD_STATE_PLANNED || one.state() == v1::RECORD_STATE_SENDING;
-  });
-}
-
 }  // namespace
 
 absl::Status Switches::Look(const LivePtr& live) {
   v1::MxSwitch value;
+  const absl::Time now = clock_->Now();
+  bool full = false;
   {
     const std::lock_guard<std::mutex> lock(mu_);
     value = live->value;
+    const bool at_end = value.has_done_time() && TimeOf(value.done_time()) <= now;
+    full = at_end || now - live->full_look >= options_.seen_every || live->full_look > now;
   }
-  const absl::Time now = clock_->Now();
-  const bool backwards = value.state() == v1::SWITCH_STATE_REVERTING;
   std::vector<std::string> resolvers(value.request().resolvers().begin(),
                                      value.request().resolvers().end());
   if (resolvers.empty()) resolvers = options_.watch_resolvers;
   if (resolvers.empty()) resolvers = options_.resolvers;
   const std::set<std::string> not_waited_for = NotWaitedFor(value);
   Lookups lookups(options_.resolvers, options_.patience);
+  dns::SerialMemory memory;
   std::map<int, Watched> seen;
   for (int i = 0; i < value.records_size(); ++i) {
-    if (IsWatched(value.records(i), value.state())) seen[i];
+    if (IsWatched(value.records(i), value.state(), full)) seen[i];
   }
   std::vector<std::function<void()>> tasks;
   for (auto& [i, watched] : seen) {
     tasks.emplace_back([&, i = i, watched = &watched] {
+      if (stopping_) return;
       const v1::SwitchRecord& one = value.records(i);
-      const v1::RecordSet& wanted = backwards ? one.before() : one.after();
-      const bool ttl = one.purpose() == "ttl";
+      const bool backwards = one.backwards();
       *watched = WatchRecord(
-          options_, &lookups, one, wanted, backwards ? one.after() : one.before(),
-          ttl ? std::vector<std::string>{} : resolvers, not_waited_for,
+          options_, &lookups, &memory, one, backwards ? one.before() : one.after(),
+          backwards ? one.after() : one.before(), resolvers, not_waited_for,
           one.has_expire_time() ? TimeOf(one.expire_time()) : absl::InfiniteFuture(), now);
-      if (ttl && one.state() == v1::RECORD_STATE_REQUESTED && watched->arrived)
-        watched->arrived = HasTtl(options_, &lookups, wanted);
-      watched->complete = watched->complete && watched->arrived;
     });
   }
   RunTogether(tasks, 16);
-  bool lag_changed = false;
+  if (stopping_) return absl::OkStatus();
+  bool judged_new = false;
+  std::vector<std::string> lost;
   {
     const std::lock_guard<std::mutex> lock(mu_);
+    if (live->value.state() != value.state()) return absl::OkStatus();
+    std::map<int, v1::SwitchRecord> changed;
+    std::set<int> keep;
+    bool all_hold = true;
     for (const auto& [i, watched] : seen) {
       v1::SwitchRecord record = live->value.records(i);
       // It was turned round, or sent again, meanwhile.
-      if (record.state() != value.records(i).state() || live->value.state() != value.state())
+      if (record.state() != value.records(i).state() ||
+          record.backwards() != value.records(i).backwards())
         continue;
-      if (Apply(watched, backwards, now, &record))
-        MQ_RETURN_IF_ERROR(store_->PutSwitchRecord(value.switch_id(), i, record));
-      *live->value.mutable_records(i) = std::move(record);
+      const bool was_seen = record.state() == v1::RECORD_STATE_SEEN;
+      if (Apply(watched, now, &record)) keep.insert(i);
+      all_hold = all_hold && (!was_seen || watched.holds);
+      if (was_seen && !StillHolds(watched, &live->misses[i])) {
+        record.set_state(v1::RECORD_STATE_APPLIED);
+        StampTime(now, record.mutable_apply_time());
+        record.clear_seen_time();
+        record.clear_expire_time();
+        live->misses.erase(i);
+        keep.insert(i);
+        lost.push_back(NameText(record));
+      }
+      changed[i] = std::move(record);
     }
-    live->looked = now;
+    MQ_RETURN_IF_ERROR(store_->Transaction([&]() -> absl::Status {
+      for (const int i : keep)
+        MQ_RETURN_IF_ERROR(store_->PutSwitchRecord(value.switch_id(), i, changed[i]));
+      return absl::OkStatus();
+    }));
+    for (auto& [i, record] : changed) *live->value.mutable_records(i) = std::move(record);
+    if (full) {
+      live->full_look = now;
+      live->all_hold = all_hold;
+    }
     ++live->version;
     changed_.notify_all();
     v1::MxSwitch judged = live->value;
-    lag_changed = JudgeLag(options_.lag_patience, now, &judged);
+    judged_new = JudgeLag(options_.lag_patience, now, &judged);
+    judged_new = JudgeRecords(now, &judged) || judged_new;
   }
-  if (!lag_changed) return absl::OkStatus();
+  if (!judged_new && lost.empty()) return absl::OkStatus();
   return Edit(live, [&](v1::MxSwitch* changed) {
     JudgeLag(options_.lag_patience, now, changed);
+    JudgeRecords(now, changed);
+    if (lost.empty() || changed->state() != value.state()) return absl::OkStatus();
+    changed->clear_done_time();
+    Say(changed, "controller",
+        absl::StrCat(lost[0],
+                     lost.size() > 1 ? absl::StrCat(" (and ", lost.size() - 1, " more)") : "",
+                     " is not at every name server any more; it is waited for anew"));
     return absl::OkStatus();
   });
-}
-
-absl::Status Switches::Advance(const LivePtr& live, absl::Duration* wait) {
-  v1::MxSwitch value;
-  absl::Time looked;
-  {
-    const std::lock_guard<std::mutex> lock(mu_);
-    value = live->value;
-    looked = live->looked;
-  }
-  const absl::Time now = clock_->Now();
-  absl::Time last;
-  switch (value.state()) {
-    case v1::SWITCH_STATE_LOWERING: {
-      if (!AllSeen(value, true, &last)) return absl::OkStatus();
-      if (last > now) {
-        *wait = std::min(*wait, last - now);
-        return absl::OkStatus();
-      }
-      return Edit(live, [&](v1::MxSwitch* changed) {
-        if (changed->state() != value.state()) return absl::OkStatus();
-        changed->set_state(v1::SWITCH_STATE_SWITCHING);
-        Say(changed, "controller", "the old TTLs are over; records are changed now");
-        return absl::OkStatus();
-      });
-    }
-    case v1::SWITCH_STATE_SWITCHING:
-      if (!NothingToSend(value)) return absl::OkStatus();
-      return Edit(live, [&](v1::MxSwitch* changed) {
-        if (changed->state() != value.state()) return absl::OkStatus();
-        changed->set_state(v1::SWITCH_STATE_WATCHING);
-        Say(changed, "controller", "all that can be changed is changed; DNS is watched now");
-        return absl::OkStatus();
-      });
-    case v1::SWITCH_STATE_WATCHING: {
-      if (!AllSeen(value, false, &last)) return absl::OkStatus();
-      if (!value.has_done_time() || TimeOf(value.done_time()) != last) {
-        MQ_RETURN_IF_ERROR(
-            OweOldAddress(value, absl::StrCat("after ", TimeText(last), ", when the switch ",
-                                              value.switch_id(), " is done")));
-        return Edit(live, [&](v1::MxSwitch* changed) {
-          if (changed->state() != value.state()) return absl::OkStatus();
-          StampTime(last, changed->mutable_done_time());
-          Say(changed, "controller",
-              absl::StrCat("every name server has it; done at ", TimeText(last)));
-          return absl::OkStatus();
-        });
-      }
-      if (last > now || looked < last) {  // Once more, so that the last word is of after the end.
-        const std::lock_guard<std::mutex> lock(mu_);
-        if (last <= now) live->look_time = absl::InfinitePast();
-        *wait = std::min(*wait, std::max(absl::ZeroDuration(), last - now));
-        return absl::OkStatus();
-      }
-      return Edit(live, [&](v1::MxSwitch* changed) {
-        if (changed->state() != value.state()) return absl::OkStatus();
-        changed->set_state(v1::SWITCH_STATE_DONE);
-        StampTime(now, changed->mutable_end_time());
-        Say(changed, "controller", SwitchSentence(*changed, now));
-        return absl::OkStatus();
-      });
-    }
-    case v1::SWITCH_STATE_REVERTING: {
-      const bool asked = std::any_of(
-          value.requests().begin(), value.requests().end(),
-          [](const std::string& text) { return absl::StrContains(text, "please undo"); });
-      std::vector<std::string> texts = RequestTexts(options_, value, true);
-      if (!asked && !texts.empty()) {
-        return Edit(live, [&](v1::MxSwitch* changed) {
-          for (std::string& text : texts) changed->add_requests(std::move(text));
-          return absl::OkStatus();
-        });
-      }
-      if (!AllBack(value)) return absl::OkStatus();
-      if (hands_.forgive && !value.incident_id().empty() && !value.request().from_address().empty())
-        MQ_RETURN_IF_ERROR(hands_.forgive(
-            value.incident_id(), absl::StrCat("mx/", value.switch_id(), "/give-back"),
-            absl::StrCat("the switch ", value.switch_id(), " was reverted")));
-      return Edit(live, [&](v1::MxSwitch* changed) {
-        if (changed->state() != value.state()) return absl::OkStatus();
-        changed->set_state(v1::SWITCH_STATE_REVERTED);
-        StampTime(now, changed->mutable_end_time());
-        Say(changed, "controller", SwitchSentence(*changed, now));
-        return absl::OkStatus();
-      });
-    }
-    default:
-      return absl::OkStatus();
-  }
 }
 
 }  // namespace mailquench::controller::mx

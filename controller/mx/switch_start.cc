@@ -5,6 +5,7 @@
 #include "common/status/error.h"
 #include "common/text/harmless.h"
 #include "controller/mx/plan.h"
+#include "controller/mx/record_way.h"
 #include "controller/mx/switch_text.h"
 #include "controller/mx/switches.h"
 #include "controller/mx/values.h"
@@ -50,35 +51,11 @@ absl::Status Switches::OweOldAddress(const v1::MxSwitch& value, const std::strin
                     absl::StrCat("give back ", old, " at its provider ", when));
 }
 
-// What failed or was put back is to be done again, where DNS still has what it had.
-absl::Status Switches::PrepareRestart(v1::MxSwitch* changed) const {
-  std::vector<v1::SwitchRecord> again;
-  for (v1::SwitchRecord& one : *changed->mutable_records()) {
-    const bool broken =
-        one.state() == v1::RECORD_STATE_FAILED || one.state() == v1::RECORD_STATE_CONFLICT;
-    if (broken && one.has_apply_time()) {  // On the way back: it is still as we made it.
-      one.set_state(v1::RECORD_STATE_APPLIED);
-    } else if (broken || one.state() == v1::RECORD_STATE_REVERTED) {
-      one.set_state(v1::RECORD_STATE_PLANNED);
-      one.clear_apply_time();
-      again.push_back(one);
-    } else {
-      continue;
-    }
-    one.clear_seen_time();
-    one.clear_expire_time();
-    one.clear_error();
-  }
-  Lookups lookups(options_.resolvers, options_.patience);
-  Primaries primaries(&options_, &lookups);
-  return CheckDrift(&primaries, again, clock_->Now());
-}
-
 absl::StatusOr<v1::MxSwitch> Switches::Start(const v1::StartSwitchRequest& request,
                                              const std::string& actor) {
-  const std::lock_guard<std::mutex> one(start_mu_);
+  MQ_ASSIGN_OR_RETURN(const LivePtr live, Find(request.switch_id()));
+  const std::lock_guard<std::mutex> one(live->start_mu);
   MQ_ASSIGN_OR_RETURN(const v1::MxSwitch was, Get(request.switch_id()));
-  MQ_ASSIGN_OR_RETURN(const LivePtr live, Find(was.switch_id()));
   if (was.state() != v1::SWITCH_STATE_PLANNED && was.state() != v1::SWITCH_STATE_STUCK)
     return WrongState(was, "started");
   if (request.plan_hash() != was.plan_hash())
@@ -87,12 +64,14 @@ absl::StatusOr<v1::MxSwitch> Switches::Start(const v1::StartSwitchRequest& reque
                  "with `mailquench mx watch` and give its hash");
   v1::MxSwitch changed = was;
   if (was.state() == v1::SWITCH_STATE_STUCK) {
-    MQ_RETURN_IF_ERROR(PrepareRestart(&changed));
+    Lookups lookups(options_.resolvers, options_.patience);
+    Primaries primaries(&options_, &lookups);
+    MQ_RETURN_IF_ERROR(TurnForward(options_, &primaries, clock_->Now(), &changed));
   } else {
     Lookups lookups(options_.resolvers, options_.patience);
     Primaries primaries(&options_, &lookups);
-    MQ_RETURN_IF_ERROR(
-        CheckDrift(&primaries, {was.records().begin(), was.records().end()}, clock_->Now()));
+    MQ_RETURN_IF_ERROR(CheckDrift(&primaries, {was.records().begin(), was.records().end()},
+                                  Drift::kBefore, clock_->Now(), nullptr));
     MQ_ASSIGN_OR_RETURN(const std::vector<v1::Check> checks, CheckAgain(was));
     MQ_RETURN_IF_ERROR(Edit(live, [&](v1::MxSwitch* value) {
       value->clear_checks();
@@ -112,7 +91,11 @@ absl::StatusOr<v1::MxSwitch> Switches::Start(const v1::StartSwitchRequest& reque
     // Somebody has done something to it since it was looked at.
     if (value->state() != was.state() || value->timeline_size() != was.timeline_size())
       return WrongState(*value, "started");
-    if (was.state() == v1::SWITCH_STATE_STUCK) *value->mutable_records() = changed.records();
+    if (was.state() == v1::SWITCH_STATE_STUCK) {
+      *value->mutable_records() = changed.records();
+      *value->mutable_checks() = changed.checks();
+      *value->mutable_requests() = changed.requests();
+    }
     value->set_state(HasOpen(*value, "ttl") ? v1::SWITCH_STATE_LOWERING
                                             : v1::SWITCH_STATE_SWITCHING);
     if (!value->has_start_time()) StampTime(clock_->Now(), value->mutable_start_time());
@@ -142,9 +125,13 @@ absl::StatusOr<v1::MxSwitch> Switches::Revert(const v1::RevertSwitchRequest& req
       case v1::SWITCH_STATE_DONE:
       case v1::SWITCH_STATE_STUCK:
         break;
+      case v1::SWITCH_STATE_REVERTING:  // What could not be put back is tried once more.
+        if (std::any_of(value->records().begin(), value->records().end(), IsTrouble)) break;
+        return WrongState(*value, "reverted");
       default:
         return WrongState(*value, "reverted");
     }
+    TurnBack(options_, clock_->Now(), value);
     value->set_state(v1::SWITCH_STATE_REVERTING);
     value->clear_stuck_time();
     value->clear_end_time();
@@ -163,6 +150,7 @@ absl::StatusOr<v1::MxSwitch> Switches::Waive(const v1::WaiveCheckRequest& reques
   MQ_RETURN_IF_ERROR(Edit(live, [&](v1::MxSwitch* value) -> absl::Status {
     if (value->has_end_time()) return WrongState(*value, "waived anything of");
     bool found = false;
+    if (GoesBack(*value)) AddRecordCheck(request.check_id(), clock_->Now(), value);
     for (v1::Check& check : *value->mutable_checks()) {
       if (check.check_id() != request.check_id()) continue;
       found = true;
@@ -176,6 +164,12 @@ absl::StatusOr<v1::MxSwitch> Switches::Waive(const v1::WaiveCheckRequest& reques
           absl::StatusCode::kNotFound, "CHECK_NOT_FOUND",
           absl::StrCat("the switch has no check '", Harmless(request.check_id().substr(0, 300)),
                        "'; nothing was changed; `mailquench mx watch` names them"));
+    ForgetRequest(request.check_id(), value);
+    // It was the last that held up the way back.
+    if (value->state() == v1::SWITCH_STATE_STUCK && GoesBack(*value) && !HoldsUp(*value)) {
+      value->set_state(v1::SWITCH_STATE_REVERTING);
+      value->clear_stuck_time();
+    }
     Say(value, actor, absl::StrCat("waived ", request.check_id(), ": ", reason));
     return absl::OkStatus();
   }));

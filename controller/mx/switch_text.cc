@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "controller/mx/preflight.h"
+#include "controller/mx/record_way.h"
+#include "controller/mx/watch_record.h"
 #include "controller/mx/zone_servers.h"
 #include "controller/store/times.h"
 #include "nlohmann/json.hpp"
@@ -37,7 +40,7 @@ std::string Laggard(const v1::MxSwitch& value, int* more) {
     if (record.servers().empty() && !record.error().empty() && first.empty())
       first = record.error();
     for (const v1::ServerHas& server : record.servers()) {
-      if (server.standing() == "current") continue;
+      if (server.standing() == "current" || !IsAsked(record.servers(), server)) continue;
       if (first.empty())
         first = server.sentence();
       else if (server.sentence() != first)
@@ -68,6 +71,38 @@ std::string Counted(const v1::MxSwitch& value) {
   return absl::StrCat(
       seen, " of ", all, " records are at every name server",
       requested > 0 ? absl::StrCat(", ", requested, " wait for whoever has the zone") : "");
+}
+
+// What could not be sent yet, and why.
+std::string Retried(const v1::MxSwitch& value) {
+  for (const v1::SwitchRecord& record : value.records()) {
+    if (record.state() == v1::RECORD_STATE_SENDING && !record.error().empty())
+      return absl::StrCat("; ", NameText(record), ": ", record.error());
+  }
+  return "";
+}
+
+// What a person has to decide on the way back.
+std::string Decisions(const v1::MxSwitch& value) {
+  std::vector<std::string> ids;
+  for (const v1::Check& check : value.checks()) {
+    if (check.state() == v1::CHECK_STATE_FAILED && absl::StartsWith(check.check_id(), kRecordCheck))
+      ids.push_back(check.check_id());
+  }
+  if (ids.empty()) return "";
+  return absl::StrCat("; decide about ", ids[0],
+                      ids.size() > 1 ? absl::StrCat(" (and ", ids.size() - 1, " more)") : "",
+                      ": mend it and revert again, or waive it, which leaves it as it is");
+}
+
+std::string LeftText(const v1::MxSwitch& value) {
+  std::vector<std::string> left;
+  for (const v1::SwitchRecord& record : value.records()) {
+    const bool theirs = record.state() == v1::RECORD_STATE_CONFLICT && !record.backwards();
+    if (theirs || (!IsBack(record) && IsLeft(value, record))) left.push_back(NameText(record));
+  }
+  left.erase(std::unique(left.begin(), left.end()), left.end());
+  return absl::StrJoin(left, ", ");
 }
 
 std::string Watching(const v1::MxSwitch& value, absl::Time now) {
@@ -108,9 +143,10 @@ std::string SwitchSentence(const v1::MxSwitch& value, absl::Time now) {
                             : absl::StrCat("planned, and held up by ", failed);
     }
     case v1::SWITCH_STATE_LOWERING:
-      return absl::StrCat("TTLs are lowered, and the old ones waited out: ", Watching(value, now));
+      return absl::StrCat("TTLs are lowered, and the old ones waited out: ", Watching(value, now),
+                          Retried(value));
     case v1::SWITCH_STATE_SWITCHING:
-      return absl::StrCat("records are changed: ", Counted(value));
+      return absl::StrCat("records are changed: ", Counted(value), Retried(value));
     case v1::SWITCH_STATE_WATCHING:
       return Watching(value, now);
     case v1::SWITCH_STATE_DONE: {
@@ -121,18 +157,28 @@ std::string SwitchSentence(const v1::MxSwitch& value, absl::Time now) {
     case v1::SWITCH_STATE_REVERTING: {
       int more = 0;
       const std::string laggard = Laggard(value, &more);
-      return absl::StrCat("the former records are put back", laggard.empty() ? "" : "; ", laggard);
+      return absl::StrCat("the former records are put back", Retried(value),
+                          laggard.empty() ? "" : "; ", laggard, Decisions(value));
     }
-    case v1::SWITCH_STATE_REVERTED:
-      return "reverted: every name server has the former records";
-    case v1::SWITCH_STATE_STUCK:
+    case v1::SWITCH_STATE_REVERTED: {
+      const std::string left = LeftText(value);
+      return absl::StrCat(
+          "reverted: every name server has the former records",
+          left.empty() ? "" : absl::StrCat(", but these were left as they are: ", left));
+    }
+    case v1::SWITCH_STATE_STUCK: {
+      const bool back = GoesBack(value);
       for (const v1::SwitchRecord& record : value.records()) {
-        if (record.state() == v1::RECORD_STATE_FAILED ||
-            record.state() == v1::RECORD_STATE_CONFLICT)
-          return absl::StrCat("stuck at ", NameText(record), ": ", record.error(),
-                              "; start it again once that is mended, or revert it");
+        const bool broken = record.state() == v1::RECORD_STATE_FAILED ||
+                            record.state() == v1::RECORD_STATE_CONFLICT;
+        if (!broken || (back && (!record.backwards() || IsLeft(value, record)))) continue;
+        return back ? absl::StrCat("stuck on the way back at ", NameText(record), ": ",
+                                   record.error(), "; all others are back", Decisions(value))
+                    : absl::StrCat("stuck at ", NameText(record), ": ", record.error(),
+                                   "; start it again once that is mended, or revert it");
       }
       return "stuck";
+    }
     case v1::SWITCH_STATE_ABANDONED:
       return "never begun";
     default:
@@ -142,11 +188,17 @@ std::string SwitchSentence(const v1::MxSwitch& value, absl::Time now) {
 
 std::vector<std::string> RequestTexts(const Options& options,
                                       const v1::MxSwitch& value,
-                                      bool backwards) {
+                                      bool backwards,
+                                      const std::set<int>& positions) {
   std::map<std::string, std::string> by_contact;
-  for (const v1::SwitchRecord& record : value.records()) {
+  std::set<std::string> whole;  // Of these the record itself goes, with its TTL.
+  for (const int i : positions) {
+    if (value.records(i).purpose() != "ttl") whole.insert(NameText(value.records(i)));
+  }
+  for (const int i : positions) {
+    const v1::SwitchRecord& record = value.records(i);
     if (record.via() != v1::SWITCH_VIA_REQUEST) continue;
-    if (backwards && record.state() != v1::RECORD_STATE_REQUESTED) continue;
+    if (backwards && record.purpose() == "ttl" && whole.count(NameText(record)) > 0) continue;
     const Zone* const zone = ConfiguredZone(options, record.before().name());
     const std::string contact =
         zone != nullptr && !zone->contact.empty()
@@ -154,11 +206,16 @@ std::vector<std::string> RequestTexts(const Options& options,
             : absl::StrCat("whoever has the zone ",
                            record.zone().empty() ? record.before().name() : record.zone(),
                            record.purpose() == "ptr" ? " (the provider of the address)" : "");
+    const v1::RecordSet& from = backwards ? record.after() : record.before();
+    const v1::RecordSet& to = backwards ? record.before() : record.after();
     absl::StrAppend(&by_contact[contact], "Zone ", record.zone(), ", ", record.before().type(),
-                    " of ", record.before().name(), "\nIt is now:\n",
-                    Lines(backwards ? record.after() : record.before()), "Please make it:\n",
-                    Lines(backwards ? record.before() : record.after()),
-                    backwards ? "" : "To go back, should we ask for it:\n",
+                    " of ", record.before().name(), "\n",
+                    record.open_request()
+                        ? "We asked you to make it the following; please do so no more, and undo "
+                          "it where that is done:\n"
+                        : "It is now:\n",
+                    Lines(from), record.open_request() ? "It shall be:\n" : "Please make it:\n",
+                    Lines(to), backwards ? "" : "To go back, should we ask for it:\n",
                     backwards ? "" : Lines(record.before()), "\n");
   }
   std::vector<std::string> texts;
@@ -174,15 +231,16 @@ std::vector<std::string> RequestTexts(const Options& options,
 
 std::string HookInput(const std::string& switch_id,
                       const v1::SwitchRecord& record,
-                      bool backwards) {
+                      const v1::RecordSet& from,
+                      const v1::RecordSet& to) {
   const nlohmann::json input = {{"switch", switch_id},
                                 {"zone", record.zone()},
                                 {"name", record.before().name()},
                                 {"type", record.before().type()},
                                 {"purpose", record.purpose()},
-                                {"revert", backwards},
-                                {"before", SetJson(backwards ? record.after() : record.before())},
-                                {"after", SetJson(backwards ? record.before() : record.after())}};
+                                {"revert", record.backwards()},
+                                {"before", SetJson(from)},
+                                {"after", SetJson(to)}};
   return input.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

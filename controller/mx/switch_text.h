@@ -2,6 +2,7 @@
 #ifndef MAILQUENCH_CONTROLLER_MX_SWITCH_TEXT_H_
 #define MAILQUENCH_CONTROLLER_MX_SWITCH_TEXT_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,18 @@ std::string NameText(const v1::SwitchRecord& record);
 // How it stands, in one line.
 std::string SwitchSentence(const v1::MxSwitch& value, absl::Time now);
 // What to send to those who have the zones, one text for each of them; with the way back. Of the
-// records that are changed by request; `backwards`: that they are to be undone.
+// records at these positions that are changed by request; `backwards`: that they are to be undone,
+// or not to be made where that has not happened yet.
 std::vector<std::string> RequestTexts(const Options& options,
                                       const v1::MxSwitch& value,
-                                      bool backwards);
-// What a hook gets on its standard input: {"zone", "name", "type", "before", "after", ...}.
-std::string HookInput(const std::string& switch_id, const v1::SwitchRecord& record, bool backwards);
+                                      bool backwards,
+                                      const std::set<int>& positions);
+// What a hook gets on its standard input: {"zone", "name", "type", "before", "after", ...}; `from`:
+// what is there, `to`: what shall be.
+std::string HookInput(const std::string& switch_id,
+                      const v1::SwitchRecord& record,
+                      const v1::RecordSet& from,
+                      const v1::RecordSet& to);
 
 }  // namespace mailquench::controller::mx
 

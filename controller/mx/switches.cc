@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kMostTimeline = 300;
 constexpr int kMostPreflightDomains = 1000;
+constexpr std::size_t kDrivers = 8;
+constexpr int kMostPlanned = 100;  // Each is abandoned after a day.
 
 // What is looked at before mail moves: with the records that the switch itself will make.
 PreflightWish WishOf(const v1::MxSwitch& value) {
@@ -38,10 +40,19 @@ PreflightWish WishOf(const v1::MxSwitch& value) {
   return wish;
 }
 
+// Caches are asked at the system's resolvers where none is configured.
+Options Completed(Options options) {
+  if (options.resolvers.empty()) options.resolvers = Lookups({}, options.patience).resolvers();
+  return options;
+}
+
 }  // namespace
 
 Switches::Switches(Store* store, Clock* clock, Options options, SwitchHands hands)
-    : store_(store), clock_(clock), options_(std::move(options)), hands_(std::move(hands)) {}
+    : store_(store),
+      clock_(clock),
+      options_(Completed(std::move(options))),
+      hands_(std::move(hands)) {}
 
 Switches::~Switches() {
   Stop();
@@ -60,7 +71,7 @@ absl::Status Switches::Open() {
 
 void Switches::Begin() {
   const std::lock_guard<std::mutex> lock(mu_);
-  if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
+  while (drivers_.size() < kDrivers) drivers_.emplace_back([this] { Drive(); });
 }
 
 void Switches::Stop() {
@@ -69,7 +80,9 @@ void Switches::Stop() {
     stopping_ = true;
   }
   changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  due_.notify_all();
+  for (std::thread& driver : drivers_) driver.join();
+  drivers_.clear();
 }
 
 v1::MxSwitch Switches::Shown(const Live& live) const {
@@ -123,17 +136,20 @@ absl::Status Switches::Edit(const LivePtr& live, const Change& change) {
     live_.erase(live->value.switch_id());
   else
     live_[live->value.switch_id()] = live;
-  woken_ = true;
+  live->woken = true;
+  live->due = Steady::now();
+  due_.notify_all();
   changed_.notify_all();
   return absl::OkStatus();
 }
 
-absl::Status Switches::EditRecord(const LivePtr& live,
-                                  int position,
-                                  const std::function<void(v1::SwitchRecord*)>& change) {
+absl::Status Switches::EditRecord(
+    const LivePtr& live,
+    int position,
+    const std::function<bool(const v1::MxSwitch&, v1::SwitchRecord*)>& change) {
   const std::lock_guard<std::mutex> lock(mu_);
   v1::SwitchRecord record = live->value.records(position);
-  change(&record);
+  if (!change(live->value, &record)) return absl::OkStatus();
   MQ_RETURN_IF_ERROR(store_->PutSwitchRecord(live->value.switch_id(), position, record));
   *live->value.mutable_records(position) = std::move(record);
   ++live->version;
@@ -175,9 +191,24 @@ absl::StatusOr<v1::PreflightReport> Switches::Preflight(const v1::PreflightReque
   return report;
 }
 
+absl::Status Switches::RoomForPlan() const {
+  const auto planned = std::count_if(live_.begin(), live_.end(), [](const auto& one) {
+    return one.second->value.state() == v1::SWITCH_STATE_PLANNED;
+  });
+  if (planned < kMostPlanned) return absl::OkStatus();
+  return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_PLANS",
+               absl::StrCat("there are ", planned,
+                            " switches that are planned and not begun; nothing was planned; "
+                            "abandon some with `mailquench mx revert S --reason TEXT`"));
+}
+
 absl::StatusOr<v1::MxSwitch> Switches::Plan(const v1::PlanSwitchRequest& request,
                                             const std::string& actor) {
   const absl::Time now = clock_->Now();
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    MQ_RETURN_IF_ERROR(RoomForPlan());
+  }
   Lookups lookups(options_.resolvers, options_.patience);
   Primaries primaries(&options_, &lookups);
   MQ_ASSIGN_OR_RETURN(mx::Plan plan, MakePlan(options_, &lookups, &primaries, request, now));
@@ -194,12 +225,16 @@ absl::StatusOr<v1::MxSwitch> Switches::Plan(const v1::PlanSwitchRequest& request
   for (v1::SwitchRecord& one : plan.records) *value.add_records() = std::move(one);
   for (v1::Check& one : RunPreflight(options_, &lookups, hands_.preflight, WishOf(value), now))
     *value.add_checks() = std::move(one);
-  for (std::string& text : RequestTexts(options_, value, false))
+  std::set<int> all;
+  for (int i = 0; i < value.records_size(); ++i) all.insert(i);
+  for (std::string& text : RequestTexts(options_, value, false, all))
     value.add_requests(std::move(text));
   Say(&value, actor, absl::StrCat("planned ", value.records_size(), " records"));
   const std::lock_guard<std::mutex> lock(mu_);
+  MQ_RETURN_IF_ERROR(RoomForPlan());
   MQ_RETURN_IF_ERROR(store_->InsertSwitch(value));
   live_[value.switch_id()] = live;
+  due_.notify_all();
   return Shown(*live);
 }
 

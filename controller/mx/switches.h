@@ -3,6 +3,8 @@
 #ifndef MAILQUENCH_CONTROLLER_MX_SWITCHES_H_
 #define MAILQUENCH_CONTROLLER_MX_SWITCHES_H_
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -19,6 +21,7 @@
 #include "common/clock/clock.h"
 #include "controller/mx/options.h"
 #include "controller/mx/preflight.h"
+#include "controller/mx/primaries.h"
 #include "controller/store/store.h"
 #include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/mx.pb.h"
@@ -48,10 +51,11 @@ class Switches {
   ~Switches();
 
   absl::Status Open();  // Takes up what the store has.
-  // A thread drives the switches from now on. Ends with Stop().
+  // Threads drive the switches from now on, each of them one at a time, so that one that is slow
+  // holds up no other. Ends with Stop().
   void Begin();
   void Stop();
-  // One pass over all that is open, as that thread does it. How long until there is more to do.
+  // One pass over all that is open, as those threads do it. How long until there is more to do.
   absl::Duration Pass();
 
   absl::StatusOr<v1::DomainView> Show(const v1::ShowDomainRequest& request) const;
@@ -74,13 +78,21 @@ class Switches {
                                     absl::Duration wait);
 
  private:
+  using Steady = std::chrono::steady_clock;  // A clock that is set delays nothing.
+  static constexpr absl::Duration kTryAgain = absl::Seconds(10);
   struct Live {
     v1::MxSwitch value;  // Guarded by mu_, as all of it.
     std::uint64_t version = 1;
     absl::Time look_time = absl::InfinitePast();   // The next look at DNS.
-    absl::Time looked = absl::InfinitePast();      // The last.
+    absl::Time full_look = absl::InfinitePast();   // The last at all of its records,
+    bool all_hold = false;                         // and whether those seen were there then.
+    std::map<int, int> misses;                     // By record: looks in a row with no answer.
     absl::Time retry_time = absl::InfinitePast();  // Of what could not be sent.
     std::set<std::string> told;                    // Ids of notices; after a start told again.
+    bool busy = false;                             // A driver has it,
+    bool woken = false;                            // and there is more to do at once.
+    Steady::time_point due;                        // When a driver shall have it; at first: now.
+    std::mutex start_mu;  // One start at a time: it looks before it changes. Not guarded by mu_.
   };
   using LivePtr = std::shared_ptr<Live>;
   using Change = std::function<absl::Status(v1::MxSwitch*)>;
@@ -89,28 +101,42 @@ class Switches {
   absl::StatusOr<LivePtr> Find(const std::string& switch_id);
   // Writes all but the records, and of those the changed ones, at once.
   absl::Status Edit(const LivePtr& live, const Change& change);
-  absl::Status EditRecord(const LivePtr& live,
-                          int position,
-                          const std::function<void(v1::SwitchRecord*)>& change);
+  // False of the change: nothing is written.
+  absl::Status EditRecord(
+      const LivePtr& live,
+      int position,
+      const std::function<bool(const v1::MxSwitch&, v1::SwitchRecord*)>& change);
   void Say(v1::MxSwitch* value, const std::string& actor, const std::string& text) const;
 
+  absl::Status RoomForPlan() const;  // Under the lock.
   absl::StatusOr<std::vector<v1::Check>> CheckAgain(const v1::MxSwitch& value) const;
-  absl::Status PrepareRestart(v1::MxSwitch* changed) const;
   absl::Status OweOldAddress(const v1::MxSwitch& value, const std::string& when);
 
-  // The driving thread (switch_drive.cc, switch_look.cc).
-  void Loop();
+  // The drivers (switch_drive.cc, switch_send.cc, switch_look.cc, switch_advance.cc).
+  void Drive();  // What each driver does until Stop().
+  absl::Duration PassOf(const LivePtr& live);
   absl::Status Step(const LivePtr& live, absl::Duration* wait);
   absl::Status SendAll(const LivePtr& live, v1::SwitchState state, bool* stopped);
-  absl::Status SendOne(const LivePtr& live, int position, bool backwards, bool* stopped);
-  absl::Status Outcome(const LivePtr& live,
-                       int position,
-                       bool backwards,
-                       const absl::Status& result,
-                       v1::RecordState state,
-                       bool* stopped);
+  enum class Sent {
+    kSent,
+    kFailed,
+    kUnknown,  // To be sent again.
+    kTurned,   // A person has turned the switch round meanwhile.
+  };
+  absl::StatusOr<Sent> SendOne(const LivePtr& live, int position, v1::SwitchState state);
+  absl::Status SendByHook(const std::string& id,
+                          const v1::SwitchRecord& record,
+                          const Zone& zone,
+                          Primaries* primaries,
+                          v1::RecordState* reached);
+  absl::StatusOr<Sent> Outcome(const LivePtr& live,
+                               int position,
+                               v1::SwitchState state,
+                               const absl::Status& result,
+                               v1::RecordState reached);
   absl::Status Look(const LivePtr& live);
   absl::Status Advance(const LivePtr& live, absl::Duration* wait);
+  absl::Status ConcludeBack(const LivePtr& live, const v1::MxSwitch& value);
   absl::Status TellOfTrouble(const LivePtr& live);
   void Crashed(const absl::Status& why) const;
 
@@ -119,13 +145,11 @@ class Switches {
   const Options options_;
   const SwitchHands hands_;
   mutable std::mutex mu_;
-  std::mutex pass_mu_;   // One pass at a time.
-  std::mutex start_mu_;  // One start at a time: it looks before it changes.
-  std::condition_variable changed_;
+  std::condition_variable changed_;      // Somebody may see something else.
+  std::condition_variable due_;          // A driver may have something to do.
   std::map<std::string, LivePtr> live_;  // Those that are open.
-  bool stopping_ = false;
-  bool woken_ = false;
-  std::thread thread_;
+  std::atomic<bool> stopping_ = false;   // Set under mu_.
+  std::vector<std::thread> drivers_;
 };
 
 }  // namespace mailquench::controller::mx

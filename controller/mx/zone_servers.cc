@@ -90,7 +90,10 @@ std::vector<dns::NameServer> ServersOf(Lookups* lookups, const std::string& zone
     dns::NameServer server;
     server.name = Plain(value);
     for (const char* type : {"A", "AAAA"}) {
-      for (const std::string& address : lookups->Addresses(server.name, type, nullptr)) {
+      bool known = false;
+      const std::vector<std::string> addresses = lookups->Addresses(server.name, type, &known);
+      server.partly = server.partly || !known;
+      for (const std::string& address : addresses) {
         if (server.addresses.size() == kMostAddresses) break;
         server.addresses.push_back(absl::StrContains(address, ':')
                                        ? absl::StrCat("[", address, "]:", port)
@@ -113,10 +116,11 @@ std::vector<v1::NameServerView> AskServers(const std::vector<dns::NameServer>& s
       views.back().set_name(server.name);
       views.back().set_address(address);
     }
-    if (!server.addresses.empty()) continue;
+    if (!server.addresses.empty() && !server.partly) continue;
     views.emplace_back();
     views.back().set_name(server.name);
-    views.back().set_problem("its name has no address");
+    views.back().set_problem(server.partly ? "not all of its addresses could be looked up"
+                                           : "its name has no address");
   }
   std::vector<std::function<void()>> tasks;
   for (v1::NameServerView& view : views) {
@@ -134,6 +138,12 @@ const Zone* ConfiguredZone(const Options& options, const std::string& name) {
       best = &one;
   }
   return best;
+}
+
+absl::Status IsAlias(const std::string& name, const std::string& alias, const std::string& type) {
+  return Error(absl::StatusCode::kFailedPrecondition, "RECORD_IS_ALIAS",
+               absl::StrCat(name, " is an alias for ", alias, ", so that it has no ", type,
+                            " of its own; nothing was changed; name what it stands for"));
 }
 
 absl::StatusOr<v1::RecordSet> AskAuthority(const Options& options,
@@ -160,6 +170,8 @@ absl::StatusOr<v1::RecordSet> AskAuthority(const Options& options,
     if (!answer.ok() || !answer->authoritative ||
         (answer->rcode != LDNS_RCODE_NOERROR && answer->rcode != LDNS_RCODE_NXDOMAIN))
       continue;
+    if (!answer->alias.empty() && answer->values.empty())
+      return IsAlias(name, Plain(answer->alias), type);
     v1::RecordSet set;
     set.set_name(name);
     set.set_type(type);

@@ -22,8 +22,8 @@ struct ZoneCut {
 // UNAVAILABLE/DNS_NO_ANSWER.
 absl::StatusOr<ZoneCut> FindZone(Lookups* lookups, const std::string& name);
 
-// At most 16 servers with 8 addresses each; `port` is put to each. Empty: there are none, or they
-// could not be found out.
+// At most 16 servers with 8 addresses each; `port` is put to each. One whose addresses could not
+// all be looked up is `partly`. Empty: there are none, or they could not be found out.
 std::vector<dns::NameServer> ServersOf(Lookups* lookups, const std::string& zone, int port);
 
 // Asks each server at each address for the serial and for the domain's MX, all at the same time.
@@ -34,11 +34,13 @@ std::vector<v1::NameServerView> AskServers(const std::vector<dns::NameServer>& s
 
 // The records as a server with authority has them: the zone's primary where it is configured, else
 // the first of its name servers that answers; not signed. No values: there are none. Errors: those
-// of FindZone(), UNAVAILABLE/DNS_NO_ANSWER.
+// of FindZone(), UNAVAILABLE/DNS_NO_ANSWER; FAILED_PRECONDITION/RECORD_IS_ALIAS.
 absl::StatusOr<v1::RecordSet> AskAuthority(const Options& options,
                                            Lookups* lookups,
                                            const std::string& name,
                                            const std::string& type);
+// FAILED_PRECONDITION/RECORD_IS_ALIAS: `name` has no `type` of its own.
+absl::Status IsAlias(const std::string& name, const std::string& alias, const std::string& type);
 // The configured zone that is nearest above the name; null: none.
 const Zone* ConfiguredZone(const Options& options, const std::string& name);
 

@@ -216,7 +216,8 @@ class Store {
                                const v1::SwitchRecord& record);
   // By id, or a beginning of it that is no other's; with its records.
   absl::StatusOr<v1::MxSwitch> FindSwitch(const std::string& switch_id);
-  absl::StatusOr<std::vector<std::string>> SwitchIds(bool include_ended);  // Newest first, 1,000.
+  // Newest first; with those that have ended 1,000 at most, else every one.
+  absl::StatusOr<std::vector<std::string>> SwitchIds(bool include_ended);
 
   // Single values, by name; "" where there is none.
   absl::Status PutValue(const std::string& name, const std::string& value);

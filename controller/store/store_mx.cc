@@ -77,7 +77,8 @@ absl::StatusOr<std::vector<std::string>> Store::SwitchIds(bool include_ended) {
     soci::rowset<std::string> rows =
         (sql_->prepare << std::string("SELECT switch_id FROM mx_switches") +
                               (include_ended ? "" : " WHERE is_open = 1") +
-                              " ORDER BY create_ms DESC, rowid DESC LIMIT 1000");
+                              " ORDER BY create_ms DESC, rowid DESC" +
+                              (include_ended ? " LIMIT 1000" : ""));
     ids.assign(rows.begin(), rows.end());
     return absl::OkStatus();
   }));

@@ -90,11 +90,22 @@ def switch_of(stage, switch):
     return stage.ask_json('mx', 'watch', switch, '--once')
 
 
-def waive_all(stage, planned):
+# What the lab cannot have, by name; every other check has to pass.
+NOT_IN_THE_LAB = {
+    'attack': 'a rehearsal: no host is under attack, so that nothing was contained',
+    'listed:': 'the lab reaches no blacklist that knows its addresses',
+    'relay': 'the controller is in the network that the lab\'s hosts relay for',
+}
+
+
+def waive_what_the_lab_lacks(stage, planned):
     for check in planned['checks']:
+        name = check['checkId']
         if check['state'] in ('CHECK_STATE_PASSED', 'CHECK_STATE_SKIPPED'):
             continue
-        stage.operate('mx', 'waive', planned['switchId'], check['checkId'], '--reason', 'the lab has no such thing', '--yes')
+        reasons = [reason for start, reason in NOT_IN_THE_LAB.items() if name.startswith(start)]
+        require(reasons, 'the check %s is %s: %s' % (name, check['state'], check.get('found', '')))
+        stage.operate('mx', 'waive', planned['switchId'], name, '--reason', reasons[0], '--yes')
 
 
 def lags(stage, switch):
@@ -111,6 +122,10 @@ def play(stage, options):
     stage.start_controller(names.settings())
     stage.operate('mx', 'show', 'example.test')
 
+    chapter('Whether mail may come and go by the new address, before anything is planned')
+    stage.operate('mx', 'preflight', names.new, '--domain', 'example.test', '--helo', 'mail.example.test', '--inbound',
+                  accept=(0, 2, 3))
+
     chapter('The plan: nothing is changed yet')
     incident = stage.ask_json('incident', 'open', 'listed address')['incidentId']
     stage.operate('mx', 'plan', '--domain', 'example.test', '--from', names.old, '--to', names.new, '--ttl', str(TTL),
@@ -118,7 +133,7 @@ def play(stage, options):
     planned = stage.ask_json('mx', 'list')['switches'][0]
     switch = planned['switchId']
     stage.operate('mx', 'switch', switch, '--yes', '--detach', accept=(5,))  # The checks hold it up.
-    waive_all(stage, switch_of(stage, switch))
+    waive_what_the_lab_lacks(stage, switch_of(stage, switch))
 
     chapter('The switch, and a secondary that lags')
     start = time.monotonic()

@@ -46,8 +46,9 @@ World::World(const std::map<std::string, std::string>& zones, const WorldOptions
   }
   zones_.push_back("servers.test");
   folder_.Write("servers.test.zone",
-                "$TTL 60\n@ SOA ns1 hostmaster 1 86400 86400 864000 2\n@ NS ns1\n"
-                "ns1 A 127.0.0.1\nns2 A 127.0.0.2\n");
+                absl::StrCat("$TTL 60\n@ SOA ns1 hostmaster 1 86400 86400 864000 2\n@ NS ns1\n"
+                             "ns1 A 127.0.0.1\nns2 A 127.0.0.2\n",
+                             options.servers));
   absl::StrAppend(&rest, "zone \"servers.test\" { type primary; file \"servers.test.zone\"; };\n");
   bind_.emplace(dns::test::Server::Bind(
       folder_, "127.0.0.1", port_,

@@ -21,6 +21,7 @@ struct WorldOptions {
   bool notify = true;     // False: the secondary is not told, and lags until Refresh().
   bool resolver = false;  // Else the primary stands for it.
   std::string unbound;    // More lines of its section server.
+  std::string servers;    // More records of servers.test, where the name servers' names are.
 };
 
 // The zones' texts are without SOA and NS: ns1 is the primary, ns2 the secondary where there is

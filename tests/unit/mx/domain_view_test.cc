@@ -100,6 +100,19 @@ TEST_F(DomainViews, NullImplicitAndBrokenOnes) {
               Contains(HasSubstr("DNS knows no absent.good.test")));
 }
 
+TEST_F(DomainViews, AResolverThatIsSilentIsNotAskedForEver) {
+  Lookups lookups({absl::StrCat("127.0.0.9:", world_->port()), world_->primary()},
+                  {absl::Milliseconds(100), 2});
+  world_->bind().Pause();  // Both are silent now: the first has nobody, which is told at once.
+  Lookups dead({world_->primary()}, {absl::Milliseconds(100), 2});
+  const absl::Time begun = absl::Now();
+  for (int i = 0; i < 30; ++i)
+    EXPECT_FALSE(dead.Ask(absl::StrCat("n", i, ".good.test"), "A").known);
+  EXPECT_LT(absl::Now() - begun, absl::Seconds(4));  // Not 30 times 300 ms.
+  world_->bind().GoOn();
+  EXPECT_TRUE(lookups.Ask("mx1.good.test", "A").known);
+}
+
 TEST_F(DomainViews, WhatIsNoDomainIsRefusedAndSilenceIsSaid) {
   v1::ShowDomainRequest request;
   request.set_domain("no\x1b[31m domain");

@@ -21,10 +21,11 @@ TEST_F(SwitchDays, ASecondaryThatLagsIsNamedAndHoldsItUpUntilItHasItOrIsWaived) 
     return absl::OkStatus();
   };
   Begin(world);
+  const std::string server = absl::StrCat("server:ns2.servers.test/", world_->secondary());
   const v1::MxSwitch planned = Plan(Request());
   ASSERT_TRUE(Start(planned).ok());
-  ASSERT_TRUE(UntilSo(planned, [](const v1::MxSwitch& now) {
-    return now.checks_size() > 0 && now.checks().rbegin()->check_id() == "server:ns2.servers.test";
+  ASSERT_TRUE(UntilSo(planned, [&](const v1::MxSwitch& now) {
+    return now.checks_size() > 0 && now.checks().rbegin()->check_id() == server;
   }));
   const v1::MxSwitch lagging = Get(planned);
   EXPECT_EQ(lagging.state(), v1::SWITCH_STATE_WATCHING);
@@ -39,7 +40,7 @@ TEST_F(SwitchDays, ASecondaryThatLagsIsNamedAndHoldsItUpUntilItHasItOrIsWaived) 
   ASSERT_TRUE(Revert(planned).ok());
   v1::WaiveCheckRequest waive;
   waive.set_switch_id(planned.switch_id());
-  waive.set_check_id("server:ns2.servers.test");
+  waive.set_check_id(server);
   waive.set_reason("it is taken out of the zone today");
   ASSERT_TRUE(switches_->Waive(waive, "ada").ok());
   ASSERT_TRUE(Until(planned, v1::SWITCH_STATE_REVERTED));
@@ -47,10 +48,33 @@ TEST_F(SwitchDays, ASecondaryThatLagsIsNamedAndHoldsItUpUntilItHasItOrIsWaived) 
   EXPECT_EQ(world_->Values(world_->secondary(), "mx1.example.test", "A"), "192.0.2.2");
 }
 
+TEST_F(SwitchDays, AResolverThatKeepsTheOldRecordIsWaitedForAsLongAsItSays) {
+  test::WorldOptions world;
+  world.resolver = true;
+  world.unbound = "  cache-min-ttl: 6\n";
+  Begin(world);
+  options_.resolvers = {world_->primary()};
+  Open();
+  v1::PlanSwitchRequest request = Request();
+  request.set_inbound_only(true);
+  const v1::MxSwitch planned = Plan(request);
+  Lookups cache({world_->resolver()}, options_.patience);
+  ASSERT_THAT(cache.Ask("mx1.example.test", "A").values, ::testing::ElementsAre("192.0.2.1"));
+  const absl::Time begun = absl::Now();
+  ASSERT_TRUE(Start(planned).ok());
+  ASSERT_TRUE(Until(planned, v1::SWITCH_STATE_DONE));
+  EXPECT_GE(absl::Now() - begun, absl::Seconds(4));
+  EXPECT_GE(Get(planned).records(0).old_ttl(), 4U);
+  EXPECT_EQ(Get(planned).records(0).resolvers(0).standing(), "new");
+}
+
 TEST_F(SwitchDays, AResolverThatIgnoresTtlsIsNamedAndHoldsNothingUp) {
   test::WorldOptions world;
   world.resolver = true;
-  world.unbound = "  cache-min-ttl: 3600\n";
+  // It says three seconds, and says it for ever.
+  world.unbound =
+      "  local-zone: \"mx1.example.test.\" static\n"
+      "  local-data: \"mx1.example.test. 3 IN A 192.0.2.1\"\n";
   Begin(world);
   options_.resolvers = {world_->primary()};
   Open();
@@ -223,7 +247,9 @@ TEST_F(SwitchDays, SpfThatWouldTakeElevenLookUpsHoldsItUp) {
   for (int i = 0; i < 11; ++i) absl::StrAppend(&spf, " a:mx1.example.test");
   Begin({}, {{"example.test",
               absl::StrCat("@ 2 MX 10 mx1\nmx1 2 A 192.0.2.1\n@ 2 TXT \"", spf, " -all\"\n")}});
-  const v1::MxSwitch planned = Plan(Request());
+  v1::PlanSwitchRequest request = Request();
+  request.set_keep_ptr(true);
+  const v1::MxSwitch planned = Plan(request);
   for (const v1::Check& check : planned.checks()) {
     if (check.check_id() != "spf:example.test") continue;
     EXPECT_EQ(check.state(), v1::CHECK_STATE_FAILED);

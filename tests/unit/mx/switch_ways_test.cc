@@ -1,5 +1,9 @@
 // Zones that take no updates: the operator's own program, and a request to whoever has the zone.
+#include <signal.h>
 #include <sys/stat.h>
+
+#include <cerrno>
+#include <sstream>
 
 #include "tests/unit/mx/switching.h"
 
@@ -68,13 +72,36 @@ TEST_F(SwitchWays, AHookThatFailsSaysWhyAndStopsIt) {
 }
 
 TEST_F(SwitchWays, AHookThatHangsIsKilledWithItsChildren) {
-  BeginVia(v1::SWITCH_VIA_HOOK, "#!/bin/sh\nsleep 300 &\nsleep 300\n");
+  BeginVia(v1::SWITCH_VIA_HOOK,
+           "#!/bin/sh\nsleep 300 &\necho $! $$ > $(dirname $0)/pids\nsleep 300\n");
   options_.hook_limit = absl::Milliseconds(300);
   Open();
   const v1::MxSwitch planned = Plan(Inbound());
   ASSERT_TRUE(Start(planned).ok());
   ASSERT_TRUE(Until(planned, v1::SWITCH_STATE_STUCK));
   EXPECT_THAT(Get(planned).records(0).error(), HasSubstr("did not end within 300ms"));
+  std::istringstream pids(dns::test::ReadAll(world_->folder().path("pids")));
+  pid_t child = 0, program = 0;
+  ASSERT_TRUE(pids >> child >> program);
+  // Gone, or dead and not yet taken by whoever has it now.
+  const auto is_gone = [](pid_t pid) {
+    if (kill(pid, 0) != 0) return errno == ESRCH;
+    const std::string stat = dns::test::ReadAll(absl::StrCat("/proc/", pid, "/stat"));
+    const std::size_t end = stat.rfind(") ");
+    return end == std::string::npos || stat[end + 2] == 'Z';
+  };
+  for (const pid_t pid : {child, program})
+    EXPECT_TRUE(mailquench::test::Eventually([&] { return is_gone(pid); })) << pid;
+}
+
+TEST_F(SwitchWays, AnotherTtlThanWasAskedForIsSaid) {
+  BeginVia(v1::SWITCH_VIA_REQUEST);
+  const v1::MxSwitch planned = Plan(Inbound());
+  ASSERT_TRUE(Start(planned).ok());
+  world_->Change("example.test",
+                 "update delete mx1.example.test A\nupdate add mx1.example.test 77 A 192.0.2.2");
+  ASSERT_TRUE(Until(planned, v1::SWITCH_STATE_DONE));
+  EXPECT_THAT(Get(planned).records(0).error(), HasSubstr("gives it a TTL of 77 s, not 2"));
 }
 
 TEST_F(SwitchWays, ARequestIsATextAndIsTrackedUntilTheChangeIsSeen) {

@@ -3,6 +3,9 @@
 #define MAILQUENCH_TESTS_UNIT_MX_SWITCHING_H_
 
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <map>
 #include <memory>
@@ -112,9 +115,34 @@ class Switching : public ::testing::Test {
     EXPECT_TRUE(there) << Get(one).DebugString();
     return there;
   }
-  std::string Mx1() { return world_->Values(world_->primary(), "mx1.example.test", "A"); }
-  std::string Spf() { return world_->Values(world_->primary(), "example.test", "TXT"); }
-  std::string Ptr() { return world_->Values(world_->primary(), "2.2.0.192.in-addr.arpa", "PTR"); }
+#ifdef MAILQUENCH_FAULT_POINTS
+  // The controller, in a process of its own, is killed there; then it is started again.
+  void KilledAt(const std::string& point) {
+    switches_.reset();
+    store_.reset();
+    const pid_t child = fork();
+    if (child == 0) {
+      setenv("MAILQUENCH_FAULT", absl::StrCat(point, "=kill").c_str(), 1);
+      Open();
+      for (int i = 0; i < 200; ++i) {
+        switches_->Pass();
+        absl::SleepFor(absl::Milliseconds(30));
+      }
+      _exit(0);
+    }
+    EXPECT_EQ(mailquench::test::WaitFor(child), 128 + SIGKILL);
+    Open();
+  }
+#endif
+  std::string Mx1() {
+    return world_->Values(world_->primary(), "mx1.example.test", "A");
+  }
+  std::string Spf() {
+    return world_->Values(world_->primary(), "example.test", "TXT");
+  }
+  std::string Ptr() {
+    return world_->Values(world_->primary(), "2.2.0.192.in-addr.arpa", "PTR");
+  }
 
   std::optional<World> world_;
   Options options_;
