@@ -6,7 +6,7 @@
 
 namespace mailquench::cli {
 
-void AddAntivirusRuns(CLI::App* antivirus, Session* session);  // status, update, scan
+void AddAntivirusRuns(CLI::App* antivirus, Session* session);     // status, update, scan
 void AddAntivirusPosture(CLI::App* antivirus, Session* session);  // posture, import, waive
 
 }  // namespace mailquench::cli
