@@ -234,22 +234,6 @@ TEST_F(ClamAvTest, WhatIsTooMuchForClamdWasNotScannedAndTheRestIs) {
   EXPECT_NE(why.find("clamd cannot work"), std::string::npos) << why << clamd.Log();
 }
 
-TEST_F(ClamAvTest, AClamdWithoutRoomForAnythingEndsTheScan) {
-  PrivateClamd clamd;
-  clamd.LimitFiles(0);
-  ASSERT_TRUE(clamd.Start()) << clamd.Log();
-  ClamAv antivirus(Options(clamd));
-  const WorkContext context;
-  int done = 0;
-  StreamPool pool(antivirus, context, absl::Seconds(2));
-  StreamPool::Job job;
-  job.stream = std::make_unique<TextStream>("text");
-  job.done = [&](const Verdict&) { ++done; };
-  ASSERT_TRUE(pool.Add(std::move(job)).ok());
-  EXPECT_EQ(ReasonOf(pool.Finish()), "CLAMD_IN_NEED") << clamd.Log();
-  EXPECT_EQ(done, 0);
-}
-
 TEST_F(ClamAvTest, ThePoolEndsWithinASecondWhenNobodyWantsIt) {
   PrivateClamd clamd;
   ASSERT_TRUE(clamd.Start()) << clamd.Log();
