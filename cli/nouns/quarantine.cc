@@ -159,8 +159,7 @@ void AddAct(CLI::App* noun,
         ->type_name("COUNT");
   }
   if (act == Act::kScan)
-    app->add_flag("--again", args->again,
-                  "Also what was clean before: after an update of the signatures");
+    app->add_flag("--again", args->again, "Also what these signatures have read before");
   if (act == Act::kRelease) {
     app->add_option("--false-positive", args->false_positives,
                     "Also this message, although the antivirus keeps it out: its queue id, as the "
