@@ -98,7 +98,9 @@ TEST_F(SwitchWatch, AFamilyWithoutARouteIsNotAskedAndSaid) {
     close(home);
     GTEST_SKIP() << "needs the right to make a network";
   }
-  const pid_t up = mailquench::test::Spawn({"/sbin/ip", "link", "set", "lo", "up"}, "/dev/null");
+  const dns::test::Folder said;
+  const pid_t up =
+      mailquench::test::Spawn({"/sbin/ip", "link", "set", "lo", "up"}, said.path("ip"));
   ASSERT_EQ(mailquench::test::WaitFor(up), 0);
   const auto back = absl::MakeCleanup([home] {
     EXPECT_EQ(setns(home, CLONE_NEWNET), 0);
