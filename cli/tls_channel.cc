@@ -7,6 +7,11 @@
 #include "common/status/error.h"
 
 namespace mailquench::cli {
+namespace {
+
+constexpr int kMaxAnswer = 32 * 1024 * 1024;  // A switch of 2,000 domains, watched, has 4 MiB.
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> TlsChannel(const Context& context) {
   rpc::ForbidTls12();
@@ -18,7 +23,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> TlsChannel(const Context& context
   if (!credentials.ok()) {
     return Prepend(credentials.status(), absl::StrCat("Context ", context.name));
   }
-  return grpc::CreateCustomChannel(context.address, *credentials, rpc::AgentChannelArguments());
+  grpc::ChannelArguments arguments = rpc::AgentChannelArguments();
+  arguments.SetMaxReceiveMessageSize(kMaxAnswer);
+  return grpc::CreateCustomChannel(context.address, *credentials, arguments);
 }
 
 }  // namespace mailquench::cli

@@ -57,8 +57,11 @@ std::unique_ptr<CLI::App> BuildTree(Session* session) {
   AddSender(root.get(), session);
   AddRelay(root.get(), session);
   AddShadow(root.get(), session);
+  AddEgress(root.get(), session);
   AddBlacklist(root.get(), session);
+  AddAntivirus(root.get(), session);
   AddDelist(root.get(), session);
+  AddMx(root.get(), session);
   AddHost(root.get(), session);
   AddToken(root.get(), session);
   AddPlaybook(root.get(), session);

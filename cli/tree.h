@@ -29,9 +29,12 @@ void AddQuarantine(CLI::App* root, Session* session);
 void AddSender(CLI::App* root, Session* session);
 void AddRelay(CLI::App* root, Session* session);
 void AddShadow(CLI::App* root, Session* session);
+void AddEgress(CLI::App* root, Session* session);
 void AddPlaybook(CLI::App* root, Session* session);
 void AddBlacklistHistory(CLI::App* blacklist, Session* session);  // A verb of it.
 void AddDelist(CLI::App* root, Session* session);
+void AddAntivirus(CLI::App* root, Session* session);
+void AddMx(CLI::App* root, Session* session);
 void AddAudit(CLI::App* root, Session* session);
 void AddBlacklist(CLI::App* root, Session* session);
 void AddWhoAmI(CLI::App* root, Session* session);

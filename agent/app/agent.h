@@ -9,6 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/antivirus/antivirus_set.h"
+#include "agent/app/antivirus_config.h"
 #include "agent/app/ending.h"
 #include "agent/mail/mail_system.h"
 #include "agent/operations/executor.h"
@@ -38,7 +40,8 @@ struct AgentConfig {
   // exchange_powershell: [PROGRAM, ARGUMENT, ...]; absent: Windows PowerShell's own
   std::vector<std::string> exchange_powershell;
   absl::Duration contain_settle = absl::Minutes(2);  // contain_settle_seconds: 0 to 3600
-  absl::Duration heartbeat = absl::Seconds(30);      // heartbeat_seconds: 1 to 300
+  AntivirusConfig antivirus;
+  absl::Duration heartbeat = absl::Seconds(30);  // heartbeat_seconds: 1 to 300
 };
 
 // Errors: kInvalidArgument/BAD_CONFIG with file, line and key.
@@ -52,6 +55,7 @@ struct Agent {
   std::string host_id;  // "local" before enrolment.
   SystemClock clock;
   std::unique_ptr<MailSystem> mail;
+  std::unique_ptr<AntivirusSet> antivirus;
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Executor> executor;
 };

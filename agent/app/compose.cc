@@ -88,10 +88,26 @@ absl::Status ReadConfig(const YAML::Node& root, const std::string& path, AgentCo
         return BadConfig(path, line, "heartbeat_seconds is 1 to 300");
       config.heartbeat = absl::Seconds(seconds);
     } else {
-      return BadConfig(path, line, absl::StrCat("unknown key '", key, "'"));
+      const auto known = ReadAntivirusKey(key, item.second, config.antivirus);
+      if (!known.ok()) return BadConfig(path, line, std::string(known.status().message()));
+      if (!*known) return BadConfig(path, line, absl::StrCat("unknown key '", key, "'"));
     }
   }
   return absl::OkStatus();
+}
+
+std::unique_ptr<AntivirusSet> MakeAntivirus(const AntivirusConfig& config,
+                                            const std::string& state_dir) {
+  std::vector<std::unique_ptr<Antivirus>> residents = KnownAntivirus(config);
+  for (const AdapterConfig& one : config.adapters)
+    residents.push_back(std::make_unique<Adapter>(one));
+  std::unique_ptr<Antivirus> second;
+  if (config.second_opinion.has_value()) {
+    AdapterConfig pinned = *config.second_opinion;
+    pinned.private_folder = state_dir;
+    second = std::make_unique<Adapter>(std::move(pinned));
+  }
+  return std::make_unique<AntivirusSet>(std::move(residents), std::move(second));
 }
 
 // The agent's own, whatever the mail system.
@@ -134,12 +150,15 @@ absl::StatusOr<std::unique_ptr<Agent>> OpenAgent(const std::string& state_dir) {
     }
   }
   MQ_ASSIGN_OR_RETURN(agent->mail, ChooseMailSystem(agent->config, state_dir));
+  agent->antivirus = MakeAntivirus(agent->config.antivirus, state_dir);
   MQ_ASSIGN_OR_RETURN(agent->journal, Journal::Open(absl::StrCat(state_dir, "/journal.db")));
   ExecutorOptions options;
   options.host_id = agent->host_id;
   options.state_dir = state_dir;
   options.allowed_operations = agent->config.allow;
   options.quarantine_roots = agent->config.quarantine_roots;
+  options.scan_roots = agent->config.antivirus.scan_roots;
+  options.antivirus = agent->antivirus.get();
   options.settle = agent->config.contain_settle;
   options.delist_hosts = agent->config.delist_hosts;
   options.delist_private_targets = agent->config.delist_private_targets;
@@ -159,6 +178,12 @@ v1::Hello MakeHello(Agent& agent) {
     hello.set_platform_version(inventory->version);
     std::vector<v1::Capability> capabilities = inventory->capabilities;
     capabilities.push_back(FetchCapability(agent.config));
+    // Whether there is one may change from day to day: the operations say it.
+    for (const char* operation : {"antivirus.status", "antivirus.update", "antivirus.scan"}) {
+      v1::Capability& capability = capabilities.emplace_back();
+      capability.set_operation(operation);
+      capability.set_available(true);
+    }
     for (v1::Capability& capability : capabilities) {
       if (!agent.config.allow.empty() && agent.config.allow.count(capability.operation()) == 0) {
         capability.set_available(false);

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "agent/antivirus/clamav/clamav_antivirus.h"
 #include "agent/app/platform.h"
 #include "agent/mail/none/none_mail_system.h"
 #include "agent/mail/postfix/instance.h"
@@ -28,6 +29,18 @@ absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& 
     return std::unique_ptr<MailSystem>(new postfix::PostfixMailSystem(options, config.mail_log));
   if (ReasonOf(found.status()) != "NO_POSTFIX") return found.status();
   return std::unique_ptr<MailSystem>(new NoneMailSystem());
+}
+
+std::vector<std::unique_ptr<Antivirus>> KnownAntivirus(const AntivirusConfig& config) {
+  std::vector<std::unique_ptr<Antivirus>> known;
+  if (!config.clamav) return known;
+  clamav::ClamAvOptions options;
+  options.clamd_config = config.clamd_config;
+  if (!config.freshclam.empty()) options.freshclam.program = config.freshclam;
+  options.freshclam.config = config.freshclam_config;
+  options.quick_places = config.quick_places;
+  known.push_back(std::make_unique<clamav::ClamAv>(std::move(options)));
+  return known;
 }
 
 bool IsPlainPath(const std::string& path) {

@@ -10,6 +10,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "agent/antivirus/defender/defender_antivirus.h"
+#include "agent/antivirus/defender/security_center.h"
 #include "agent/app/platform.h"
 #include "agent/mail/exchange/exchange_mail_system.h"
 #include "agent/mail/exchange/powershell/session.h"
@@ -18,6 +20,7 @@
 #include "agent/mail/smtpsvc/smtpsvc_mail_system.h"
 #include "agent/os/counters.h"
 #include "agent/os/service_manager.h"
+#include "agent/os/wmi.h"
 #include "common/os/system_library.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
@@ -101,6 +104,15 @@ absl::StatusOr<std::unique_ptr<MailSystem>> ChooseMailSystem(const AgentConfig& 
   if (there.ok()) return OpenSmtpService(state_dir);
   if (!absl::IsNotFound(there.status())) return there.status();
   return std::unique_ptr<MailSystem>(new NoneMailSystem());
+}
+
+std::vector<std::unique_ptr<Antivirus>> KnownAntivirus(const AntivirusConfig& config) {
+  std::vector<std::unique_ptr<Antivirus>> known;
+  const std::shared_ptr<Wmi> wmi = MakeWmi();
+  if (config.defender)
+    known.push_back(std::make_unique<defender::DefenderAntivirus>(wmi, MakeServiceManager()));
+  known.push_back(std::make_unique<defender::SecurityCenter>(wmi));
+  return known;
 }
 
 // "D:\\Quarantine\\x": a drive's, no share's, since the service reaches none by itself.

@@ -10,6 +10,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "agent/antivirus/pinned_program.h"
 #include "agent/app/agent.h"
 #include "agent/app/connected.h"
 #include "agent/app/lease_keeper.h"
@@ -41,6 +42,7 @@ class Service {
 
   absl::Status Start() {
     agent_.executor->CloseObservers();  // Before the first of ours begins.
+    PinnedProgram::Sweep(agent_.state_dir);
     observer_.Start();
     absl::Status started = link_.Start();
     // What was half done is completed also where no controller can be asked. Else Tick() does it.

@@ -5,7 +5,9 @@
 #ifndef MAILQUENCH_AGENT_MAIL_MAIL_SYSTEM_H_
 #define MAILQUENCH_AGENT_MAIL_MAIL_SYSTEM_H_
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -97,6 +99,22 @@ struct DeliveryReply {
 };
 using ReplyVisitor = std::function<void(const DeliveryReply&)>;
 
+// One message of a quarantine as RFC 5322 bytes, taken out of whatever file it is in. Read by one
+// thread at a time, any.
+class QuarantinedMessage {
+ public:
+  virtual ~QuarantinedMessage() = default;
+  // As ScanKey() of agent/quarantine/scan_record.h makes it.
+  virtual const std::string& key() const = 0;
+  virtual std::int64_t bytes() const = 0;  // About; -1: not known.
+  // The next bytes; 0 is the end. kDataLoss: its file is no complete message.
+  virtual absl::StatusOr<std::size_t> Read(char* buffer, std::size_t size) = 0;
+  virtual absl::Status Rewind() = 0;
+  // Who sent it and what about: hostile text made harmless.
+  virtual v1::MessageSample Sample() = 0;
+};
+using QuarantinedVisitor = std::function<absl::Status(std::unique_ptr<QuarantinedMessage>)>;
+
 // What each heartbeat says of the service.
 struct ServiceGlance {
   bool running = false;                        // Every instance.
@@ -169,6 +187,24 @@ class MailSystem {
                                                               const CallContext& context) = 0;
   virtual absl::StatusOr<v1::QuarantineReleaseResult> Release(const v1::QuarantineRelease& request,
                                                               const CallContext& context) = 0;
+  // The folder with the manifest of a quarantine, where what a scan finds is kept. Errors:
+  // kNotFound/UNKNOWN_QUARANTINE, kUnimplemented, those of ReadQuarantined().
+  virtual absl::StatusOr<std::string> QuarantineHome(const std::string& /*quarantine_id*/) {
+    return absl::UnimplementedError(
+        "messages of a quarantine cannot be read one by one on this mail system; nothing was "
+        "scanned");
+  }
+  // Opens each message for which `wanted` is true, also one that Read() will find broken, and hands
+  // it out. Memory does not grow with their number. Errors: kNotFound/UNKNOWN_QUARANTINE,
+  // kFailedPrecondition (a database that only its server reads; a volume that is away),
+  // kUnimplemented, those of `visit` and of the context.
+  virtual absl::Status ReadQuarantined(
+      const std::string& quarantine_id,
+      const std::function<bool(const std::string& key)>& /*wanted*/,
+      const QuarantinedVisitor& /*visit*/,
+      const CallContext& /*context*/) {
+    return QuarantineHome(quarantine_id).status();
+  }
   // Whether Release wants every instance stopped: whoever calls it stops and starts them.
   virtual bool ReleasesStopped() const { return false; }
   // Whether Release obeys `isolate`: it cuts the host off, proves that, and releases nothing where
@@ -211,6 +247,12 @@ class MailSystem {
   virtual absl::StatusOr<SettingsChange> PlanShadowSuspend(const v1::ShadowSuspend& /*request*/) {
     return absl::UnimplementedError(
         "servers of this mail system keep no copies of mail for each other; nothing was changed");
+  }
+  // From which address, under which name and through whom mail leaves. The notice names what still
+  // goes another way. Errors: those of ReadEgressRequest() and CheckOwnAddresses().
+  virtual absl::StatusOr<SettingsChange> PlanEgress(const v1::EgressSet& /*request*/) {
+    return absl::UnimplementedError(
+        "the way out of this mail system cannot be set from here; nothing was changed");
   }
   // Whether such an operation changes what all hosts of Inventory::organisation share, so that one
   // of them does it for all.

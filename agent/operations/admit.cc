@@ -19,10 +19,11 @@ absl::Status Executor::Admit(const v1::Command& command) {
   if (name.empty())
     return Error(absl::StatusCode::kUnimplemented, "UNKNOWN_OPERATION",
                  "the command holds no operation that this agent knows; nothing was done");
-  if (command.operation().has_blacklist_clear())
+  if (command.operation().has_blacklist_clear() || command.operation().has_antivirus_clear())
     return Error(absl::StatusCode::kUnimplemented, "CONTROLLERS_OWN",
-                 "blacklist.clear is what a controller does itself; nothing was done; give it as a "
-                 "run of the controller");
+                 absl::StrCat(name,
+                              " is what a controller does itself; nothing was done; give it as a "
+                              "run of the controller"));
   if (!options_.allowed_operations.empty() && options_.allowed_operations.count(name) == 0)
     return Error(
         absl::StatusCode::kPermissionDenied, "NOT_ALLOWED_HERE",
@@ -31,6 +32,8 @@ absl::Status Executor::Admit(const v1::Command& command) {
     MQ_RETURN_IF_ERROR(AdmitDirectory(command.operation().quarantine_move()));
   if (command.operation().has_delist_fetch())
     MQ_RETURN_IF_ERROR(AdmitFetch(command.operation().delist_fetch()));
+  if (command.operation().has_antivirus_scan())
+    MQ_RETURN_IF_ERROR(AdmitScan(command.operation().antivirus_scan()));
   return NotCancelled(command.command_id());
 }
 
@@ -48,7 +51,8 @@ absl::Status Executor::NotCancelled(const std::string& command_id) {
 
 // Asked between two messages or samples of what can be continued by a repeat.
 absl::Status Executor::StillWanted(const v1::Command& command) {
-  if (ending_ && !GivesWay(command.operation()))
+  if (ending_ && (!GivesWay(command.operation()) ||
+                  ClassOf(command.operation()) == v1::OPERATION_CLASS_OBSERVE))
     return Error(absl::StatusCode::kAborted, "INTERRUPTED",
                  "the agent ends while it observes; nothing was touched, ask again");
   bool urgent_waits = false;

@@ -12,6 +12,11 @@
 namespace mailquench::agent {
 namespace {
 
+const AntivirusSet& NoAntivirus() {
+  static const auto* const none = new AntivirusSet();
+  return *none;
+}
+
 google::protobuf::Timestamp Stamp(absl::Time time) {
   return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
 }
@@ -38,6 +43,7 @@ Executor::Executor(MailSystem& mail, Journal& journal, Clock& clock, ExecutorOpt
       journal_(journal),
       clock_(clock),
       options_(std::move(options)),
+      antivirus_(options_.antivirus == nullptr ? NoAntivirus() : *options_.antivirus),
       turn_(options_.state_dir),
       alarms_(absl::StrCat(options_.state_dir, "/alarm")) {}
 

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/antivirus/antivirus_set.h"
 #include "agent/http/url.h"
 #include "agent/mail/mail_system.h"
 #include "agent/operations/alarms.h"
@@ -51,6 +52,11 @@ struct ExecutorOptions {
   std::set<std::string> allowed_operations;  // Empty: all. The controller cannot widen it.
   // Where quarantines may be moved to. Empty: nowhere but home. The controller cannot widen it.
   std::set<std::string> quarantine_roots;
+  // Below what antivirus.scan reads paths on request. Empty: nowhere. The controller cannot widen
+  // it.
+  std::set<std::string> scan_roots;
+  // The antivirus of this host; null: none. Must outlive the executor.
+  const AntivirusSet* antivirus = nullptr;
   // Whom delist.fetch may ask. The controller cannot widen it.
   std::vector<AllowedHost> delist_hosts;
   bool delist_private_targets = false;  // Also where a name leads to no public address.
@@ -269,6 +275,8 @@ class Executor {
   // release.cc
   absl::StatusOr<v1::QuarantineReleaseResult> DoRelease(const v1::Command& command,
                                                         const CallContext& context);
+  absl::StatusOr<v1::QuarantineReleaseResult> DoReleaseItself(const v1::Command& command,
+                                                              const CallContext& context);
   absl::Status CheckIsolation(const v1::QuarantineRelease& request) const;
   absl::Status LeaseFor(const v1::Command& command,
                         const InstanceNames& was_running,
@@ -314,6 +322,28 @@ class Executor {
   // blockers.cc
   absl::StatusOr<v1::MailBlockersResult> DoBlockers(const v1::MailBlockers& request,
                                                     const CallContext& context);
+  // antivirus.cc
+  WorkContext WorkOf(const CallContext& context);
+  absl::Status AdmitScan(const v1::AntivirusScan& request) const;
+  // As they were seen, with the second opinion, and when each scanned last.
+  std::vector<v1::AntivirusProduct> ProductsOf(const std::vector<AntivirusSet::Seen>& seen,
+                                               const WorkContext& work);
+  absl::StatusOr<v1::AntivirusStatusResult> DoAntivirusStatus(const CallContext& context);
+  // Of these three `out` is set also beside an error.
+  absl::Status DoAntivirusUpdate(const CallContext& context,
+                                 bool& changed,
+                                 v1::OperationResult& out);
+  absl::Status DoAntivirusScan(const v1::AntivirusScan& request,
+                               const CallContext& context,
+                               v1::OperationResult& out);
+  void NoteScanTime(const std::string& adapter);
+  // quarantine_scan.cc
+  absl::Status DoQuarantineScan(const v1::QuarantineScan& request,
+                                const CallContext& context,
+                                v1::OperationResult& out);
+  absl::StatusOr<v1::QuarantineInfo> QuarantineById(const std::string& quarantine_id);
+  // What a person should know whose release was not preceded by a scan; "" mostly.
+  std::string ScanNotice(const v1::QuarantineInfo& quarantine);
   // plan.cc
   absl::StatusOr<v1::OperationPlan> MakePlan(const v1::Operation& operation);
   CallContext ContextOfPlan();
@@ -337,6 +367,8 @@ class Executor {
   Journal& journal_;
   Clock& clock_;
   const ExecutorOptions options_;
+  const AntivirusSet& antivirus_;
+  std::mutex scan_times_mu_;  // Held while the file of scan times is written.
   const Turn turn_;
   Alarms alarms_;
   std::mutex mu_;  // Guards the sets.

@@ -78,6 +78,12 @@ absl::Status Executor::Perform(const v1::Command& command,
                     [&] { return mail_.PlanShadowSuspend(operation.shadow_suspend()); }, context));
       changed = out.shadow_suspend().settings_size() > 0;
       break;
+    case v1::Operation::kEgressSet:
+      MQ_RESULT(egress_set, DoChange(
+                                command, "egress",
+                                [&] { return mail_.PlanEgress(operation.egress_set()); }, context));
+      changed = out.egress_set().settings_size() > 0;
+      break;
     case v1::Operation::kSenderBlock:
       MQ_RESULT(sender_block,
                 DoChange(
@@ -108,7 +114,17 @@ absl::Status Executor::Perform(const v1::Command& command,
       MQ_RESULT(mail_blockers, DoBlockers(operation.mail_blockers(), context));
       break;
     case v1::Operation::kBlacklistClear:
+    case v1::Operation::kAntivirusClear:
       return absl::InternalError("admitted, although it is the controller's own");
+    case v1::Operation::kAntivirusStatus:
+      MQ_RESULT(antivirus_status, DoAntivirusStatus(context));
+      break;
+    case v1::Operation::kAntivirusUpdate:
+      return DoAntivirusUpdate(context, changed, out);
+    case v1::Operation::kAntivirusScan:
+      return DoAntivirusScan(operation.antivirus_scan(), context, out);
+    case v1::Operation::kQuarantineScan:
+      return DoQuarantineScan(operation.quarantine_scan(), context, out);
     case v1::Operation::kContain:
       return DoContain(command, context, changed, *out.mutable_contain());
     case v1::Operation::KIND_NOT_SET:

@@ -11,6 +11,16 @@ namespace mailquench::agent {
 namespace {
 constexpr absl::Duration kLongestPlan = absl::Minutes(5);
 
+// Whoever ends a containment may not mean the address that got blocked.
+void WarnOfWayBack(const std::vector<Journal::Change>& outstanding, v1::OperationPlan& plan) {
+  for (const Journal::Change& change : outstanding) {
+    if (change.snapshot.operation() != "egress.set") continue;
+    plan.add_warnings(
+        "it also puts back the way out (egress.set): mail leaves as it did before; to keep it as "
+        "it is now, decide so for each of its settings, or name the other snapshots");
+    return;
+  }
+}
 }  // namespace
 
 std::vector<std::string> WarningsOf(const SettingsChange& change) {
@@ -135,8 +145,22 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
             "succeed nothing is released; what of a database matches is known only then");
         if (!mail_.IsolationCaveat().empty()) plan.add_warnings(mail_.IsolationCaveat());
       }
+      const v1::QuarantineAnalyseResult& found = preview.quarantine_analyse();
+      const std::int64_t kept_out = release ? found.kept_out() : 0;
       plan.add_steps(absl::StrCat(release ? "release " : "delete for good ",
-                                  preview.quarantine_analyse().matching(), " messages"));
+                                  found.matching() - kept_out, " messages"));
+      if (kept_out > 0)
+        plan.add_steps(
+            absl::StrCat("leave ", kept_out, " messages that the antivirus keeps out",
+                         operation.quarantine_release().false_positives().empty()
+                             ? ""
+                             : absl::StrCat(", but for those of ",
+                                            operation.quarantine_release().false_positives_size(),
+                                            " that a person has judged")));
+      if (release && !found.quarantine().has_scan_time() && antivirus_.MayJudge())
+        plan.add_warnings(
+            "this host has an antivirus, and no scan of this quarantine has gone to its end; "
+            "`quarantine scan` does that");
       break;
     }
     case v1::Operation::kQuarantineMove: {
@@ -178,14 +202,30 @@ absl::StatusOr<v1::OperationPlan> Executor::MakePlan(const v1::Operation& operat
       plan.add_steps(absl::StrCat("put back ", restore.result.put_back(), " settings, keep ",
                                   restore.result.kept_as_fix(), " as fix; ",
                                   restore.result.needs_decision(), " need a decision"));
+      WarnOfWayBack(outstanding, plan);
       break;
     }
     case v1::Operation::kShadowSuspend:
       MQ_RETURN_IF_ERROR(change(mail_.PlanShadowSuspend(operation.shadow_suspend()),
                                 "shadow copies", preview.mutable_shadow_suspend()));
       break;
+    case v1::Operation::kEgressSet:
+      MQ_RETURN_IF_ERROR(change(mail_.PlanEgress(operation.egress_set()), "way out",
+                                preview.mutable_egress_set()));
+      break;
     case v1::Operation::kContain:
       MQ_RETURN_IF_ERROR(PlanContain(operation.contain(), plan));
+      break;
+    case v1::Operation::kAntivirusUpdate:
+      plan.add_steps("the antivirus takes its newest signatures, from where it takes them always");
+      break;
+    case v1::Operation::kAntivirusScan:
+      if (!operation.antivirus_scan().remove()) {
+        plan.add_steps("observe; nothing would change");
+        preview.Clear();
+        break;
+      }
+      plan.add_steps("scan, and let the antivirus put what it finds into its own quarantine");
       break;
     case v1::Operation::kDelistFetch:
       PlanFetch(operation.delist_fetch(), plan);

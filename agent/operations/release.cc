@@ -52,6 +52,18 @@ absl::Status Executor::LeaseFor(const v1::Command& command,
 
 absl::StatusOr<v1::QuarantineReleaseResult> Executor::DoRelease(const v1::Command& command,
                                                                 const CallContext& context) {
+  const absl::StatusOr<v1::QuarantineInfo> before =
+      QuarantineById(command.operation().quarantine_release().quarantine_id());
+  auto result = DoReleaseItself(command, context);
+  if (!result.ok() || !before.ok() || result->released() == 0) return result;
+  const std::string notice = ScanNotice(*before);
+  if (!notice.empty())
+    result->set_notice(absl::StrCat(result->notice(), result->notice().empty() ? "" : " ", notice));
+  return result;
+}
+
+absl::StatusOr<v1::QuarantineReleaseResult> Executor::DoReleaseItself(const v1::Command& command,
+                                                                      const CallContext& context) {
   const v1::QuarantineRelease& request = command.operation().quarantine_release();
   MQ_RETURN_IF_ERROR(CheckIsolation(request));
   if (!mail_.ReleasesStopped()) return mail_.Release(request, context);

@@ -34,6 +34,8 @@ bool MakesWay(const v1::Operation& operation) {
     case v1::Operation::kQuarantineRelease:
     case v1::Operation::kQuarantineDiscard:
     case v1::Operation::kDelistFetch:
+    case v1::Operation::kAntivirusScan:
+    case v1::Operation::kAntivirusUpdate:
       return true;
     default:
       return false;

@@ -37,9 +37,12 @@ class Child {
   virtual absl::Status Write(absl::string_view bytes, absl::Time deadline) = 0;
 
   // Without its line break ("\n" or "\r\n"). Errors: kDeadlineExceeded, kUnavailable (its output
-  // has ended; what came after the last line break is lost), kResourceExhausted (longer than
+  // has ended; Remainder() is what came after the last line break), kResourceExhausted (longer than
   // `max_length`; no line can be read any more).
   virtual absl::StatusOr<std::string> ReadLine(std::size_t max_length, absl::Time deadline) = 0;
+
+  // Once its output has ended: what it wrote after its last line break. Given once.
+  virtual std::string Remainder() = 0;
 
   // The end of what it wrote on standard error, 4 KiB at most. It is read along while we write,
   // read or wait; in between a child that writes much there stands still.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 
@@ -26,6 +27,13 @@ class LineBuffer {
     searched_ = 0;
     if (!line.empty() && line.back() == '\r') line.pop_back();
     return line;
+  }
+  // What has no line break, once nothing more comes.
+  std::string TakeRest() {
+    std::string rest = std::move(text_);
+    Clear();
+    if (!rest.empty() && rest.back() == '\r') rest.pop_back();
+    return rest;
   }
   std::size_t size() const { return text_.size(); }
   void Clear() {

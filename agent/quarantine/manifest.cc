@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/os/files.h"
 #include "agent/os/lock.h"
+#include "agent/quarantine/scan_record.h"
 #include "common/status/error.h"
 #include "nlohmann/json.hpp"
 
@@ -76,6 +77,11 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
   out.complete = Get(json, "complete", false);
   out.messages = Get<std::int64_t>(json, "messages", -1);
   out.bytes = Get<std::int64_t>(json, "bytes", 0);
+  const auto scanned = Get<std::int64_t>(json, "scan_time_us", 0);
+  if (scanned != 0) out.scan_time = absl::FromUnixMicros(scanned);
+  out.infected = Get<std::int64_t>(json, "infected", 0);
+  out.not_scanned = Get<std::int64_t>(json, "not_scanned", 0);
+  out.has_scan_record = Get(json, "has_scan_record", false);
   out.location = Get<std::string>(json, "location", "");
   out.leaving = Get<std::string>(json, "leaving", "");
   const auto originals = json.find("originals");
@@ -108,6 +114,11 @@ absl::Status WriteManifest(const std::string& folder, const Manifest& manifest) 
     json["originals"].push_back(
         {{"name", original.name}, {"device", original.device}, {"inode", original.inode}});
   }
+  if (manifest.scan_time != absl::InfinitePast())
+    json["scan_time_us"] = absl::ToUnixMicros(manifest.scan_time);
+  if (manifest.infected != 0) json["infected"] = manifest.infected;
+  if (manifest.not_scanned != 0) json["not_scanned"] = manifest.not_scanned;
+  if (manifest.has_scan_record) json["has_scan_record"] = true;
   if (moved) {
     json["location"] = manifest.location;
     json["leaving"] = manifest.leaving;
@@ -119,7 +130,8 @@ absl::Status WriteManifest(const std::string& folder, const Manifest& manifest) 
 
 const std::set<std::string>& NamesAboutIt() {
   static const auto* const names = new std::set<std::string>{
-      "manifest.json", "manifest.json.mailquench-tmp", kReturning, kFolderLockFile};
+      "manifest.json", "manifest.json.mailquench-tmp", kReturning, kFolderLockFile,
+      kScanRecord,     "scan-record.mailquench-tmp",   kScanLock};
   return *names;
 }
 
@@ -140,6 +152,25 @@ absl::Status RecordCount(const std::string& folder, const Manifest& counted) {
                           manifest.bytes = counted.bytes;
                         })
       .status();
+}
+
+absl::Status RecordScan(const std::string& folder, const ScanRecord& record) {
+  return UpdateManifest(folder,
+                        [&](Manifest& manifest) {
+                          manifest.scan_time = record.scan_time().value_or(absl::InfinitePast());
+                          manifest.infected = record.Count(Scanned::kInfected);
+                          manifest.not_scanned = record.Count(Scanned::kUnread);
+                          manifest.has_scan_record = true;
+                        })
+      .status();
+}
+
+absl::StatusOr<ScanRecord> ReadScan(const std::string& folder, const Manifest& manifest) {
+  MQ_ASSIGN_OR_RETURN(ScanRecord record, ScanRecord::Read(folder));
+  const bool was_there = manifest.has_scan_record || manifest.scan_time != absl::InfinitePast() ||
+                         manifest.infected > 0 || manifest.not_scanned > 0;
+  if (!record.found() && was_there) return BadScanRecord(folder, "is missing");
+  return record;
 }
 
 std::string QuarantineId(const std::string& command_id, const std::string& instance) {
@@ -163,6 +194,10 @@ v1::QuarantineInfo InfoOf(const Manifest& manifest, const std::string& folder) {
       manifest.create_time - absl::FromUnixSeconds(absl::ToUnixSeconds(manifest.create_time)))));
   info.set_messages(manifest.messages);
   info.set_bytes(manifest.bytes);
+  if (manifest.scan_time != absl::InfinitePast())
+    info.mutable_scan_time()->set_seconds(absl::ToUnixSeconds(manifest.scan_time));
+  info.set_infected(manifest.infected);
+  info.set_not_scanned(manifest.not_scanned);
   info.set_selective(manifest.selective);
   info.set_directory(manifest.location.empty() ? folder : manifest.location);
   return info;

@@ -16,6 +16,8 @@
 
 namespace mailquench::agent {
 
+class ScanRecord;
+
 // Names one directory whatever it is called at the moment.
 struct DirectoryIdentity {
   std::string name;
@@ -34,6 +36,10 @@ struct Manifest {
   bool complete = false;       // All that the quarantine was to take is in it.
   std::int64_t messages = -1;  // As counted last; -1: never.
   std::int64_t bytes = 0;
+  absl::Time scan_time = absl::InfinitePast();  // Of the last scan that went to its end.
+  std::int64_t infected = 0;                    // By scan_record.h, as of its last change.
+  std::int64_t not_scanned = 0;
+  bool has_scan_record = false;  // A scan has saved something: its record must be there.
   std::vector<DirectoryIdentity> originals;  // Of a swap: the directories that are set aside.
   std::string location;  // Of a quarantine that was moved: where its messages are. Empty: here.
   // The place that it is still to be removed from; kHome for the folder of the manifest. Empty:
@@ -58,6 +64,11 @@ absl::StatusOr<Manifest> UpdateManifest(const std::string& folder,
                                         const std::function<void(Manifest&)>& change);
 // Keeps messages and bytes of `counted`, unless the quarantine was moved since that was read.
 absl::Status RecordCount(const std::string& folder, const Manifest& counted);
+// The same for what a scan found.
+absl::Status RecordScan(const std::string& folder, const ScanRecord& record);
+// The record of a quarantine, empty where nothing was ever scanned. Errors: those of
+// ScanRecord::Read(), kDataLoss/BAD_SCAN_RECORD also where it is missing and was there.
+absl::StatusOr<ScanRecord> ReadScan(const std::string& folder, const Manifest& manifest);
 
 // The name of the quarantine that `command_id` makes for `instance`: the same each time, safe as a
 // file name, without a clash between values that differ only in characters which a file name cannot

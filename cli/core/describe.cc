@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/core/antivirus_text.h"
 #include "cli/core/duration.h"
 #include "cli/core/operation_text.h"
 #include "cli/output/printer.h"
@@ -156,6 +157,10 @@ std::string DescribeResult(const v1::OperationResult& result) {
     case v1::OperationResult::kQuarantineRelease:
       return absl::StrCat(Messages(result.quarantine_release().released()), " released, ",
                           result.quarantine_release().left(), " left",
+                          result.quarantine_release().infected() > 0
+                              ? absl::StrCat(", ", result.quarantine_release().infected(),
+                                             " of them kept out by the antivirus")
+                              : "",
                           Noted(result.quarantine_release().notice()));
     case v1::OperationResult::kQuarantineDiscard:
       return absl::StrCat(Messages(result.quarantine_discard().discarded()), " discarded, ",
@@ -172,6 +177,9 @@ std::string DescribeResult(const v1::OperationResult& result) {
       return Change(result.sender_unblock(), "sender unblocked");
     case v1::OperationResult::kShadowSuspend:
       return Change(result.shadow_suspend(), "copies of mail suspended");
+    case v1::OperationResult::kEgressSet:
+      return absl::StrCat(Change(result.egress_set(), "way out set"),
+                          Noted(result.egress_set().notice()));
     case v1::OperationResult::kRestore:
       return absl::StrCat(result.restore().put_back(), " put back, ",
                           result.restore().kept_as_fix(), " kept as fix, ",
@@ -219,6 +227,14 @@ std::string DescribeResult(const v1::OperationResult& result) {
       return Clear(result.blacklist_clear());
     case v1::OperationResult::kMailBlockers:
       return Blockers(result.mail_blockers());
+    case v1::OperationResult::kAntivirusStatus:
+      return DescribeStatus(result.antivirus_status());
+    case v1::OperationResult::kAntivirusUpdate:
+      return DescribeUpdate(result.antivirus_update());
+    case v1::OperationResult::kAntivirusScan:
+      return DescribeScan(result.antivirus_scan());
+    case v1::OperationResult::kQuarantineScan:
+      return DescribeScan(result.quarantine_scan());
     default:
       return "";
   }

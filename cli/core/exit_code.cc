@@ -13,7 +13,7 @@ int ExitCodeOf(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   if (reason == "NO_HOST_MATCHED") return kExitNoHost;
   if (reason.rfind("APPROVAL_", 0) == 0) return kExitApproval;
-  if (reason.rfind("GATE_", 0) == 0) return kExitStopped;
+  if (reason.rfind("GATE_", 0) == 0 || reason == "PREFLIGHT_FAILED") return kExitStopped;
   switch (status.code()) {
     case absl::StatusCode::kUnauthenticated:
     case absl::StatusCode::kPermissionDenied:

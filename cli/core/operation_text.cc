@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/output/printer.h"
 #include "common/operation/duration.h"
+#include "common/operation/names.h"
 #include "common/status/error.h"
 #include "common/text/suggest.h"
 
@@ -189,21 +190,8 @@ v1::MessageFilter* FilterOf(v1::Operation* operation) {
 }
 
 v1::OperationClass ClassOf(const v1::Operation& operation) {
-  switch (operation.kind_case()) {
-    case v1::Operation::kServiceStatus:
-    case v1::Operation::kQueueSurvey:
-    case v1::Operation::kQuarantineList:
-    case v1::Operation::kQuarantineAnalyse:
-    case v1::Operation::kRelayProbe:
-    case v1::Operation::kQueueWatch:
-    case v1::Operation::kMailBlockers:
-    case v1::Operation::kBlacklistClear:
-      return v1::OPERATION_CLASS_OBSERVE;
-    case v1::Operation::kQuarantineDiscard:
-      return v1::OPERATION_CLASS_IRREVERSIBLE;
-    default:
-      return v1::OPERATION_CLASS_REVERSIBLE;
-  }
+  const v1::OperationClass known = mailquench::ClassOf(operation);
+  return known == v1::OPERATION_CLASS_UNSPECIFIED ? v1::OPERATION_CLASS_REVERSIBLE : known;
 }
 
 }  // namespace mailquench::cli

@@ -28,7 +28,7 @@ absl::Status SetField(v1::Operation* operation, const std::string& assignment);
 // The operation's `filter` field; null where it has none.
 v1::MessageFilter* FilterOf(v1::Operation* operation);
 
-// What the CLI knows without asking an agent; used to choose the question that is asked.
+// As common/operation has it; one that this program does not know counts as a change.
 v1::OperationClass ClassOf(const v1::Operation& operation);
 
 // One clause about how one operation ended on one host, without the host's name.

@@ -1,5 +1,5 @@
-// quarantine: list, analyse, release, discard, move. All but the first are runs on the hosts that
-// hold the quarantines.
+// quarantine: list, analyse, scan, release, discard, move. All but the first are runs on the hosts
+// that hold the quarantines.
 #include <memory>
 #include <ostream>
 #include <set>
@@ -16,7 +16,7 @@
 namespace mailquench::cli {
 namespace {
 
-enum class Act { kAnalyse, kRelease, kDiscard, kMove };
+enum class Act { kAnalyse, kRelease, kDiscard, kMove, kScan };
 
 struct QuarantineArgs {
   std::vector<std::string> ids;
@@ -26,6 +26,8 @@ struct QuarantineArgs {
   bool maybe_delivered = false;
   std::string directory;
   bool isolate = false;
+  std::vector<std::string> false_positives;
+  bool again = false;
 };
 
 absl::StatusOr<v1::ListQuarantinesResponse> Fetch(Session* session, const std::string& incident) {
@@ -37,15 +39,20 @@ absl::StatusOr<v1::ListQuarantinesResponse> Fetch(Session* session, const std::s
 absl::StatusOr<int> DoListQuarantines(Session* session, const std::string& incident) {
   auto all = Fetch(session, incident);
   if (!all.ok()) return all.status();
-  Table table{{"QUARANTINE", "HOST", "INSTANCE", "MESSAGES", "BYTES", "INCIDENT", "SINCE"}, {}};
+  Table table{{"QUARANTINE", "HOST", "INSTANCE", "MESSAGES", "BYTES", "INCIDENT", "SCANNED",
+               "KEPT OUT", "SINCE"},
+              {}};
   for (const auto& one : all->quarantines()) {
     const auto& info = one.quarantine();
     const bool counted = info.messages() >= 0;
-    table.rows.push_back({info.quarantine_id(), one.host_name(), info.instance(),
-                          counted ? std::to_string(info.messages()) : "not counted",
-                          counted ? std::to_string(info.bytes()) : "-",
-                          info.incident_id().empty() ? "-" : info.incident_id(),
-                          HumanTime(info.create_time())});
+    table.rows.push_back(
+        {info.quarantine_id(), one.host_name(), info.instance(),
+         counted ? std::to_string(info.messages()) : "not counted",
+         counted ? std::to_string(info.bytes()) : "-",
+         info.incident_id().empty() ? "-" : info.incident_id(),
+         info.has_scan_time() ? HumanTime(info.scan_time()) : "-",
+         std::to_string(info.infected() + (info.has_scan_time() ? info.not_scanned() : 0)),
+         HumanTime(info.create_time())});
   }
   MQ_RETURN_IF_ERROR(Print(session->flags.output, *all, table, *session->env.out));
   return kExitOk;
@@ -87,12 +94,19 @@ absl::StatusOr<int> Do(Session* session, Act act, const QuarantineArgs& args) {
         fill(operation->mutable_quarantine_release());
         operation->mutable_quarantine_release()->set_maybe_delivered(args.maybe_delivered);
         operation->mutable_quarantine_release()->set_isolate(args.isolate);
+        for (const std::string& queue_id : args.false_positives)
+          operation->mutable_quarantine_release()->add_false_positives(queue_id);
         if (args.isolate)
           order.verb = "Cut the host off from all others, and then release mail of the database";
         break;
       case Act::kDiscard:
         order.verb = "Delete mail for good";
         fill(operation->mutable_quarantine_discard());
+        break;
+      case Act::kScan:
+        order.verb = "Let the antivirus read the messages";
+        operation->mutable_quarantine_scan()->set_quarantine_id(id);
+        operation->mutable_quarantine_scan()->set_again(args.again);
         break;
       case Act::kMove:
         order.verb = absl::StrCat("Move mail that was set aside to ", args.directory);
@@ -144,7 +158,13 @@ void AddAct(CLI::App* noun,
         ->check(CLI::Range(0, 100))
         ->type_name("COUNT");
   }
+  if (act == Act::kScan)
+    app->add_flag("--again", args->again, "Also what these signatures have read before");
   if (act == Act::kRelease) {
+    app->add_option("--false-positive", args->false_positives,
+                    "Also this message, although the antivirus keeps it out: its queue id, as the "
+                    "scan lists it. Again for more")
+        ->type_name("QUEUE-ID");
     app->add_flag("--maybe-delivered", args->maybe_delivered,
                   "Also those that may have been delivered already: some may arrive twice");
     app->add_flag(
@@ -154,7 +174,7 @@ void AddAct(CLI::App* noun,
         "tried on a real server");
   }
   AddRunFlags(app, &args->flags, Targets::kIncidentOnly);
-  if (!move) AddFilterFlags(app, &args->filter);
+  if (!move && act != Act::kScan) AddFilterFlags(app, &args->filter);
   app->callback([=] {
     session->action = [=]() -> absl::StatusOr<int> {
       if (move) MQ_RETURN_IF_ERROR(TakeDirectory(args.get()));
@@ -167,7 +187,7 @@ void AddAct(CLI::App* noun,
 
 void AddQuarantine(CLI::App* root, Session* session) {
   CLI::App* noun = AddCommand(
-      root, "quarantine", "Mail that was set aside: look, give back, delete, move",
+      root, "quarantine", "Mail that was set aside: look, scan, give back, delete, move",
       {"mailquench quarantine list --incident I", "mailquench quarantine analyse Q",
        "mailquench quarantine release Q --except-account mallory --reason \"good mail\""});
   noun->require_subcommand(1);
@@ -180,6 +200,9 @@ void AddQuarantine(CLI::App* root, Session* session) {
   AddAct(noun, session, Act::kAnalyse, "analyse", "Count and show what matches",
          {"mailquench quarantine analyse Q",
           "mailquench quarantine analyse --incident I --account mallory --samples 20"});
+  AddAct(noun, session, Act::kScan, "scan",
+         "Let the antivirus read every message; a release leaves what it finds",
+         {"mailquench quarantine scan Q", "mailquench quarantine scan --incident I --again"});
   AddAct(noun, session, Act::kRelease, "release", "Put matching messages back into the mail system",
          {"mailquench quarantine release Q --sender @example.org",
           "mailquench quarantine release --incident I --except-account mallory --dry-run",

@@ -177,6 +177,7 @@ Table PlanTable(const v1::Plan& plan) {
         table.rows.push_back({name, wave, online, operation, text});
     };
     for (const v1::OperationPlan& step : host.steps()) {
+      if (!host.refusal().empty()) break;  // What would be done there otherwise.
       for (const std::string& text : step.steps()) tell(step.operation(), text);
       for (const std::string& text : step.warnings())
         tell(step.operation(), absl::StrCat("WARN ", text));

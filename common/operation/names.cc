@@ -35,7 +35,13 @@ v1::OperationClass ClassOf(const v1::Operation& operation) {
     case v1::Operation::kQueueWatch:
     case v1::Operation::kMailBlockers:
     case v1::Operation::kBlacklistClear:
+    case v1::Operation::kAntivirusStatus:
+    case v1::Operation::kQuarantineScan:  // What it notes of messages changes none of them.
+    case v1::Operation::kAntivirusClear:
       return v1::OPERATION_CLASS_OBSERVE;
+    case v1::Operation::kAntivirusScan:
+      return operation.antivirus_scan().remove() ? v1::OPERATION_CLASS_REVERSIBLE
+                                                 : v1::OPERATION_CLASS_OBSERVE;
     case v1::Operation::kServiceStop:
     case v1::Operation::kServiceStart:
     case v1::Operation::kQueueQuarantine:
@@ -48,6 +54,8 @@ v1::OperationClass ClassOf(const v1::Operation& operation) {
     case v1::Operation::kRestore:
     case v1::Operation::kContain:
     case v1::Operation::kShadowSuspend:
+    case v1::Operation::kEgressSet:
+    case v1::Operation::kAntivirusUpdate:
     case v1::Operation::kDelistFetch:  // It asks for what was wanted; the host stays as it is.
       return v1::OPERATION_CLASS_REVERSIBLE;
     case v1::Operation::kQuarantineDiscard:

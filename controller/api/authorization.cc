@@ -34,6 +34,12 @@ bool IsIrreversible(const v1::Operation& operation) {
     case v1::Operation::kDelistFetch:
     case v1::Operation::kBlacklistClear:
     case v1::Operation::kMailBlockers:
+    case v1::Operation::kAntivirusStatus:
+    case v1::Operation::kAntivirusUpdate:
+    case v1::Operation::kAntivirusScan:
+    case v1::Operation::kQuarantineScan:
+    case v1::Operation::kAntivirusClear:
+    case v1::Operation::kEgressSet:
       return false;
     case v1::Operation::kQuarantineDiscard:
     case v1::Operation::KIND_NOT_SET:  // What is not known is treated as the worst.
@@ -47,6 +53,9 @@ bool IsIrreversible(const v1::Operation& operation) {
 const std::map<std::string, Need>& AuthorizationTable() {
   static const auto* const table = new std::map<std::string, Need>{
       {"/mailquench.v1.AgentLink/Connect", Need::kAgent},
+      {"/mailquench.v1.Antivirus/GetPosture", Need::kViewer},
+      {"/mailquench.v1.Antivirus/ImportInventory", Need::kResponder},
+      {"/mailquench.v1.Antivirus/WaiveHost", Need::kResponder},
       {"/mailquench.v1.Audit/ListEntries", Need::kViewer},
       {"/mailquench.v1.Audit/Verify", Need::kViewer},
       {"/mailquench.v1.Blacklists/AddListingNote", Need::kResponder},
@@ -96,6 +105,16 @@ const std::map<std::string, Need>& AuthorizationTable() {
       {"/mailquench.v1.Incidents/OpenIncident", Need::kResponder},
       {"/mailquench.v1.Incidents/ResolveCause", Need::kResponder},
       {"/mailquench.v1.Incidents/WaiveObligation", Need::kResponder},
+      {"/mailquench.v1.Mx/GetSwitch", Need::kViewer},
+      {"/mailquench.v1.Mx/ListSwitches", Need::kViewer},
+      {"/mailquench.v1.Mx/NoteRecord", Need::kResponder},
+      {"/mailquench.v1.Mx/PlanSwitch", Need::kResponder},
+      {"/mailquench.v1.Mx/Preflight", Need::kResponder},
+      {"/mailquench.v1.Mx/RevertSwitch", Need::kAdmin},
+      {"/mailquench.v1.Mx/ShowDomain", Need::kViewer},
+      {"/mailquench.v1.Mx/StartSwitch", Need::kAdmin},
+      {"/mailquench.v1.Mx/WaiveCheck", Need::kAdmin},
+      {"/mailquench.v1.Mx/WatchSwitch", Need::kViewer},
       {"/mailquench.v1.Quarantines/ListQuarantines", Need::kViewer},
       {"/mailquench.v1.Runs/CancelRun", Need::kResponder},
       {"/mailquench.v1.Runs/ConfirmManualStep", Need::kResponder},

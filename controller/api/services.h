@@ -32,6 +32,11 @@ std::unique_ptr<grpc::Service> MakeIncidentsService(Core* core, Gate* gate);
 std::unique_ptr<grpc::Service> MakeQuarantinesService(Core* core, Gate* gate);
 std::unique_ptr<grpc::Service> MakeBlacklistsService(Core* core, Gate* gate);
 std::unique_ptr<grpc::Service> MakeEscalationsService(Core* core, Gate* gate);
+std::unique_ptr<grpc::Service> MakeAntivirusService(Core* core, Gate* gate);
+// Watchers are limited and end as those of runs do.
+std::unique_ptr<grpc::Service> MakeMxService(Core* core,
+                                             Gate* gate,
+                                             const std::atomic<bool>* stopping);
 std::unique_ptr<grpc::Service> MakeAuditService(Core* core, Gate* gate);
 // For the enrolment port. At most `per_second` calls are looked at; the others are asked to come
 // again.

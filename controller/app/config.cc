@@ -9,6 +9,7 @@
 #include "common/identity/secrets.h"
 #include "common/status/error.h"
 #include "controller/app/config_blacklists.h"
+#include "controller/app/config_dns.h"
 
 namespace mailquench::controller {
 namespace {
@@ -39,7 +40,8 @@ absl::Status Fill(const std::string& path, const YAML::Node& root, Config* confi
       {"manual_patience", &config->manual_patience},
       {"alertmanager_poll", &config->alertmanager_poll},
       {"silence_length", &config->silence_length},
-      {"own_watch_every", &config->own_watch_every}};
+      {"own_watch_every", &config->own_watch_every},
+      {"antivirus_signature_age", &config->antivirus.max_signature_age}};
   if (!root.IsMap()) return Bad(path, 0, "is not a list of 'key: value' lines");
   std::set<std::string> seen;
   for (const auto& entry : root) {
@@ -47,6 +49,11 @@ absl::Status Fill(const std::string& path, const YAML::Node& root, Config* confi
     if (entry.first.IsScalar() && entry.first.Scalar() == "blacklists") {
       if (!seen.insert("blacklists").second) return Bad(path, line, "'blacklists' is there twice");
       MQ_RETURN_IF_ERROR(ReadBlacklists(path, entry.second, &config->blacklists));
+      continue;
+    }
+    if (entry.first.IsScalar() && entry.first.Scalar() == "dns") {
+      if (!seen.insert("dns").second) return Bad(path, line, "'dns' is there twice");
+      MQ_RETURN_IF_ERROR(ReadDns(path, entry.second, &config->dns));
       continue;
     }
     if (!entry.first.IsScalar() || !entry.second.IsScalar()) {

@@ -6,7 +6,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "controller/antivirus/posture_rules.h"
 #include "controller/blacklist/watch.h"
+#include "controller/mx/options.h"
 
 namespace mailquench::controller {
 
@@ -23,6 +25,8 @@ struct Config {
   std::string https_listen;  // Optional: host:port of alerts and metrics.
   std::string escalation;    // Optional: escalation.yaml.
   WatchOptions blacklists;   // Optional.
+  AntivirusPolicy antivirus;
+  mx::Options dns;  // Optional.
   // Optional; what they mean is in CoreOptions.
   absl::Duration patience = absl::Seconds(5);
   absl::Duration resume_patience = absl::Seconds(30);

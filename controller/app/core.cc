@@ -48,7 +48,8 @@ CoreImpl::CoreImpl(const CoreOptions& options,
       incidents_(store_.get(), options.clock),
       link_(
           options.link,
-          [this](const v1::Command& command, bool last) {
+          [this](const v1::Command& command, bool last) -> std::optional<v1::OperationReport> {
+            if (command.operation().has_antivirus_clear()) return postures_.Clear(command);
             return ClearOfLists(&watch_, &listings_, command, last);
           },
           ClearWait,
@@ -57,7 +58,8 @@ CoreImpl::CoreImpl(const CoreOptions& options,
       listings_(store_.get(),
                 &incidents_,
                 options.clock,
-                ListingsOptionsOf(&watch_, options.blacklists.rules)) {
+                ListingsOptionsOf(&watch_, options.blacklists.rules)),
+      postures_(store_.get(), hosts_.get(), options.clock, options.antivirus) {
   EngineOptions engine;
   engine.patience = options.patience;
   engine.resume_patience = options.resume_patience;
@@ -101,10 +103,13 @@ absl::Status CoreImpl::Start() {
   own.log = options_.log;
   own_watch_ = std::make_unique<OwnWatch>(store_.get(), hands_.get(), escalator_.get(),
                                           options_.clock, std::move(own));
+  mx_ = std::make_unique<mx::Switches>(store_.get(), options_.clock, options_.dns, MxHands());
+  MQ_RETURN_IF_ERROR(mx_->Open());
   return watch_.Start(&listings_);
 }
 
 CoreImpl::~CoreImpl() {
+  if (mx_ != nullptr) mx_->Stop();
   if (own_watch_ != nullptr) own_watch_->Stop();
   if (escalator_ != nullptr) escalator_->Stop();
   notices_->Stop();
@@ -142,6 +147,7 @@ absl::Status CoreImpl::Resume() {
   notices_->Begin();
   escalator_->Begin();
   own_watch_->Begin();
+  mx_->Begin();
   return absl::OkStatus();
 }
 
@@ -172,6 +178,11 @@ absl::Status CoreImpl::OnStepReport(const v1::Run& run,
     MQ_RETURN_IF_ERROR(Audit(HostActor(NameOf(host_id)), "host.local-operation", Json(report)));
   }
   MQ_RETURN_IF_ERROR(incidents_.Reported(run, host_id, NameOf(host_id), operation, report));
+  MQ_RETURN_IF_ERROR(postures_.Reported(host_id, operation, report));
+  if (report.result().has_antivirus_scan()) {
+    MQ_ASSIGN_OR_RETURN(const v1::HostAntivirus known, store_->FindHostAntivirus(host_id));
+    MQ_RETURN_IF_ERROR(incidents_.Scanned(run.incident_id(), NameOf(host_id), known));
+  }
   SignalReport(report);
   return absl::OkStatus();
 }

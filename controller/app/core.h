@@ -12,10 +12,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock/clock.h"
+#include "controller/antivirus/posture_rules.h"
 #include "controller/blacklist/watch.h"
 #include "controller/blacklist/way_out.h"
 #include "controller/fleet/link.h"
+#include "controller/mx/options.h"
 #include "controller/store/records.h"
+#include "mailquench/v1/antivirus.pb.h"
 #include "mailquench/v1/audit.pb.h"
 #include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/fleet.pb.h"
@@ -30,11 +33,17 @@ class Escalator;
 class AlertSources;
 class Notices;
 class Metrics;
+class AntivirusPostures;
+namespace mx {
+class Switches;
+}
 
 struct CoreOptions {
   std::string store_path;
   std::string playbook_directory;  // Of the operator's own playbooks; empty: built-in ones only.
   WatchOptions blacklists;
+  AntivirusPolicy antivirus;
+  mx::Options dns;
   std::string escalation_file;  // escalation.yaml; empty: nothing starts by itself.
   absl::Duration alertmanager_poll = absl::Seconds(10);
   // After the start, while agents are still away: no alert is decided for so long.
@@ -132,11 +141,21 @@ class Core {
   virtual BlacklistWatch& blacklists() = 0;
   virtual Listings& listings() = 0;
 
+  // ---- Antivirus.
+  virtual AntivirusPostures& antivirus() = 0;
+  virtual absl::StatusOr<v1::ImportInventoryResponse> ImportInventory(
+      const v1::ImportInventoryRequest& request, const std::string& actor) = 0;
+  virtual absl::StatusOr<v1::PostureRow> WaiveAntivirus(const v1::WaiveHostRequest& request,
+                                                        const std::string& actor) = 0;
+
   // ---- Escalation.
   virtual Escalator& escalations() = 0;
   virtual AlertSources& alert_sources() = 0;
   virtual Notices& notices() = 0;
   virtual Metrics& metrics() = 0;
+
+  // ---- Mail routes.
+  virtual mx::Switches& mail_routes() = 0;
 
   // ---- Fleet.
   virtual absl::StatusOr<v1::ListHostsResponse> ListHosts(const v1::ListHostsRequest& request) = 0;

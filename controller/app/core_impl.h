@@ -1,6 +1,7 @@
 // The core's one implementation: what its rooms share. core.cc has its beginning and its end,
-// core_runs.cc runs, core_incidents.cc incidents, listings and quarantines, core_fleet.cc hosts and
-// tokens, core_signals.cc metrics and the own watch. For these files alone.
+// core_runs.cc runs, core_gates.cc what keeps one from starting, core_incidents.cc incidents,
+// listings and quarantines, core_fleet.cc hosts and tokens, core_mx.cc mail routes, core_signals.cc
+// metrics and the own watch. For these files alone.
 #ifndef MAILQUENCH_CONTROLLER_APP_CORE_IMPL_H_
 #define MAILQUENCH_CONTROLLER_APP_CORE_IMPL_H_
 
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "common/status/error.h"
+#include "controller/antivirus/postures.h"
 #include "controller/app/core.h"
 #include "controller/app/core_hands.h"
 #include "controller/app/manual_steps.h"
@@ -22,6 +24,7 @@
 #include "controller/fleet/hosts.h"
 #include "controller/incidents/incidents.h"
 #include "controller/metrics/metrics.h"
+#include "controller/mx/switches.h"
 #include "controller/notify/notices.h"
 #include "controller/runs/engine.h"
 #include "controller/store/audit_chain.h"
@@ -32,6 +35,9 @@ namespace mailquench::controller {
 std::string HostActor(const std::string& name);
 // For the audit log; "{}" where it cannot be written so.
 std::string Json(const google::protobuf::Message& message);
+
+// Every restore of the playbook is refused on this host; what comes before one is done there.
+void RefuseRestore(const v1::Playbook& playbook, const std::string& why, v1::RunHost* host);
 
 // Thread-safe, as Core.
 class CoreImpl final : public Core, public RunListener {
@@ -99,12 +105,24 @@ class CoreImpl final : public Core, public RunListener {
   BlacklistWatch& blacklists() override { return watch_; }
   Listings& listings() override { return listings_; }
 
+  // ---- Antivirus
+
+  AntivirusPostures& antivirus() override { return postures_; }
+  absl::StatusOr<v1::ImportInventoryResponse> ImportInventory(const v1::ImportInventoryRequest& r,
+                                                              const std::string& actor) override;
+  absl::StatusOr<v1::PostureRow> WaiveAntivirus(const v1::WaiveHostRequest& r,
+                                                const std::string& actor) override;
+
   // ---- Escalation
 
   Escalator& escalations() override { return *escalator_; }
   AlertSources& alert_sources() override { return *sources_; }
   Notices& notices() override { return *notices_; }
   Metrics& metrics() override { return *metrics_; }
+
+  // ---- Mail routes
+
+  mx::Switches& mail_routes() override { return *mx_; }
 
   // ---- Fleet
 
@@ -172,7 +190,12 @@ class CoreImpl final : public Core, public RunListener {
     return (listings_.*act)(exact, actor);
   }
   absl::StatusOr<v1::Incident> WithListings(const absl::StatusOr<v1::Incident>& changed);
+  // Mail goes another way once the attack is over, else the new way is blocked next.
+  // kFailedPrecondition/ATTACK_GOES_ON, unless the operation says why despite that.
+  absl::Status CheckEgress(const v1::Plan& plan);
   absl::Status CheckRestore(const v1::Plan& plan, std::string* incident);
+  // Why settings are not put back on a host now, by its id.
+  absl::StatusOr<std::map<std::string, std::string>> RestoreBlockers(const v1::Plan& plan);
   // `patient`: a host that is not there yet gets the time that it has after a restart.
   absl::StatusOr<v1::Run> Begin(const v1::StartRunRequest& r,
                                 const std::string& actor,
@@ -191,6 +214,14 @@ class CoreImpl final : public Core, public RunListener {
   void TakeGreetings(const v1::Run& run);
   void OnDrift(const std::string& host_id, const std::vector<std::string>& drifted) override;
   void OnBeat(const std::string& host_id, const v1::Heartbeat& heartbeat) override;
+  // For switches of mail routes (core_mx.cc).
+  mx::SwitchHands MxHands();
+  // Blocks until the host has answered, at most 45 s. kUnavailable, and those of StartRun().
+  absl::StatusOr<v1::ListenerProbe> ProbeFrom(const std::string& host,
+                                              const std::string& target,
+                                              const std::string& actor);
+  absl::StatusOr<AttackGate> AttackOn(const std::string& incident_id,
+                                      const std::vector<std::string>& domains);
   // For metrics and the own watch (core_signals.cc).
   MetricSources FiguresOf();
   void SignalReport(const v1::OperationReport& report);
@@ -207,6 +238,7 @@ class CoreImpl final : public Core, public RunListener {
   OwnOperations link_;
   BlacklistWatch watch_;
   Listings listings_;
+  AntivirusPostures postures_;
   std::recursive_mutex start_mu_;  // One start at a time, so that a request id names one run.
   std::mutex tokens_mu_;
   std::unique_ptr<RunEngine> engine_;
@@ -217,6 +249,7 @@ class CoreImpl final : public Core, public RunListener {
   std::unique_ptr<Notices> notices_;
   std::unique_ptr<Escalator> escalator_;
   std::unique_ptr<OwnWatch> own_watch_;
+  std::unique_ptr<mx::Switches> mx_;
 };
 
 }  // namespace mailquench::controller

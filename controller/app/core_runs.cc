@@ -18,6 +18,7 @@ std::set<std::string> IdsOf(const v1::Plan& plan) {
   return ids;
 }
 
+// -1: it puts nothing back.
 }  // namespace
 
 absl::StatusOr<v1::ListPlaybooksResponse> CoreImpl::ListPlaybooks(const v1::ListPlaybooksRequest&) {
@@ -40,6 +41,16 @@ absl::StatusOr<v1::Plan> CoreImpl::PlanRun(const v1::PlanRunRequest& r, const st
   MQ_ASSIGN_OR_RETURN(const Incidents::Adopted adopted,
                       incidents_.Adopt(plan.playbook(), IdsOf(plan), r.incident_id()));
   if (!adopted.notice.empty()) plan.add_notices(adopted.notice);
+  const absl::Status egress = CheckEgress(plan);
+  if (!egress.ok() && ReasonOf(egress) != "ATTACK_GOES_ON") return egress;
+  if (!egress.ok()) plan.add_notices("it would be refused: " + std::string(egress.message()));
+  MQ_ASSIGN_OR_RETURN(const auto blockers, RestoreBlockers(plan));
+  for (v1::PlannedHost& host : *plan.mutable_hosts()) {
+    const auto blocker = blockers.find(host.host_id());
+    if (blocker == blockers.end()) continue;
+    if (host.refusal().empty()) host.set_refusal(blocker->second);
+    plan.add_notices(absl::StrCat(host.name(), " will be refused: ", blocker->second));
+  }
   if (!r.skip_agents()) {
     manual_->Plan(&plan);
     engine_->AskPlans(&plan, actor, options_.plan_limit);
@@ -154,6 +165,8 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
     }
   }
   MQ_RETURN_IF_ERROR(CheckRestore(plan, &incident));
+  MQ_RETURN_IF_ERROR(CheckEgress(plan));
+  MQ_ASSIGN_OR_RETURN(const auto blockers, RestoreBlockers(plan));
   v1::Run run;
   run.set_run_id(NewId());
   *run.mutable_playbook() = plan.playbook();
@@ -169,7 +182,7 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
     // Whoever contains, or changes settings, owes something: that needs an incident.
     const bool owes = operation->has_contain() || operation->has_relay_lock() ||
                       operation->has_ndr_silence() || operation->has_sender_block() ||
-                      operation->has_shadow_suspend();
+                      operation->has_shadow_suspend() || operation->has_egress_set();
     if (owes && incident.empty()) {
       MQ_RETURN_IF_ERROR(audit());
       MQ_ASSIGN_OR_RETURN(const v1::Incident opened,
@@ -204,6 +217,9 @@ absl::StatusOr<v1::Run> CoreImpl::Begin(const v1::StartRunRequest& r,
     host->set_organisation(planned.organisation());
     host->set_acts_for_organisation(planned.acts_for_organisation());
     *host->mutable_label_groups() = planned.label_groups();
+    const auto blocker = blockers.find(planned.host_id());
+    if (blocker == blockers.end()) continue;
+    RefuseRestore(run.playbook(), blocker->second, host);
   }
   return engine_->Start(run, request_id, patient, audit);
 }

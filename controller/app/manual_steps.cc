@@ -8,6 +8,7 @@
 #include "common/operation/names.h"
 #include "common/status/error.h"
 #include "common/text/harmless.h"
+#include "controller/app/own_operations.h"
 #include "controller/manual/confirmation.h"
 #include "controller/runs/groups.h"
 #include "controller/store/times.h"
@@ -171,8 +172,8 @@ void ManualSteps::Plan(v1::Plan* plan) {
       const std::string name = OperationName(step.operation());
       out->set_operation(name);
       out->set_operation_class(ClassOf(step.operation()));
-      if (step.operation().has_blacklist_clear()) {
-        out->add_steps("the controller asks the lists about this host");
+      if (IsOwn(step.operation())) {
+        out->add_steps(OwnStep(step.operation()));
         continue;
       }
       const std::string why_not = guide_->WhyNot(host.manual_platform(), name);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/time/clock.h"
+#include "common/operation/names.h"
 
 namespace mailquench::controller {
 namespace {
@@ -10,6 +11,15 @@ namespace {
 constexpr std::size_t kThreads = 4;
 
 }  // namespace
+
+bool IsOwn(const v1::Operation& operation) {
+  return operation.has_blacklist_clear() || operation.has_antivirus_clear();
+}
+
+std::string OwnStep(const v1::Operation& operation) {
+  return operation.has_antivirus_clear() ? "the controller looks at what this host's antivirus said"
+                                         : "the controller asks the lists about this host";
+}
 
 void OwnOperations::Stop() {
   {
@@ -22,7 +32,7 @@ void OwnOperations::Stop() {
 }
 
 bool OwnOperations::Send(const std::string& host_id, const v1::ControllerMessage& message) {
-  if (message.has_command() && message.command().operation().has_blacklist_clear())
+  if (message.has_command() && IsOwn(message.command().operation()))
     return Take(host_id, message.command());
   if (message.has_reconcile()) return Reconcile(host_id, message.reconcile());
   if (message.has_cancel()) {
@@ -42,9 +52,9 @@ bool OwnOperations::Take(const std::string& host_id, const v1::Command& command)
   if (command.plan_only()) {
     v1::OperationPlanned planned;
     planned.set_command_id(command.command_id());
-    planned.mutable_plan()->set_operation("blacklist.clear");
+    planned.mutable_plan()->set_operation(OperationName(command.operation()));
     planned.mutable_plan()->set_operation_class(v1::OPERATION_CLASS_OBSERVE);
-    planned.mutable_plan()->add_steps("the controller asks the lists about this host");
+    planned.mutable_plan()->add_steps(OwnStep(command.operation()));
     events_->OnPlanned(host_id, planned);
     return true;
   }
@@ -100,7 +110,7 @@ void OwnOperations::Loop() {
     if (cancelled) {
       report.emplace();
       report->set_command_id(command.command_id());
-      report->set_operation("blacklist.clear");
+      report->set_operation(OperationName(command.operation()));
       report->set_outcome(v1::OUTCOME_CANCELLED);
     } else {
       report = look_(command, last);

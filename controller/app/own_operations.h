@@ -17,7 +17,12 @@
 
 namespace mailquench::controller {
 
-// The fleet's link, but for commands of blacklist.clear: those are done here, by a few threads, and
+// Whether the controller does it, and not the host's agent: blacklist.clear, antivirus.clear.
+bool IsOwn(const v1::Operation& operation);
+// Of one that it does, what a dry run says.
+std::string OwnStep(const v1::Operation& operation);
+
+// The fleet's link, but for commands of such operations: those are done here, by a few threads, and
 // reported as an agent would; also after the agent's stream was cut and is back. Such a step needs
 // its host to be online when it begins, like any other. What was under way when the controller
 // ended is unreachable after its restart, for a person to ask again. Thread-safe.

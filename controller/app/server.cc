@@ -80,6 +80,9 @@ absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   options.grace = config.grace;
   options.blacklists = config.blacklists;
   options.blacklists.log = [](const std::string& text) { spdlog::warn("{}", Harmless(text)); };
+  options.antivirus = config.antivirus;
+  options.dns = config.dns;
+  options.dns.log = [](const std::string& text) { spdlog::warn("{}", Harmless(text)); };
   options.escalation_file = config.escalation;
   options.escalation_settle = absl::Seconds(20);  // Agents try again within seconds at first.
   options.alertmanager_poll = config.alertmanager_poll;
@@ -112,6 +115,8 @@ absl::Status ControllerServer::Open(const Config& config, Clock* clock) {
   services_.push_back(MakeQuarantinesService(core_.get(), gate_.get()));
   services_.push_back(MakeBlacklistsService(core_.get(), gate_.get()));
   services_.push_back(MakeEscalationsService(core_.get(), gate_.get()));
+  services_.push_back(MakeAntivirusService(core_.get(), gate_.get()));
+  services_.push_back(MakeMxService(core_.get(), gate_.get(), &stopping_));
   services_.push_back(MakeAuditService(core_.get(), gate_.get()));
   enrolment_ = MakeEnrolmentService(core_.get(), tokens_.get());
   return absl::OkStatus();

@@ -1,6 +1,6 @@
 # The program mailquench-controller. Included where the core is there; its tests need it too.
 mailquench_library(controller_app
-  SRCS app/config.cc app/config_blacklists.cc app/store_claim.cc app/token_store.cc app/revocation_audit.cc app/server.cc
+  SRCS app/config.cc app/config_blacklists.cc app/config_dns.cc app/store_claim.cc app/token_store.cc app/revocation_audit.cc app/server.cc
   DEPS mailquench::controller_core mailquench::controller_http_server mailquench::controller_alert_intake mailquench::controller_api mailquench::controller_stream
        mailquench::controller_identity absl::status absl::statusor absl::time gRPC::grpc++
   PRIVATE_DEPS mailquench::controller_authorization mailquench::rpc mailquench::identity mailquench::operation mailquench::status mailquench::text mailquench::yaml

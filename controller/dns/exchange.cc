@@ -212,6 +212,14 @@ absl::StatusOr<Endpoint> ParseEndpoint(const std::string& text, int default_port
                             "192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"));
 }
 
+bool HasRoute(const Endpoint& server) {
+  const Socket socket(server, SOCK_DGRAM);
+  if (socket.get() < 0) return errno != EAFNOSUPPORT;
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&server.address), server.size) == 0)
+    return true;
+  return errno != ENETUNREACH && errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT;
+}
+
 absl::StatusOr<Exchanged> Exchange(const Endpoint& server,
                                    const std::string& message,
                                    const Patience& patience,

@@ -25,6 +25,8 @@ struct Endpoint {
 // "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353"; an address, no name.
 // INVALID_ARGUMENT / BAD_SERVER.
 absl::StatusOr<Endpoint> ParseEndpoint(const std::string& text, int default_port = 53);
+// Whether this machine has a way to addresses of its kind; nothing is sent. Thread-safe.
+bool HasRoute(const Endpoint& server);
 
 // What to do with bytes that came from the server.
 enum class Verdict {

@@ -13,6 +13,7 @@ namespace mailquench::controller::dns {
 struct NameServer {
   std::string name;
   std::vector<std::string> addresses;  // See ParseEndpoint(), v4 before v6. Empty: it has none.
+  bool partly = false;                 // Some could not be looked up.
 };
 
 // Asks the resolver at the address `resolver` for the zone's NS records and for A and AAAA of each

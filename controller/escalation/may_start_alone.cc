@@ -19,6 +19,9 @@ std::string PersonsPart(const v1::Operation& operation) {
     case v1::Operation::kQueueWatch:
     case v1::Operation::kMailBlockers:
     case v1::Operation::kBlacklistClear:
+    case v1::Operation::kAntivirusStatus:
+    case v1::Operation::kQuarantineScan:
+    case v1::Operation::kAntivirusClear:
       // They only look. Those below hold mail or senders back, and can be undone.
     case v1::Operation::kServiceStop:
     case v1::Operation::kQueueQuarantine:
@@ -34,6 +37,12 @@ std::string PersonsPart(const v1::Operation& operation) {
     case v1::Operation::kSenderUnblock:
     case v1::Operation::kRestore:
       return "gives back what was taken away";
+    case v1::Operation::kAntivirusUpdate:
+      return "";
+    case v1::Operation::kAntivirusScan:
+      return operation.antivirus_scan().remove() ? "takes files away" : "";
+    case v1::Operation::kEgressSet:
+      return "sends mail another way";
     case v1::Operation::kQuarantineDiscard:
       return "cannot be undone";
     case v1::Operation::kDelistFetch:

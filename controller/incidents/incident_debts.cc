@@ -43,4 +43,35 @@ absl::Status Incidents::OweDuties(const std::string& incident_id,
   return absl::OkStatus();
 }
 
+absl::Status Incidents::OweByPerson(const std::string& incident_id,
+                                    const std::string& duty_id,
+                                    const std::string& operation,
+                                    const std::string& text) {
+  const std::lock_guard<std::recursive_mutex> lock(mu_);
+  std::string owner;
+  auto duty = store_->FindObligation(duty_id, &owner);
+  if (!duty.ok() && !absl::IsNotFound(duty.status())) return duty.status();
+  if (duty.ok() && duty->state() != v1::Obligation::STATE_OUTSTANDING) return absl::OkStatus();
+  v1::Obligation owed;
+  owed.set_obligation_id(duty_id);
+  owed.set_operation(operation);
+  owed.set_duty(text);
+  owed.set_state(v1::Obligation::STATE_OUTSTANDING);
+  MQ_RETURN_IF_ERROR(store_->FindIncident(incident_id).status());
+  MQ_RETURN_IF_ERROR(Reopen(incident_id, absl::StrCat("a person owes: ", text)));
+  return store_->PutObligation(incident_id, owed);
+}
+
+absl::Status Incidents::ForgiveDuty(const std::string& duty_id, const std::string& reason) {
+  const std::lock_guard<std::recursive_mutex> lock(mu_);
+  std::string owner;
+  auto duty = store_->FindObligation(duty_id, &owner);
+  if (absl::IsNotFound(duty.status())) return absl::OkStatus();
+  if (!duty.ok()) return duty.status();
+  if (duty->state() != v1::Obligation::STATE_OUTSTANDING) return absl::OkStatus();
+  duty->set_state(v1::Obligation::STATE_WAIVED);
+  duty->set_reason(reason);
+  return store_->PutObligation(owner, *duty);
+}
+
 }  // namespace mailquench::controller

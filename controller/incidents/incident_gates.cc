@@ -40,8 +40,12 @@ absl::StatusOr<Gates> Gates::Read(Store* store,
     for (const v1::Cause& cause : incident.causes()) {
       if (!cause.host_id().empty()) attack.covered.emplace(cause.host_id(), cause.host_id());
     }
-    for (const v1::Obligation& owed : incident.obligations())
-      attack.covered[owed.host_id()] = owed.host_name();
+    // Nor is whose mail goes another way, or on whom an antivirus found something.
+    for (const v1::Obligation& owed : incident.obligations()) {
+      if (owed.operation() != "egress.set" && owed.operation() != "antivirus.scan" &&
+          !owed.host_id().empty())
+        attack.covered[owed.host_id()] = owed.host_name();
+    }
     attack.incident = std::move(incident);
     gates.attacks_.push_back(std::move(attack));
   }

@@ -41,7 +41,7 @@ absl::StatusOr<std::string> Incidents::StillChanging(const std::string& incident
         const bool stops = step.has_manual_since_time() && operation.has_service_stop();
         const bool changes = stops || operation.has_contain() || operation.has_relay_lock() ||
                              operation.has_ndr_silence() || operation.has_sender_block() ||
-                             operation.has_shadow_suspend();
+                             operation.has_shadow_suspend() || operation.has_egress_set();
         const v1::Outcome outcome = step.report().outcome();
         // A person was asked and has said nothing: the half of it may be done.
         const bool unsaid =
@@ -202,6 +202,9 @@ absl::Status Incidents::SeeQuarantines(const std::string& host_id,
   MQ_RETURN_IF_ERROR(put_all(result.contain().quarantine().quarantines()));
   if (result.has_quarantine_analyse())
     MQ_RETURN_IF_ERROR(put(result.quarantine_analyse().quarantine()));
+  if (result.quarantine_scan()
+          .has_quarantine())  // Beside an error, too: what was found until then.
+    MQ_RETURN_IF_ERROR(put(result.quarantine_scan().quarantine()));
   if (result.has_quarantine_move()) MQ_RETURN_IF_ERROR(put(result.quarantine_move().quarantine()));
   if (result.has_quarantine_list() && WentWell(report.outcome())) {
     MQ_RETURN_IF_ERROR(store_->DeleteQuarantinesOf(host_id));
@@ -341,6 +344,7 @@ absl::Status Incidents::Keep(const v1::Run& run,
       {"ndr.silence", &result.ndr_silence()},
       {"sender.block", &result.sender_block()},
       {"shadow.suspend", &result.shadow_suspend()},
+      {"egress.set", &result.egress_set()},
       {"contain", &lock_part},
       {"contain", &result.contain().silence()},
       {report.operation().c_str(), &report.changed_by_hand()}};

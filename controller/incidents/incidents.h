@@ -59,6 +59,11 @@ class Incidents {
                         const std::string& host_name,
                         const v1::Operation* operation,
                         const v1::OperationReport& report);
+  // After a scan of the host by its antivirus. Findings are owed to be removed, as a duty of this
+  // incident ("": of none); where there are none any more, such duties are done.
+  absl::Status Scanned(const std::string& incident_id,
+                       const std::string& host_name,
+                       const v1::HostAntivirus& known);
   // Whether the attack on these hosts is over, as the store is now. See incident_gates.h.
   absl::StatusOr<AttackGate> GateOf(const std::set<std::string>& host_ids);
 
@@ -92,6 +97,16 @@ class Incidents {
   absl::StatusOr<Adopted> Adopt(const v1::Playbook& playbook,
                                 const std::set<std::string>& host_ids,
                                 const std::string& incident_id);
+
+  // A person owes this, beside what hosts report: once for each `duty_id`, whose text may change
+  // while it is owed; one that was done or waived stays so. An incident that was closed is open
+  // again.
+  absl::Status OweByPerson(const std::string& incident_id,
+                           const std::string& duty_id,
+                           const std::string& operation,
+                           const std::string& text);
+  // It is owed no more, since its reason is gone. One that is not there is none.
+  absl::Status ForgiveDuty(const std::string& duty_id, const std::string& reason);
 
   // What the open incidents keep changed in whole organisations.
   absl::StatusOr<OrganisationDebts> Debts();

@@ -301,6 +301,8 @@ v1::OperationReport ReportByHand(const Guide& guide,
     std::vector<const v1::ManualNote*> all = notes.settings;
     all.insert(all.end(), notes.silence.begin(), notes.silence.end());
     *result->mutable_ndr_silence() = ChangeOf(all, id);
+  } else if (operation.has_egress_set()) {
+    *result->mutable_egress_set() = ChangeOf(notes.settings, id);
   } else if (operation.has_sender_block()) {
     const v1::SenderBlock& block = operation.sender_block();
     *result->mutable_sender_block() = ChangeOf(notes.settings, id,

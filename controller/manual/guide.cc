@@ -26,8 +26,8 @@ std::string Text(const YAML::Node& node) {
 
 absl::Status ReadSteps(const YAML::Node& list, GuideEntry* entry) {
   static const std::set<std::string> kFacts = {
-      "closed", "authenticated-only", "listed",   "account",          "client",
-      "filter", "local_user",         "recorded", "nothing-recorded", "contain"};
+      "closed",   "authenticated-only", "listed",  "account", "client", "filter",    "local_user",
+      "recorded", "nothing-recorded",   "contain", "address", "helo",   "smarthost", "direct"};
   for (const YAML::Node& node : list) {
     MQ_RETURN_IF_ERROR(yaml::OnlyKeys(kGuide, node, kFile, {"do", "run", "when"}));
     GuideStep step{Text(node["do"]), Text(node["run"]), Text(node["when"])};

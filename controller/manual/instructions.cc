@@ -48,6 +48,11 @@ std::set<std::string> FactsOf(const HandOrder& order) {
   facts.insert(WhoOf(operation.sender_block()));
   facts.insert(WhoOf(operation.sender_unblock()));
   if (operation.has_contain()) facts.insert("contain");
+  const v1::EgressSet& egress = operation.egress_set();
+  if (!egress.source_address().empty()) facts.insert("address");
+  if (!egress.helo_name().empty()) facts.insert("helo");
+  if (!egress.smarthost().empty())
+    facts.insert(egress.smarthost() == "direct" ? "direct" : "smarthost");
   const bool nothing = RestoredBy(operation.restore(), order.owed).empty() &&
                        BlocksKeptBy(operation.restore(), order.owed).empty();
   facts.insert(nothing ? "nothing-recorded" : "recorded");
@@ -95,6 +100,9 @@ Values ValuesOf(const HandOrder& order) {
                         : order.quarantine_directory},
       {"url", operation.delist_fetch().url()},
       {"source", operation.delist_fetch().source_address()},
+      {"address", operation.egress_set().source_address()},
+      {"helo", operation.egress_set().helo_name()},
+      {"smarthost", operation.egress_set().smarthost()},
       {"rate", absl::StrCat(rate > 0 ? rate : 60)}};
   for (auto& [name, value] : values) {
     value = Harmless(value);

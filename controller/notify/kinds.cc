@@ -15,6 +15,7 @@ const std::vector<NoticeKind>& NoticeKinds() {
       {"held", "warning", "A guard held something back"},
       {"incident-opened", "warning", "An incident was opened"},
       {"proposal-expired", "warning", "A proposal expired, nothing was done"},
+      {"switch-stuck", "page", "A switch of mail routes waits for a person"},
       {"silence-stuck", "warning", "A silence cannot be lifted"},
       {"listing", "warning", "A blacklist lists the fleet"},
       {"agent-lost", "warning", "An agent is out of reach"},

@@ -140,7 +140,9 @@ absl::StatusOr<v1::Run> RunEngine::Start(const v1::Run& given,
   a->run.set_state(v1::RUN_STATE_RUNNING);
   a->run.mutable_start_time()->set_seconds(absl::ToUnixSeconds(clock_->Now()));
   for (v1::RunHost& host : *a->run.mutable_hosts()) {
-    for (int i = 0; i < a->run.playbook().steps_size(); ++i) host.add_steps()->set_step(i);
+    // Those that are refused already have their first steps.
+    for (int i = host.steps_size(); i < a->run.playbook().steps_size(); ++i)
+      host.add_steps()->set_step(i);
   }
   Outbox out;
   v1::Run shown;

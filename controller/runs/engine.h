@@ -23,6 +23,10 @@
 
 namespace mailquench::controller {
 
+// The reason of a host whose settings are not put back because of its antivirus: that speaks
+// against no other host.
+inline constexpr char kAntivirusBlocks[] = "ANTIVIRUS_BLOCKS";
+
 // What a run tells those that draw conclusions. Never called under the engine's lock, but for
 // Together() and OnRunStarting(); OnStepReport may come again for a report that was handled, and
 // must not act twice.

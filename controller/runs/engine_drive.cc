@@ -16,6 +16,7 @@ bool CountsAsFailure(const v1::Run& run, const v1::RunHost& host) {
     if (run.playbook().steps(step.step()).continue_on_failure()) return false;
     const v1::Outcome outcome = step.report().outcome();
     const std::string reason = ReasonOf(FromProto(step.report().error()));
+    if (reason == kAntivirusBlocks) return false;  // Its own matter.
     if (WentWrong(outcome)) return !(IsManual(host) && reason == "NOT_BY_HAND");
     const bool lost = outcome == v1::OUTCOME_UNKNOWN || outcome == v1::OUTCOME_UNREACHABLE;
     return reason == "LOCKSTEP_BROKEN" || (lost && GroupBegun(run, host, step.step()));

@@ -29,7 +29,8 @@ std::string HowToSaySo(const v1::Run& run) {
 bool RunEngine::BeginManual(Active* a, v1::RunHost* host, v1::HostStep* step, Outbox* out) {
   const v1::PlaybookStep& said = a->run.playbook().steps(step->step());
   // What the controller does itself needs no agent.
-  if (said.operation().has_blacklist_clear()) return Begin(a, host, step, out);
+  if (said.operation().has_blacklist_clear() || said.operation().has_antivirus_clear())
+    return Begin(a, host, step, out);
   if (said.operation().has_relay_probe() && said.operation().relay_probe().targets_size() == 0 &&
       !said.vantage().empty() && ProbeManual(a, host, step, out))
     return true;

@@ -71,6 +71,8 @@ absl::StatusOr<std::set<std::string>> SaidWithoutCopies(const v1::Plan& plan,
 }  // namespace
 
 constexpr std::int64_t kLongestWait = std::int64_t{86400} * 7;  // Of blacklist.clear, in seconds.
+// How long a step of a run of one operation has, in seconds.
+constexpr int kUpdate = 900, kQuickScan = 7200, kLongScan = 86400;
 
 absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Playbook>& playbooks,
                                              const v1::PlanRunRequest& request) {
@@ -88,6 +90,12 @@ absl::StatusOr<v1::Playbook> ResolvePlaybook(const std::map<std::string, v1::Pla
     const bool copies = request.operation().has_quarantine_move() ||
                         request.operation().quarantine_release().isolate();
     step->set_timeout_seconds(copies ? 1800 : 300);
+    // So does reading every file of a host, or every message of a quarantine.
+    const v1::ScanKind kind = request.operation().antivirus_scan().kind();
+    if (request.operation().has_antivirus_scan())
+      step->set_timeout_seconds(kind == v1::SCAN_KIND_FULL ? kLongScan : kQuickScan);
+    if (request.operation().has_quarantine_scan()) step->set_timeout_seconds(kQuickScan);
+    if (request.operation().has_antivirus_update()) step->set_timeout_seconds(kUpdate);
     if (request.operation().has_blacklist_clear())
       step->set_timeout_seconds(static_cast<int>(
           std::min<std::int64_t>(request.operation().blacklist_clear().wait().seconds(),

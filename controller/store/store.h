@@ -14,11 +14,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/store/records.h"
+#include "mailquench/v1/antivirus.pb.h"
 #include "mailquench/v1/audit.pb.h"
 #include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/fleet.pb.h"
 #include "mailquench/v1/incidents.pb.h"
+#include "mailquench/v1/mx.pb.h"
 #include "mailquench/v1/quarantines.pb.h"
 #include "mailquench/v1/runs.pb.h"
 
@@ -197,6 +199,25 @@ class Store {
   absl::StatusOr<std::int64_t> CountOpenDeliveries();
   absl::StatusOr<std::int64_t> CountGivenUp(absl::Time since);
   absl::Status PruneNotices(absl::Time before);  // None that is still to be delivered.
+
+  // Antivirus. Of a host of which nothing is known the record has its id alone; of no inventory it
+  // is empty.
+  absl::Status PutHostAntivirus(const v1::HostAntivirus& record);
+  absl::StatusOr<v1::HostAntivirus> FindHostAntivirus(const std::string& host_id);
+  absl::StatusOr<std::map<std::string, v1::HostAntivirus>> AllHostAntivirus();  // By host id.
+  absl::Status PutInventory(const v1::Inventory& inventory);
+  absl::StatusOr<v1::Inventory> FindInventory();
+  // Switches of mail routes. InsertSwitch stores its records too, PutSwitch everything but those,
+  // PutSwitchRecord one of them.
+  absl::Status InsertSwitch(const v1::MxSwitch& one);
+  absl::Status PutSwitch(const v1::MxSwitch& one);
+  absl::Status PutSwitchRecord(const std::string& switch_id,
+                               int position,
+                               const v1::SwitchRecord& record);
+  // By id, or a beginning of it that is no other's; with its records.
+  absl::StatusOr<v1::MxSwitch> FindSwitch(const std::string& switch_id);
+  // Newest first; with those that have ended 1,000 at most, else every one.
+  absl::StatusOr<std::vector<std::string>> SwitchIds(bool include_ended);
 
   // Single values, by name; "" where there is none.
   absl::Status PutValue(const std::string& name, const std::string& value);

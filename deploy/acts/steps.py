@@ -180,14 +180,14 @@ def release(stage, incident, valid_ids, whose, figures, whole_incident=True):
         released, len(valid_ids)))
 
 
-def restore(stage, incident, reason, copies, blocked, figures):
-    """Returns the places that were kept as fix, as of settings.place_of()."""
+def restore(stage, incident, reason, copies, blocked, figures, earlier=()):
+    """Returns the places that were kept as fix, as of settings.place_of(). `earlier`: runs that restored some hosts before."""
     chapter('Put the settings back; the open relay stays shut')
     choice = ['--keep-open-relay-as-fix', reason]
     stage.operate('run', 'restore', '--incident', incident, *choice, '--dry-run')
     runs = stage.operate('run', 'restore', '--incident', incident, *choice, '--yes')
     kept = set()
-    for host, result in results(runs, 'restore'):
+    for host, result in results([*earlier, *runs], 'restore'):
         require(not result.get('needsDecision'), '%s still wants a decision' % host)
         for one in result.get('settings', []):
             if one.get('state') == 'STATE_KEPT_AS_FIX':

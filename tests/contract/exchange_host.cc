@@ -46,8 +46,10 @@ class ExchangeHost final : public MailHost {
       std::sort(rights.begin(), rights.end());
       one["Permissions"] = rights;
     }
-    return absl::StrCat(connectors.dump(1), all["accepted_domains"].dump(1),
-                        all["remote_domains"].dump(1), all["transport_config"].dump(1));
+    for (nlohmann::json& one : all["send_connectors"]) one.erase("WhenChangedUTC");
+    return absl::StrCat(connectors.dump(1), all["send_connectors"].dump(1),
+                        all["accepted_domains"].dump(1), all["remote_domains"].dump(1),
+                        all["transport_config"].dump(1));
   }
   // Neither as it was nor as a lock makes it.
   void Meddle() override {

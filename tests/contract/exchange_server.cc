@@ -2,9 +2,12 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <random>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -17,6 +20,7 @@
 namespace mailquench::contract {
 namespace {
 namespace fs = std::filesystem;
+constexpr int kPorts[] = {25, 465, 475, 587, 717, 2525};  // Of the default connectors.
 
 std::string BuildOf(const std::string& version) {
   if (version == "EX2013") return "15.0.1497.48";
@@ -24,11 +28,17 @@ std::string BuildOf(const std::string& version) {
   return version == "EXSE" ? "15.2.2562.17" : "15.2.1748.10";
 }
 
-// So that each port of the default connectors is free above it.
+// So that each port of the default connectors is free above it. Below those that the system gives
+// to whoever connects (32768 and up), since a server that is stopped has its ports back when it
+// starts.
 int FreeBase() {
+  std::random_device random;
   for (;;) {
-    const int base = simulation::FreePort() - 25;
-    if (base > 20000 && base < 60000) return base;
+    const int base = 10000 + static_cast<int>(random() % 20000);
+    const bool is_free = std::all_of(std::begin(kPorts), std::end(kPorts), [&](int port) {
+      return simulation::ListenOn("127.0.0.1", base + port).valid();
+    });
+    if (is_free) return base;
   }
 }
 

@@ -131,7 +131,7 @@ TEST_F(MailSystemContract, SaysOfEveryOperationWhetherItHasIt) {
   }
   for (const char* wanted : {"service.stop", "service.start", "queue.survey", "queue.quarantine",
                              "quarantine.release", "relay.lock", "ndr.silence", "sender.block",
-                             "restore", "relay.probe", "queue.watch", "contain"})
+                             "restore", "relay.probe", "queue.watch", "contain", "egress.set"})
     EXPECT_THAT(named, ::testing::Contains(std::string(wanted)));
 }
 
@@ -334,6 +334,43 @@ TEST_F(MailSystemContract, ASettingThatSomebodyChangedIsDriftAndIsNotOverwritten
   const auto plan = mail().PlanRestore(settings, {}, {});
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_GT(plan->result.needs_decision(), 0);
+}
+
+TEST_F(MailSystemContract, TheWayOutIsSetOnceAndARestoreGivesEveryByteBack) {
+  const std::string before = host_->SettingsBytes();
+  v1::EgressSet request;
+  EXPECT_EQ("NOTHING_NAMED", ReasonOf(mail().PlanEgress(request).status()));
+  request.set_helo_name("no name");
+  EXPECT_EQ("BAD_HELO_NAME", ReasonOf(mail().PlanEgress(request).status()));
+  request.set_helo_name("out.example.org");
+  request.set_smarthost("relay.example.net");
+  request.add_instances("nobody");
+  EXPECT_EQ("UNKNOWN_INSTANCE", ReasonOf(mail().PlanEgress(request).status()));
+  request.clear_instances();
+  Start();
+  const auto change = mail().PlanEgress(request);
+  ASSERT_TRUE(change.ok()) << change.status();
+  EXPECT_FALSE(change->result.notice().empty());
+  ASSERT_FALSE(change->files.empty());
+  EXPECT_EQ(before, host_->SettingsBytes()) << "a plan wrote something";
+  const absl::Status applied = mail().Apply(*change, Context("egress"));
+  ASSERT_TRUE(applied.ok()) << applied << host_->Log();
+  EXPECT_NE(before, host_->SettingsBytes());
+  EXPECT_TRUE(mail().Apply(*change, Context("egress")).ok()) << "as after a crash";
+  const auto again = mail().PlanEgress(request);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->files.empty());
+  const std::vector<v1::Setting> settings(change->result.settings().begin(),
+                                          change->result.settings().end());
+  const auto drifted = mail().Drifted(settings);
+  ASSERT_TRUE(drifted.ok()) << drifted.status();
+  EXPECT_TRUE(drifted->empty());
+  const auto plan = mail().PlanRestore(settings, {}, {});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(0, plan->result.needs_decision());
+  const absl::Status restored = mail().Apply(plan->change, Context("restore"));
+  ASSERT_TRUE(restored.ok()) << restored << host_->Log();
+  EXPECT_EQ(before, host_->SettingsBytes());
 }
 
 TEST_F(MailSystemContract, AChangeOverSomebodyElsesIsAborted) {

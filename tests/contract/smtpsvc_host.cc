@@ -62,7 +62,8 @@ class SmtpsvcHost final : public MailHost {
     for (const char* key : {"", "1"}) {
       for (const Property property :
            {Property::kAuthFlags, Property::kRelayForAuth, Property::kRelayIpList,
-            Property::kIpSecurity, Property::kServerBindings, Property::kQueueDirectory}) {
+            Property::kIpSecurity, Property::kServerBindings, Property::kQueueDirectory,
+            Property::kSmartHost, Property::kSmartHostType, Property::kFullyQualifiedDomainName}) {
         const auto value = metabase_.Read(key, property, false);
         if (!value.ok() || !value->has_value()) {
           absl::StrAppend(&out, key, "/", static_cast<std::uint32_t>(property), " absent\n");

@@ -11,12 +11,14 @@
 #include <set>
 
 #include "mailquench/v1/agent_link.pb.h"
+#include "mailquench/v1/antivirus.pb.h"
 #include "mailquench/v1/audit.pb.h"
 #include "mailquench/v1/blacklist.pb.h"
 #include "mailquench/v1/enrolment.pb.h"
 #include "mailquench/v1/escalation.pb.h"
 #include "mailquench/v1/fleet.pb.h"
 #include "mailquench/v1/incidents.pb.h"
+#include "mailquench/v1/mx.pb.h"
 #include "mailquench/v1/quarantines.pb.h"
 #include "mailquench/v1/runs.pb.h"
 
@@ -33,7 +35,8 @@ std::set<std::string> MethodsOfDescriptors() {
       v1::EnrolRequest::descriptor()->file(), v1::Host::descriptor()->file(),
       v1::Incident::descriptor()->file(),     v1::FleetQuarantine::descriptor()->file(),
       v1::Run::descriptor()->file(),          v1::Listing::descriptor()->file(),
-      v1::Escalation::descriptor()->file()};
+      v1::Escalation::descriptor()->file(),   v1::Posture::descriptor()->file(),
+      v1::MxSwitch::descriptor()->file()};
   std::set<std::string> methods;
   for (const auto* file : files) {
     for (int s = 0; s < file->service_count(); ++s) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,8 +42,10 @@ inline int FreePort() {
 
 // stdout goes into the file `output`, stderr into `output`.err.
 inline pid_t Spawn(const std::vector<std::string>& arguments, const std::string& output) {
-  // Whoever waits for a word of this process must not read one of the last.
-  ::unlink(output.c_str());
+  // Whoever waits for a word of this process must not read one of the last. Never a device: as root
+  // that would take /dev/null from the whole machine.
+  struct stat there {};
+  if (::stat(output.c_str(), &there) == 0 && S_ISREG(there.st_mode)) ::unlink(output.c_str());
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
   std::freopen(output.c_str(), "w", stdout);

@@ -243,6 +243,11 @@ class FileMailSystem : public MailSystem {
       change->result.set_organisation("First Organization");
     return change;
   }
+  absl::StatusOr<SettingsChange> PlanEgress(const v1::EgressSet& request) override {
+    auto change = PlanFile("egress", request.smarthost() + "\n", false);
+    if (change.ok()) change->result.set_notice("mail goes through " + request.smarthost());
+    return change;
+  }
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override {
     return PlanFile("blocks", request.account() + "\n", false);
   }

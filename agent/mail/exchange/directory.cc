@@ -94,6 +94,7 @@ void Directory::Forget() {
   aces_.clear();
   beyond_.clear();
   domains_.reset();
+  send_connectors_.reset();
 }
 
 absl::StatusOr<std::vector<Connector>> Directory::Connectors() {
@@ -197,6 +198,7 @@ absl::StatusOr<RawSetting> Directory::CurrentOfConnector(const SettingKey& key) 
 
 absl::StatusOr<RawSetting> Directory::Current(const SettingKey& key) {
   if (key.IsOfConnector()) return CurrentOfConnector(key);
+  if (key.kind == SettingKey::Kind::kSendConnector) return CurrentOfSendConnector(key);
   if (key.kind == SettingKey::Kind::kRemoteDomain) {
     MQ_ASSIGN_OR_RETURN(const std::vector<Row> rows, RemoteDomains());
     for (const Row& row : rows) {

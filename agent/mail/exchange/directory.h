@@ -13,6 +13,7 @@
 #include "agent/mail/exchange/ace.h"
 #include "agent/mail/exchange/block.h"
 #include "agent/mail/exchange/connector.h"
+#include "agent/mail/exchange/send_connector.h"
 #include "agent/mail/exchange/setting.h"
 #include "agent/mail/exchange/settings_ops.h"
 #include "agent/mail/exchange/shell.h"
@@ -43,6 +44,10 @@ class Directory {
   absl::StatusOr<std::vector<Row>> RemoteDomains();
   absl::StatusOr<std::vector<std::string>> AcceptedDomains();
   absl::StatusOr<std::vector<Row>> IpBlockEntries();  // Edge.
+  // Of the organisation, or of this Edge server. kDataLoss/SHELL_SPOKE_RUBBISH: one has no name.
+  absl::StatusOr<std::vector<SendConnector>> SendConnectors();
+  // Whether this Edge server has settings of an organisation, which it cannot change.
+  absl::StatusOr<bool> IsSubscribed();
 
   // A question, asked once more where nobody knows what became of it, and again for a while where
   // no session can be had.
@@ -68,6 +73,8 @@ class Directory {
   absl::Status SetProperties(Cmdlet set, const std::vector<Wanted>& wanted);
   absl::Status PutConnector(const std::vector<Wanted>& wanted);
   absl::Status PutAces(const Connector& connector, const Aces& wanted, bool users_come);
+  absl::StatusOr<RawSetting> CurrentOfSendConnector(const SettingKey& key);
+  absl::Status PutSendConnector(const std::vector<Wanted>& wanted);
   absl::Status PutDomain(const std::vector<Wanted>& wanted);
   absl::Status PutRule(const Wanted& wanted);
   absl::Status PutIpBlock(const Wanted& wanted);
@@ -79,6 +86,7 @@ class Directory {
   std::optional<std::vector<Connector>> connectors_;
   std::map<std::string, Aces> aces_, beyond_;  // By the connector's name.
   std::optional<std::vector<Row>> domains_;
+  std::optional<std::vector<SendConnector>> send_connectors_;
 };
 
 // Whether the group ExchangeUsers is among what a connector shall have.

@@ -75,6 +75,8 @@ absl::Status Directory::PutOnce(const std::vector<Wanted>& wanted) {
       return PutRule(wanted[0]);
     case Kind::kIpBlock:
       return PutIpBlock(wanted[0]);
+    case Kind::kSendConnector:
+      return PutSendConnector(wanted);
   }
   return absl::OkStatus();
 }

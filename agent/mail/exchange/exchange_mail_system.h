@@ -102,6 +102,7 @@ class ExchangeMailSystem final : public MailSystem {
   // On an Edge server, which has at most a copy of the organisation's remote domains.
   bool SilencesByWatch() const override { return installation_.role == Role::kEdge; }
   absl::StatusOr<SettingsChange> PlanShadowSuspend(const v1::ShadowSuspend& request) override;
+  absl::StatusOr<SettingsChange> PlanEgress(const v1::EgressSet& request) override;
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override;
   absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock& request) override;
   // On a Mailbox server; an Edge server's settings are its own.

@@ -20,12 +20,13 @@ constexpr const char* kAlways[] = {"service.status",     "service.stop",      "s
 // These ask or change what only the shell knows.
 constexpr const char* kByShell[] = {"quarantine.release", "relay.lock", "sender.block",
                                     "sender.unblock",     "restore",    "relay.probe",
-                                    "queue.watch"};
+                                    "queue.watch",        "egress.set"};
 // Of an organisation, which an Edge server is no part of.
 constexpr const char* kMailboxOnly[] = {"ndr.silence", "shadow.suspend"};
 constexpr char kNotOnEdge[] =
     "an Edge server has at most a copy of the organisation's settings, which a Mailbox server "
     "changes; notifications that are queued here are set aside while the queue is watched";
+constexpr char kNoScan[] = "a database is read by its own server alone";
 constexpr std::size_t kMostNames = 32;
 
 void Add(std::vector<std::string>& list, const std::string& value) {
@@ -81,6 +82,7 @@ Inventory TakeInventory(Shell& shell,
   }
   inventory.transport_group_unknown = !edge && inventory.transport_group.empty();
   capability("quarantine.move", kNoMove);
+  capability("quarantine.scan", kNoScan);
   capability("mail.blockers", "");
   if (listeners.ok()) {
     for (const std::string& listener : *listeners) {

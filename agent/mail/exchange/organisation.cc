@@ -33,7 +33,8 @@ absl::Status Unclear(const char* cmdlet, const std::string& what) {
 bool IsOrganisationWide(const std::string& setting_key) {
   return absl::StartsWith(setting_key, "remote-domain:") ||
          absl::StartsWith(setting_key, "transport-config/") ||
-         absl::StartsWith(setting_key, "transport-rule:");
+         absl::StartsWith(setting_key, "transport-rule:") ||
+         absl::StartsWith(setting_key, "send-connector:");
 }
 
 absl::StatusOr<SettingsChange> ExchangeSettings::PlanNdrSilence(

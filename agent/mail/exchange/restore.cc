@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/mail/exchange/directory.h"
@@ -75,6 +77,42 @@ absl::Status CheckCombinations(Directory& directory,
   return absl::OkStatus();
 }
 
+// A smarthost and DNS routing exclude each other, and only a smarthost is logged in at (the page of
+// Set-SendConnector).
+absl::Status CheckRoutes(Directory& directory,
+                         const std::vector<Judged>& all,
+                         v1::RestoreResult* result) {
+  constexpr const char* kRoute[] = {"SmartHosts", "DNSRoutingEnabled", "SmartHostAuthMechanism"};
+  for (const Judged& one : all) {
+    if (one.key.kind != Kind::kSendConnector || !IsPutBack(result->settings(one.place))) continue;
+    std::map<std::string, std::string> then;
+    for (const char* property : kRoute) {
+      SettingKey key = one.key;
+      key.property = property;
+      MQ_ASSIGN_OR_RETURN(const RawSetting now, directory.Current(key));
+      then[property] = now.value_or("");
+      for (const Judged& other : all) {
+        if (other.key == key && IsPutBack(result->settings(other.place)))
+          then[property] = result->settings(other.place).setting().before();
+      }
+    }
+    const bool by_dns = absl::EqualsIgnoreCase(then["DNSRoutingEnabled"], "True");
+    const bool fits = by_dns == then["SmartHosts"].empty() &&
+                      (!by_dns || absl::EqualsIgnoreCase(then["SmartHostAuthMechanism"], "None"));
+    if (fits) continue;
+    for (const Judged& other : all) {
+      v1::RestoredSetting* restored = result->mutable_settings(other.place);
+      if (other.key.SameObject(one.key) && IsPutBack(*restored) &&
+          std::find(std::begin(kRoute), std::end(kRoute), other.key.property) != std::end(kRoute))
+        LeaveUndecided(
+            "Exchange takes a smarthost and DNS routing only the one without the other; decide "
+            "SmartHosts, DNSRoutingEnabled and SmartHostAuthMechanism the same way",
+            restored);
+    }
+  }
+  return absl::OkStatus();
+}
+
 // The entries of a connector once its settings are put back.
 absl::Status AddPermissions(Directory& directory,
                             const std::string& server,
@@ -127,6 +165,7 @@ absl::StatusOr<RestorePlan> ExchangeSettings::PlanRestore(
           restored);
   }
   MQ_RETURN_IF_ERROR(CheckCombinations(directory, all, &plan.result));
+  MQ_RETURN_IF_ERROR(CheckRoutes(directory, all, &plan.result));
   std::vector<std::string> connectors;
   bool byte_for_byte = true;
   for (const Judged& one : all) {

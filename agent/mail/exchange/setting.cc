@@ -20,6 +20,7 @@ constexpr char kConnectorStart[] = "connector:";
 constexpr char kDomainStart[] = "remote-domain:";
 constexpr char kRuleStart[] = "transport-rule:";
 constexpr char kIpBlockStart[] = "ip-block:";
+constexpr char kSendStart[] = "send-connector:";
 constexpr char kConfigStart[] = "transport-config/";
 constexpr char kPermissionStart[] = "permission:";
 constexpr char kPermissionsName[] = "permissions";
@@ -28,6 +29,8 @@ constexpr char kPermissionsName[] = "permissions";
 constexpr const char* kConnectorProperties[] = {"Enabled", "PermissionGroups", "AuthMechanism"};
 constexpr const char* kDomainProperties[] = {"NDREnabled", "DeliveryReportEnabled",
                                              "AutoReplyEnabled", "AutoForwardEnabled"};
+constexpr const char* kSendProperties[] = {
+    "SourceIPAddress", "Fqdn", "SmartHosts", "DNSRoutingEnabled", "SmartHostAuthMechanism", "Port"};
 constexpr const char* kConfigProperties[] = {"ShadowRedundancyEnabled"};
 
 template <typename List>
@@ -63,6 +66,8 @@ std::optional<SettingKey> Parse(const std::string& text) {
     key = ConnectorKey(parts);
   else if (start == kDomainStart && parts.size() == 2 && Holds(kDomainProperties, parts[1]))
     key = SettingKey{Kind::kRemoteDomain, "", parts[1], "", ""};
+  else if (start == kSendStart && parts.size() == 2 && Holds(kSendProperties, parts[1]))
+    key = SettingKey{Kind::kSendConnector, "", parts[1], "", ""};
   else if (start == kRuleStart && parts.size() == 1)
     key = SettingKey{Kind::kTransportRule, "", "", "", ""};
   else if (start == kIpBlockStart && parts.size() == 1)
@@ -156,6 +161,8 @@ std::string ToText(const SettingKey& key) {
       return absl::StrCat(kRuleStart, name);
     case Kind::kIpBlock:
       return absl::StrCat(kIpBlockStart, name);
+    case Kind::kSendConnector:
+      return absl::StrCat(kSendStart, name, "/", key.property);
   }
   return "";
 }

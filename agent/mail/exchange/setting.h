@@ -7,6 +7,8 @@
 //   remote-domain:NAME/NDREnabled, /DeliveryReportEnabled, /AutoReplyEnabled, /AutoForwardEnabled
 //   transport-config/ShadowRedundancyEnabled
 //   transport-rule:NAME                    "Enabled" or "Disabled", and what it blocks
+//   send-connector:NAME/SourceIPAddress, /Fqdn, /SmartHosts, /DNSRoutingEnabled,
+//                      /SmartHostAuthMechanism, /Port    "" where there is none
 //   ip-block:RANGE                         "block"; absent where Mailquench has no such entry
 #ifndef MAILQUENCH_AGENT_MAIL_EXCHANGE_SETTING_H_
 #define MAILQUENCH_AGENT_MAIL_EXCHANGE_SETTING_H_
@@ -27,11 +29,12 @@ struct SettingKey {
     kRemoteDomain,
     kTransportConfig,
     kTransportRule,
-    kIpBlock
+    kIpBlock,
+    kSendConnector
   };
   Kind kind = Kind::kConnector;
   std::string object;    // A name; "" of kTransportConfig.
-  std::string property;  // Of kConnector, kRemoteDomain and kTransportConfig.
+  std::string property;  // Of kConnector, kRemoteDomain, kTransportConfig and kSendConnector.
   std::string user;      // Of kPermission, as the next.
   std::string right;
 

@@ -37,6 +37,13 @@ absl::StatusOr<SettingsChange> ExchangeMailSystem::PlanShadowSuspend(
   return settings.PlanShadowSuspend(request);
 }
 
+absl::StatusOr<SettingsChange> ExchangeMailSystem::PlanEgress(const v1::EgressSet& request) {
+  MQ_RETURN_IF_ERROR(Check({request.instances().begin(), request.instances().end()}));
+  if (installation_.role == Role::kEdge) return Settings().PlanEgress(request);
+  MQ_ASSIGN_OR_RETURN(const ExchangeSettings settings, SettingsOfAll());
+  return settings.PlanEgress(request);
+}
+
 absl::StatusOr<SettingsChange> ExchangeMailSystem::PlanSenderBlock(const v1::SenderBlock& request) {
   MQ_RETURN_IF_ERROR(Check({request.instances().begin(), request.instances().end()}));
   MQ_ASSIGN_OR_RETURN(const ExchangeSettings settings, SettingsOfAll());
@@ -53,7 +60,8 @@ absl::StatusOr<SettingsChange> ExchangeMailSystem::PlanSenderUnblock(
 bool ExchangeMailSystem::OrganisationWide(v1::Operation::KindCase kind) const {
   if (installation_.role == Role::kEdge) return false;
   return kind == v1::Operation::kNdrSilence || kind == v1::Operation::kShadowSuspend ||
-         kind == v1::Operation::kSenderBlock || kind == v1::Operation::kSenderUnblock;
+         kind == v1::Operation::kSenderBlock || kind == v1::Operation::kSenderUnblock ||
+         kind == v1::Operation::kEgressSet;
 }
 
 absl::StatusOr<RestorePlan> ExchangeMailSystem::PlanRestore(

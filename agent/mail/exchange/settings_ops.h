@@ -56,6 +56,12 @@ class ExchangeSettings {
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence& request) const;
   absl::StatusOr<SettingsChange> PlanShadowSuspend(const v1::ShadowSuspend& request) const;
 
+  // Of each enabled send connector that leads to everybody; those of an organisation are of all its
+  // servers. Errors: those of ReadEgressRequest() and CheckOwnAddresses();
+  // kUnimplemented/NO_SOURCE_ADDRESS (a Mailbox server has no such setting), /ON_MAILBOX_SERVER (a
+  // subscribed Edge server); kFailedPrecondition/NO_SEND_CONNECTOR, /SMARTHOST_HAS_LOGIN.
+  absl::StatusOr<SettingsChange> PlanEgress(const v1::EgressSet& request) const;
+
   // An account by a transport rule of the organisation; a client by one, or on an Edge server by
   // the IP Block list. Errors: kInvalidArgument/BAD_CLIENT, /NOBODY_NAMED, /BAD_ACCOUNT;
   // kNotFound/NO_SUCH_ACCOUNT; kUnimplemented/NO_SUCH_BLOCK.

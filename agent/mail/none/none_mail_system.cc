@@ -10,11 +10,13 @@ namespace mailquench::agent {
 namespace {
 // All operations that a mail system could serve but for the probe.
 constexpr const char* kOperations[] = {
-    "service.status",     "service.stop",    "service.start",      "queue.survey",
-    "queue.quarantine",   "quarantine.list", "quarantine.analyse", "quarantine.release",
-    "quarantine.discard", "relay.lock",      "ndr.silence",        "sender.block",
-    "sender.unblock",     "restore",         "queue.watch",        "contain",
-    "quarantine.move",    "mail.blockers"};
+    "service.status",     "service.stop",     "service.start",
+    "queue.survey",       "queue.quarantine", "quarantine.list",
+    "quarantine.analyse", "quarantine.scan",  "quarantine.release",
+    "quarantine.discard", "relay.lock",       "ndr.silence",
+    "sender.block",       "sender.unblock",   "restore",
+    "queue.watch",        "contain",          "quarantine.move",
+    "mail.blockers",      "egress.set"};
 constexpr char kReason[] = "this host has no mail system";
 
 absl::Status NoMailSystem(const char* what) {

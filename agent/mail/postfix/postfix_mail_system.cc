@@ -16,31 +16,21 @@
 #include "agent/mail/postfix/service.h"
 #include "agent/mail/postfix/settings_ops.h"
 #include "agent/mail/smtp/probe.h"
+#include "agent/os/host.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {
 namespace {
 MQ_DEFINE_FAULT_POINT(kRestart, "settings.apply.restart");
-constexpr const char* kOperations[] = {"service.status",
-                                       "service.stop",
-                                       "service.start",
-                                       "queue.survey",
-                                       "queue.quarantine",
-                                       "quarantine.list",
-                                       "quarantine.analyse",
-                                       "quarantine.release",
-                                       "quarantine.discard",
-                                       "relay.lock",
-                                       "ndr.silence",
-                                       "sender.block",
-                                       "sender.unblock",
-                                       "restore",
-                                       "relay.probe",
-                                       "queue.watch",
-                                       "contain",
-                                       "quarantine.move",
-                                       "mail.blockers"};
+constexpr const char* kOperations[] = {
+    "service.status",     "service.stop",     "service.start",
+    "queue.survey",       "queue.quarantine", "quarantine.list",
+    "quarantine.analyse", "quarantine.scan",  "quarantine.release",
+    "quarantine.discard", "relay.lock",       "ndr.silence",
+    "sender.block",       "sender.unblock",   "restore",
+    "relay.probe",        "queue.watch",      "contain",
+    "quarantine.move",    "mail.blockers",    "egress.set"};
 InstanceNames Names(const google::protobuf::RepeatedPtrField<std::string>& names) {
   return {names.begin(), names.end()};
 }
@@ -252,6 +242,20 @@ absl::StatusOr<v1::QuarantineAnalyseResult> PostfixMailSystem::Analyse(
   return postfix::Analyse(instance, request, context);
 }
 
+absl::StatusOr<std::string> PostfixMailSystem::QuarantineHome(const std::string& quarantine_id) {
+  MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(quarantine_id));
+  return postfix::QuarantineHome(instance, quarantine_id);
+}
+
+absl::Status PostfixMailSystem::ReadQuarantined(
+    const std::string& quarantine_id,
+    const std::function<bool(const std::string& key)>& wanted,
+    const QuarantinedVisitor& visit,
+    const CallContext& context) {
+  MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(quarantine_id));
+  return postfix::ReadQuarantined(instance, quarantine_id, wanted, visit, context);
+}
+
 absl::StatusOr<v1::QuarantineReleaseResult> PostfixMailSystem::Release(
     const v1::QuarantineRelease& request, const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(const Instance instance, Holder(request.quarantine_id()));
@@ -289,6 +293,11 @@ absl::StatusOr<SettingsChange> PostfixMailSystem::PlanRelayLock(const v1::RelayL
 absl::StatusOr<SettingsChange> PostfixMailSystem::PlanNdrSilence(const v1::NdrSilence& request) {
   MQ_ASSIGN_OR_RETURN(const std::vector<Instance> chosen, Find(Names(request.instances())));
   return postfix::PlanNdrSilence(chosen, request);
+}
+
+absl::StatusOr<SettingsChange> PostfixMailSystem::PlanEgress(const v1::EgressSet& request) {
+  MQ_ASSIGN_OR_RETURN(const std::vector<Instance> chosen, Find(Names(request.instances())));
+  return postfix::PlanEgress(chosen, request, AllAddresses());
 }
 
 absl::StatusOr<SettingsChange> PostfixMailSystem::PlanSenderBlock(const v1::SenderBlock& request) {

@@ -36,9 +36,14 @@ class PostfixMailSystem final : public MailSystem {
   absl::StatusOr<v1::QuarantineAnalyseResult> PreviewQuarantine(
       const v1::QueueQuarantine& request, const CallContext& context) override;
   absl::StatusOr<v1::QuarantineListResult> ListQuarantines() override;
-  // These five: kNotFound/UNKNOWN_QUARANTINE.
+  // These seven: kNotFound/UNKNOWN_QUARANTINE.
   absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const v1::QuarantineAnalyse& request,
                                                       const CallContext& context) override;
+  absl::StatusOr<std::string> QuarantineHome(const std::string& quarantine_id) override;
+  absl::Status ReadQuarantined(const std::string& quarantine_id,
+                               const std::function<bool(const std::string& key)>& wanted,
+                               const QuarantinedVisitor& visit,
+                               const CallContext& context) override;
   absl::StatusOr<v1::QuarantineReleaseResult> Release(const v1::QuarantineRelease& request,
                                                       const CallContext& context) override;
   absl::StatusOr<v1::QuarantineDiscardResult> Discard(const v1::QuarantineDiscard& request,
@@ -49,6 +54,7 @@ class PostfixMailSystem final : public MailSystem {
   std::string SpaceNotice(const InstanceNames& instances) override;
   absl::StatusOr<SettingsChange> PlanRelayLock(const v1::RelayLock& request) override;
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence& request) override;
+  absl::StatusOr<SettingsChange> PlanEgress(const v1::EgressSet& request) override;
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override;
   absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock& request) override;
   absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,

@@ -38,6 +38,10 @@ absl::StatusOr<OpenQuarantine> OpenById(const Instance& instance, const std::str
 // Makes the folder of a quarantine and the one above it, each of root alone.
 absl::Status MakeFolder(const std::string& root, const std::string& quarantine_id);
 
+// What a scan knew of messages that are not in it any more is forgotten, so that its counts are
+// those of what is there. By whoever has LockScan().
+absl::Status ForgetGone(const OpenQuarantine& quarantine);
+
 absl::Status UnknownQuarantine(const std::string& quarantine_id);
 
 }  // namespace mailquench::agent::postfix

@@ -17,7 +17,6 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "agent/mail/postfix/postconf.h"
-#include "agent/mail/postfix/queue_file.h"
 #include "agent/quarantine/top_k.h"
 #include "common/status/error.h"
 
@@ -27,20 +26,6 @@ namespace {
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kMostOpen = 256;
-
-class FileSource : public ByteSource {
- public:
-  explicit FileSource(int fd) : fd_(fd) {}
-  std::int64_t ReadAt(std::int64_t offset, char* buffer, std::size_t size) override {
-    for (;;) {
-      const ssize_t n = pread(fd_, buffer, size, offset);
-      if (n >= 0 || errno != EINTR) return n;
-    }
-  }
-
- private:
-  int fd_;
-};
 
 // A long id keeps its microseconds in base 52 before its last 'z'; they are hashed as five
 // hexadecimal digits.
@@ -230,6 +215,19 @@ absl::Status WalkOpen(int folder,
   return WalkFolder(folder, ".", file, 0, visit);
 }
 
+std::int64_t FileSource::ReadAt(std::int64_t offset, char* buffer, std::size_t size) {
+  for (;;) {
+    const ssize_t n = pread(fd_, buffer, size, offset);
+    if (n >= 0 || errno != EINTR) return n;
+  }
+}
+
+bool IsWhole(const FoundFile& file, const struct stat& info, uid_t mail_owner) {
+  const bool maildrop = file.queue == "maildrop";  // There the owner is who submitted the message.
+  return file.queue != "corrupt" && (info.st_mode & S_IXUSR) != 0 &&
+         (maildrop || info.st_uid == mail_owner) && IsQueueId(file.name);
+}
+
 LoadedFile Load(const FoundFile& file, uid_t mail_owner) {
   LoadedFile out;
   // Without O_NONBLOCK a planted FIFO would hold us for ever.
@@ -241,10 +239,7 @@ LoadedFile Load(const FoundFile& file, uid_t mail_owner) {
   struct stat info {};
   if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return out;
   out.file_bytes = info.st_size;
-  const bool maildrop = file.queue == "maildrop";  // There the owner is who submitted the message.
-  if (file.queue == "corrupt" || (info.st_mode & S_IXUSR) == 0 ||
-      (!maildrop && info.st_uid != mail_owner) || !IsQueueId(file.name))
-    return out;
+  if (!IsWhole(file, info, mail_owner)) return out;
   FileSource source(fd.get());
   absl::StatusOr<MessageFacts> facts = ParseQueueFile(source);
   if (!facts.ok()) return out;

@@ -3,6 +3,7 @@
 #ifndef MAILQUENCH_AGENT_MAIL_POSTFIX_QUEUE_DIR_H_
 #define MAILQUENCH_AGENT_MAIL_POSTFIX_QUEUE_DIR_H_
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "agent/mail/mail_system.h"
 #include "agent/mail/postfix/instance.h"
+#include "agent/mail/postfix/queue_file.h"
 #include "agent/quarantine/filter.h"
 #include "agent/quarantine/message_facts.h"
 
@@ -90,6 +92,18 @@ absl::Status Walk(int base,
 absl::Status WalkOpen(int folder,
                       const std::string& queue,
                       const std::function<absl::Status(const FoundFile&)>& visit);
+
+class FileSource final : public ByteSource {
+ public:
+  explicit FileSource(int fd) : fd_(fd) {}
+  std::int64_t ReadAt(std::int64_t offset, char* buffer, std::size_t size) override;
+
+ private:
+  int fd_;
+};
+
+// Whether name, owner and mode are those of a message that Postfix has taken whole.
+bool IsWhole(const FoundFile& file, const struct stat& info, uid_t mail_owner);
 
 struct LoadedFile {
   bool vanished = false;  // Postfix moved or delivered it meanwhile.

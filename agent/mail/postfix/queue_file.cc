@@ -6,98 +6,22 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "agent/mail/header_text.h"
+#include "agent/mail/postfix/queue_records.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::postfix {
 namespace {
 
-constexpr std::size_t kFirstRead = 4096;
-constexpr std::size_t kNextRead = 65536;
 constexpr std::size_t kShownRecipients = 5;
 constexpr std::size_t kMostDomains = 10000;  // Of one message.
 constexpr std::size_t kMostSubject = 4096;
 constexpr std::size_t kMostText = 2048;  // Of one address or attribute.
 constexpr int kMostPointers = 1000;
 
-struct Record {
-  char type = 0;
-  std::int64_t size = 0;  // Of the data.
-  std::string data;       // At most `kKept` bytes of it.
-};
-constexpr std::int64_t kKept = 8192;
-
-// A window over the source: one read for the usual file.
-class Reader {
- public:
-  explicit Reader(ByteSource& source) : source_(source) {}
-
-  std::int64_t at() const { return at_; }
-  // False where it is outside what may be read.
-  bool Seek(std::int64_t offset) {
-    if (offset < 0 || offset > (1LL << 42)) return false;
-    at_ = offset;
-    return true;
-  }
-
-  bool Next(Record& record) {
-    int byte = Byte();
-    if (byte < 0) return false;
-    record.type = static_cast<char>(byte);
-    record.size = 0;
-    for (int shift = 0;; shift += 7) {
-      if (shift > 28 || (byte = Byte()) < 0) return false;
-      record.size |= static_cast<std::int64_t>(byte & 0x7f) << shift;
-      if ((byte & 0x80) == 0) break;
-    }
-    record.data.clear();
-    std::int64_t wanted = std::min(record.size, kKept);
-    while (wanted > 0) {
-      if (!Fill()) return false;
-      const std::int64_t here =
-          std::min<std::int64_t>(wanted, begin_ + static_cast<std::int64_t>(window_.size()) - at_);
-      record.data.append(window_, static_cast<std::size_t>(at_ - begin_),
-                         static_cast<std::size_t>(here));
-      at_ += here;
-      wanted -= here;
-    }
-    at_ += record.size - std::min(record.size, kKept);  // What is not kept is not read either.
-    return true;
-  }
-
- private:
-  int Byte() {
-    if (!Fill()) return -1;
-    return static_cast<unsigned char>(window_[static_cast<std::size_t>(at_++ - begin_)]);
-  }
-
-  // Makes the byte at `at_` be in the window. False at the end or the limit.
-  bool Fill() {
-    if (at_ >= begin_ && at_ < begin_ + static_cast<std::int64_t>(window_.size())) return true;
-    if (budget_ <= 0) return false;
-    window_.resize(budget_ == kMostBytes ? kFirstRead : kNextRead);
-    const std::int64_t n = source_.ReadAt(at_, window_.data(), window_.size());
-    window_.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-    begin_ = at_;
-    budget_ -= std::max<std::int64_t>(n, 1);
-    return n > 0;
-  }
-
-  ByteSource& source_;
-  std::string window_;
-  std::int64_t begin_ = 0;
-  std::int64_t at_ = 0;
-  std::int64_t budget_ = kMostBytes;
-};
-
-bool Number(const std::string& text, std::int64_t& out) {
-  return absl::SimpleAtoi(absl::StripAsciiWhitespace(text), &out) && out >= 0;
-}
-
 class Parser {
  public:
-  explicit Parser(ByteSource& source) : reader_(source) {}
+  explicit Parser(ByteSource& source) : reader_(source, kMostBytes) {}
 
   absl::StatusOr<MessageFacts> Parse() {
     if (!Envelope()) {
@@ -116,7 +40,7 @@ class Parser {
   // Follows a pointer; 0 means that it points nowhere yet.
   bool Follow(const Record& record) {
     std::int64_t target = 0;
-    if (!Number(record.data, target) || ++pointers_ > kMostPointers) return false;
+    if (!NumberOf(record.data, target) || ++pointers_ > kMostPointers) return false;
     return target == 0 || reader_.Seek(target);
   }
 
@@ -139,13 +63,13 @@ class Parser {
       case 'C': {
         // Fields of 15 digits, one space between.
         std::int64_t value = 0;
-        if (Number(data.substr(0, 15), value)) facts_.bytes = size_ = value;
-        if (data.size() >= 47 && Number(data.substr(32, 15), value)) expected_recipients_ = value;
+        if (NumberOf(data.substr(0, 15), value)) facts_.bytes = size_ = value;
+        if (data.size() >= 47 && NumberOf(data.substr(32, 15), value)) expected_recipients_ = value;
         return true;
       }
       case 'T': {
         std::int64_t seconds = 0;
-        if (Number(data.substr(0, data.find(' ')), seconds))
+        if (NumberOf(data.substr(0, data.find(' ')), seconds))
           facts_.arrival = absl::FromUnixSeconds(std::min<std::int64_t>(seconds, 1LL << 40));
         return true;
       }
@@ -240,7 +164,7 @@ class Parser {
     }
   }
 
-  Reader reader_;
+  RecordReader reader_;
   MessageFacts facts_;
   std::string log_client_;
   std::unordered_set<std::string> domains_;

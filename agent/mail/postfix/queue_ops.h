@@ -6,6 +6,7 @@
 #define MAILQUENCH_AGENT_MAIL_POSTFIX_QUEUE_OPS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,10 +71,22 @@ absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const Instance& instance,
                                                     const v1::QuarantineAnalyse& request,
                                                     const CallContext& context);
 
-// Puts matching messages back: mail that was on hold goes on hold, mail from the maildrop into the
-// maildrop, all other into `incoming`, under its own id. Then wakes the queue manager. Errors
-// beside those of the file system: kFailedPrecondition/QUARANTINE_AWAY, /OTHER_FILE_SYSTEM;
-// kAborted/RELEASE_INCOMPLETE (some ids are taken).
+// The folder with the manifest.
+absl::StatusOr<std::string> QuarantineHome(const Instance& instance,
+                                           const std::string& quarantine_id);
+
+// As MailSystem::ReadQuarantined().
+absl::Status ReadQuarantined(const Instance& instance,
+                             const std::string& quarantine_id,
+                             const std::function<bool(const std::string& key)>& wanted,
+                             const QuarantinedVisitor& visit,
+                             const CallContext& context);
+
+// Puts matching messages back, but for those that an antivirus keeps out (ScanRecord): mail that
+// was on hold goes on hold, mail from the maildrop into the maildrop, all other into `incoming`,
+// under its own id. Then wakes the queue manager. Errors beside those of the file system:
+// kFailedPrecondition/QUARANTINE_AWAY, /OTHER_FILE_SYSTEM; kAborted/RELEASE_INCOMPLETE (some ids
+// are taken).
 absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
                                                     const v1::QuarantineRelease& request,
                                                     const CallContext& context);

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,9 @@
 #include "agent/mail/postfix/queue_dir.h"
 #include "agent/mail/postfix/queue_ops.h"
 #include "agent/mail/postfix/queue_return.h"
+#include "agent/os/lock.h"
 #include "agent/os/process.h"
+#include "agent/quarantine/scan_record.h"
 #include "common/fault/fault_point.h"
 #include "common/status/error.h"
 
@@ -26,6 +29,7 @@ MQ_DEFINE_FAULT_POINT(kReleaseList, "quarantine.release.list");
 MQ_DEFINE_FAULT_POINT(kReleaseLogs, "quarantine.release.logs");
 MQ_DEFINE_FAULT_POINT(kReleaseMove, "quarantine.release.move");
 MQ_DEFINE_FAULT_POINT(kReleasePoke, "quarantine.release.poke");
+MQ_DEFINE_FAULT_POINT(kReleaseForgotten, "quarantine.release.forgotten");
 MQ_DEFINE_FAULT_POINT(kDiscardList, "quarantine.discard.list");
 MQ_DEFINE_FAULT_POINT(kDiscardUnlink, "quarantine.discard.unlink");
 MQ_DEFINE_FAULT_POINT(kDiscardComplete, "quarantine.discard.complete");
@@ -58,6 +62,15 @@ class Mover {
         back.push_back(one);
     }
     return back;
+  }
+
+  absl::StatusOr<bool> IsThere(const Chosen& chosen) {
+    const int source = folder_.Get(chosen.folder);
+    struct stat info {};
+    if (source >= 0 && fstatat(source, chosen.id.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+      return true;
+    if (errno == ENOENT) return false;
+    return SystemError(errno, absl::StrCat("look for ", chosen.id));
   }
 
   absl::StatusOr<Moved> PutBack(const Chosen& chosen) {
@@ -198,6 +211,15 @@ void Poke(const Instance& instance,
                                 "); it takes the messages at its next scan or start"));
 }
 
+// What was moved is moved: a record that names too much keeps nothing in that may go, and lets
+// nothing out.
+void WarnOfRecord(const absl::Status& forgotten, const CallContext& context) {
+  if (forgotten.ok()) return;
+  context.progress(absl::StrCat("warning: the record of what was scanned still names messages ",
+                                "that are gone (", std::string(forgotten.message()),
+                                "); the next scan forgets them"));
+}
+
 std::string ListPath(const OpenQuarantine& quarantine,
                      const std::string& verb,
                      const CallContext& context) {
@@ -238,7 +260,12 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   MQ_ASSIGN_OR_RETURN(OpenQuarantine quarantine, OpenById(instance, request.quarantine_id()));
   MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
   Mover mover(instance, quarantine);
+  // What is on its way has left the quarantine before; it does not wait for a scan.
   MQ_RETURN_IF_ERROR(mover.Settle());
+  // To the end: a scan knows more than it has saved.
+  MQ_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> no_scan,
+                      LockScan(quarantine.path, "no message was released"));
+  MQ_ASSIGN_OR_RETURN(const ScanRecord scanned, ReadScan(quarantine.path, quarantine.manifest));
   const std::string path = ListPath(quarantine, "release", context);
   const bool repeated = access(path.c_str(), F_OK) == 0;
   ChosenList list(path);
@@ -246,8 +273,11 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
                                     instance.mail_owner, context));
   MQ_FAULT_POINT(kReleaseList);
   MQ_ASSIGN_OR_RETURN(const ScanTotals before, list.Totals());
+  // Asked for each message: after a crash a scan may have found something in what the list has.
+  const std::set<std::string> false_positives(request.false_positives().begin(),
+                                              request.false_positives().end());
 
-  std::int64_t released = 0, released_bytes = 0, taken = 0, seen = 0;
+  std::int64_t released = 0, released_bytes = 0, taken = 0, seen = 0, kept_out = 0;
   bool maildrop = false;
   const auto let_in = [&](bool at_the_end) -> absl::Status {
     MQ_ASSIGN_OR_RETURN(const std::vector<Chosen> back, mover.LetIn(at_the_end));
@@ -260,6 +290,16 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   };
   absl::Status moved_all = list.ForEach([&](const Chosen& chosen) -> absl::Status {
     if (++seen % 64 == 0) MQ_RETURN_IF_ERROR(CheckDeadline(context));
+    if (scanned.KeepsOut(ScanKey(chosen.Queue(), chosen.id), false_positives)) {
+      MQ_ASSIGN_OR_RETURN(const bool there, mover.IsThere(chosen));
+      if (there) {
+        ++kept_out;
+      } else {  // Released until an end before the last one, and forgotten by the record since.
+        ++released;
+        released_bytes += chosen.bytes;
+      }
+      return absl::OkStatus();
+    }
     MQ_ASSIGN_OR_RETURN(const Mover::Moved moved, mover.PutBack(chosen));
     maildrop = maildrop || chosen.Queue() == "maildrop";
     if (moved == Mover::Moved::kIdTaken) {
@@ -295,7 +335,11 @@ absl::StatusOr<v1::QuarantineReleaseResult> Release(const Instance& instance,
   result.set_released(released);
   result.set_left(now.messages);
   result.set_unreadable(now.unreadable);
+  result.set_infected(kept_out);
+  if (kept_out > 0) result.set_notice(KeptOutNotice(kept_out, scanned));
+  WarnOfRecord(ForgetGone(quarantine), context);
   context.done_so_far(so_far);
+  MQ_FAULT_POINT(kReleaseForgotten);
   if (!moved_all.ok())
     return Prepend(moved_all,
                    absl::StrCat(released, " messages of quarantine ", request.quarantine_id(),
@@ -320,6 +364,8 @@ absl::StatusOr<v1::QuarantineDiscardResult> Discard(const Instance& instance,
   MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(request.filter()));
   Mover mover(instance, quarantine);
   MQ_RETURN_IF_ERROR(mover.Settle());
+  MQ_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> no_scan,
+                      LockScan(quarantine.path, "no message was deleted"));
   const std::string path = ListPath(quarantine, "discard", context);
   const bool repeated = access(path.c_str(), F_OK) == 0;
   ChosenList list(path);
@@ -349,6 +395,7 @@ absl::StatusOr<v1::QuarantineDiscardResult> Discard(const Instance& instance,
   result.set_quarantine_id(request.quarantine_id());
   result.set_discarded(discarded);
   result.set_left(now.messages);
+  WarnOfRecord(ForgetGone(quarantine), context);
   context.done_so_far(so_far);
   if (!deleted_all.ok())
     return Prepend(deleted_all,

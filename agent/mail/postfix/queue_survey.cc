@@ -9,6 +9,7 @@
 #include "agent/mail/postfix/queue_dir.h"
 #include "agent/mail/postfix/queue_ops.h"
 #include "agent/quarantine/manifest.h"
+#include "agent/quarantine/scan_record.h"
 #include "agent/quarantine/top_k.h"
 #include "common/status/error.h"
 
@@ -22,13 +23,16 @@ absl::StatusOr<ScanTotals> Describe(int base,
                                     int samples,
                                     uid_t mail_owner,
                                     const CallContext& context,
-                                    v1::QuarantineAnalyseResult& result) {
+                                    v1::QuarantineAnalyseResult& result,
+                                    const ScanRecord& scanned = {}) {
   MQ_ASSIGN_OR_RETURN(const Filter filter, Filter::Make(wanted));
   Picture picture;
   const int most = std::clamp(samples, 0, 100);
   absl::StatusOr<ScanTotals> totals = Scan(base, queues, filter, mail_owner, context,
                                            [&](const FoundFile& file, const MessageFacts& facts) {
                                              picture.Add(facts);
+                                             if (scanned.KeepsOut(ScanKey(file.queue, file.name)))
+                                               result.set_kept_out(result.kept_out() + 1);
                                              if (result.samples_size() < most)
                                                *result.add_samples() = SampleOf(file.name, facts);
                                              return absl::OkStatus();
@@ -141,10 +145,12 @@ absl::StatusOr<v1::QuarantineAnalyseResult> Analyse(const Instance& instance,
                                                     const v1::QuarantineAnalyse& request,
                                                     const CallContext& context) {
   MQ_ASSIGN_OR_RETURN(OpenQuarantine quarantine, OpenById(instance, request.quarantine_id()));
+  MQ_ASSIGN_OR_RETURN(const ScanRecord scanned, ReadScan(quarantine.path, quarantine.manifest));
   v1::QuarantineAnalyseResult result;
   MQ_ASSIGN_OR_RETURN(const ScanTotals totals,
                       Describe(quarantine.folder.get(), QuarantinedQueues(), request.filter(),
-                               request.samples(), instance.mail_owner, context, result));
+                               request.samples(), instance.mail_owner, context, result, scanned));
+  if (result.kept_out() > 0) result.set_notice(KeptOutNotice(result.kept_out(), scanned));
   quarantine.manifest.messages = totals.messages;
   quarantine.manifest.bytes = totals.bytes;
   MQ_RETURN_IF_ERROR(RecordCount(quarantine.path, quarantine.manifest));

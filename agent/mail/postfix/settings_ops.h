@@ -34,6 +34,12 @@ absl::StatusOr<SettingsChange> PlanRelayLock(const std::vector<Instance>& instan
 // kFailedPrecondition/POSTCONF_FAILED.
 absl::StatusOr<SettingsChange> PlanNdrSilence(const std::vector<Instance>& instances,
                                               const v1::NdrSilence& request);
+// Also what single services of master.cf say otherwise; a content filter on loopback is spoken to
+// as before. Errors: those of ReadEgressRequest() and CheckOwnAddresses(); kFailedPrecondition/
+// FAMILY_NOT_USED (inet_protocols lets no instance send from it), /POSTCONF_FAILED.
+absl::StatusOr<SettingsChange> PlanEgress(const std::vector<Instance>& instances,
+                                          const v1::EgressSet& request,
+                                          const std::vector<std::string>& own_addresses);
 // Errors: kInvalidArgument/BAD_NAME, /BAD_CLIENT, /NOBODY_NAMED;
 // kFailedPrecondition/POSTFIX_TOO_OLD.
 absl::StatusOr<SettingsChange> PlanSenderBlock(const std::vector<Instance>& instances,

@@ -16,7 +16,9 @@ constexpr const char* kAlways[] = {
     "service.status",     "service.stop",    "service.start",      "queue.survey",
     "queue.quarantine",   "quarantine.list", "quarantine.analyse", "quarantine.release",
     "quarantine.discard", "restore",         "relay.probe",        "queue.watch"};
-constexpr const char* kSettings[] = {"relay.lock", "sender.block", "sender.unblock", "contain"};
+constexpr const char* kSettings[] = {"relay.lock", "sender.block", "sender.unblock", "contain",
+                                     "egress.set"};
+constexpr char kNoScan[] = "its messages are not taken out of their files for an antivirus yet";
 constexpr std::size_t kMostNames = 32;
 
 void Add(std::vector<std::string>& list, const std::string& value) {
@@ -50,6 +52,7 @@ absl::StatusOr<Inventory> TakeInventory(Metabase& metabase,
   for (const char* operation : kSettings) capability(operation, std::string(exchange.message()));
   capability("ndr.silence", kNoSilence);
   capability("quarantine.move", kNoMove);
+  capability("quarantine.scan", kNoScan);
   capability("mail.blockers", kNoReplyLog);
 
   const std::vector<std::string> own = OwnAddresses();

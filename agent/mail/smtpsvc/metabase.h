@@ -29,6 +29,8 @@ enum class Property : std::uint32_t {
   kDropDirectory = 36882,
   kDefaultDomain = 36898,
   kFullyQualifiedDomainName = 36899,
+  kSmartHostType = 36905,  // DWORD: 0 none, 1 directly first, 2 always
+  kSmartHost = 36906,      // A name, or an address in brackets
   kBadMailDirectory = 36909,
   // DWORD of a domain's key: 1 drop, 2 smart host, 16 alias, 32 deliver, 64 default, 4096 everybody
   // may relay to it (Metabase Property Reference, RouteAction; smtpinet.h).

@@ -29,6 +29,8 @@ constexpr std::pair<Property, const char*> kNames[] = {
     {Property::kDropDirectory, "DropDirectory"},
     {Property::kDefaultDomain, "DefaultDomain"},
     {Property::kFullyQualifiedDomainName, "FullyQualifiedDomainName"},
+    {Property::kSmartHostType, "SmartHostType"},
+    {Property::kSmartHost, "SmartHost"},
     {Property::kBadMailDirectory, "BadMailDirectory"},
     {Property::kRelayIpList, "RelayIpList"},
     {Property::kRouteAction, "RouteAction"},

@@ -128,6 +128,21 @@ absl::Status SettingsDraft::SetDword(const std::string& server,
   return Add(server, property, ToText(value), false);
 }
 
+absl::Status SettingsDraft::SetString(const std::string& server,
+                                      Property property,
+                                      const std::string& text) {
+  MQ_ASSIGN_OR_RETURN(const std::optional<MetabaseValue> now,
+                      metabase_.Read(server, property, /*inherited=*/true));
+  const std::string old = now.has_value() ? AsString(*now).value_or("?") : "";
+  if (absl::EqualsIgnoreCase(old, text)) return absl::OkStatus();
+  MetabaseValue value = MakeString(text);
+  if (now.has_value()) {
+    value.attributes = now->attributes & ~kIsInherited;
+    value.user_type = now->user_type;
+  }
+  return Add(server, property, ToText(value), false);
+}
+
 absl::Status SettingsDraft::SetList(const std::string& server,
                                     Property property,
                                     const IpSecurity& list,

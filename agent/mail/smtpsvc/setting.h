@@ -44,6 +44,8 @@ class SettingsDraft {
 
   // `opened_relay`: the value of now lets strangers relay. Nothing is added where it is so already.
   absl::Status SetDword(const std::string& server, Property property, std::uint32_t number);
+  // One that says the same in other letters is left; so is none where `text` is "".
+  absl::Status SetString(const std::string& server, Property property, const std::string& text);
   absl::Status SetList(const std::string& server,
                        Property property,
                        const IpSecurity& list,

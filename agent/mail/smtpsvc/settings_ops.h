@@ -39,6 +39,14 @@ absl::Status VerifyLock(Metabase& metabase,
 // Whether IIS lets nobody relay by his address alone; nullopt is "nobody" (B3).
 bool GrantsNobody(const std::optional<IpSecurity>& list);
 
+// See MailSystem::PlanEgress(). Errors: those of ReadEgressRequest() and CheckOwnAddresses();
+// kUnimplemented/NO_SOURCE_ADDRESS, /NO_SMARTHOST_PORT (there is no such setting); those of the
+// metabase.
+absl::StatusOr<SettingsChange> PlanWayOut(Metabase& metabase,
+                                          const std::vector<VirtualServer>& servers,
+                                          const v1::EgressSet& request,
+                                          const std::vector<std::string>& own_addresses);
+
 // A client may not connect any more, or may again. Errors: kInvalidArgument/BAD_CLIENT,
 // /NOBODY_NAMED; kUnimplemented/NO_SUCH_BLOCK (accounts, local users);
 // kFailedPrecondition/ACCESS_LIST_GRANTS (only listed clients may connect, and a wider entry holds

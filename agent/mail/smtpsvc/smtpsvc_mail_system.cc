@@ -11,6 +11,7 @@
 #include "agent/mail/smtpsvc/inventory.h"
 #include "agent/mail/smtpsvc/listeners.h"
 #include "agent/mail/smtpsvc/settings_ops.h"
+#include "agent/os/host.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent::smtpsvc {
@@ -281,6 +282,12 @@ absl::StatusOr<SettingsChange> SmtpsvcMailSystem::PlanRelayLock(const v1::RelayL
 absl::StatusOr<SettingsChange> SmtpsvcMailSystem::PlanNdrSilence(
     const v1::NdrSilence& /*request*/) {
   return Missing("NO_SILENCE", kNoSilence);
+}
+
+absl::StatusOr<SettingsChange> SmtpsvcMailSystem::PlanEgress(const v1::EgressSet& request) {
+  MQ_RETURN_IF_ERROR(RefuseUnderExchange(services_));
+  MQ_ASSIGN_OR_RETURN(const std::vector<VirtualServer> chosen, Find(Names(request.instances())));
+  return PlanWayOut(metabase_, chosen, request, AllAddresses());
 }
 
 absl::StatusOr<SettingsChange> SmtpsvcMailSystem::PlanSenderBlock(const v1::SenderBlock& request) {

@@ -81,6 +81,7 @@ class SmtpsvcMailSystem final : public MailSystem {
   // kUnimplemented/NO_SILENCE: the service has no such setting (B5).
   absl::StatusOr<SettingsChange> PlanNdrSilence(const v1::NdrSilence& request) override;
   bool SilencesByWatch() const override { return true; }
+  absl::StatusOr<SettingsChange> PlanEgress(const v1::EgressSet& request) override;
   absl::StatusOr<SettingsChange> PlanSenderBlock(const v1::SenderBlock& request) override;
   absl::StatusOr<SettingsChange> PlanSenderUnblock(const v1::SenderUnblock& request) override;
   absl::StatusOr<RestorePlan> PlanRestore(const std::vector<v1::Setting>& settings,

@@ -94,6 +94,8 @@ class PosixChild : public Child {
     }
   }
 
+  std::string Remainder() override { return lines_.TakeRest(); }
+
   std::string ErrorTail() override {
     while (err_.read.get() >= 0) {
       const std::string bytes = Take(err_.read);

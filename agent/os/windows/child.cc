@@ -66,6 +66,8 @@ class WindowsChild : public Child {
     }
   }
 
+  std::string Remainder() override { return lines_.TakeRest(); }
+
   std::string ErrorTail() override {
     while (true) {
       err_.StartRead();

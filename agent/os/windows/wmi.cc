@@ -1,120 +1,118 @@
 #include "agent/os/wmi.h"
 
-#include "agent/os/windows/com.h"
-// After windows.h.
-#include <wbemidl.h>
-
 #include <algorithm>
 
-#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "agent/os/windows/wmi_connection.h"
 #include "common/os/wide.h"
 #include "common/status/error.h"
 
 namespace mailquench::agent {
 namespace {
 
-absl::Status WmiError(HRESULT result, const std::string& what) {
-  const auto code = static_cast<DWORD>(result);
-  const std::string sentence = absl::StrCat(what, ": WMI error 0x", absl::Hex(code));
-  switch (code) {
-    case static_cast<DWORD>(WBEM_E_INVALID_NAMESPACE):
-    case static_cast<DWORD>(WBEM_E_INVALID_CLASS):
-    case static_cast<DWORD>(WBEM_E_NOT_FOUND):
-      return absl::NotFoundError(sentence);
-    case static_cast<DWORD>(WBEM_E_ACCESS_DENIED):
-    case static_cast<DWORD>(E_ACCESSDENIED):
-      return absl::PermissionDeniedError(sentence);
-    case static_cast<DWORD>(WBEM_E_INVALID_QUERY):
-    case static_cast<DWORD>(WBEM_E_INVALID_QUERY_TYPE):
-      return absl::InvalidArgumentError(sentence);
-    case 0x800706BA:  // RPC_S_SERVER_UNAVAILABLE
-    case static_cast<DWORD>(WBEM_E_SHUTTING_DOWN):
-      return absl::UnavailableError(sentence);
-    default:
-      return absl::InternalError(sentence);
+constexpr LONG kCallSlice = 250;  // Milliseconds.
+
+void Fill(const WmiParameter& parameter, VARIANT* to) {
+  if (const auto* small = std::get_if<std::uint8_t>(&parameter.value)) {
+    to->vt = VT_UI1;
+    to->bVal = *small;
+  } else if (const auto* number = std::get_if<std::uint32_t>(&parameter.value)) {
+    to->vt = VT_I4;  // So does WMI carry an uint32.
+    to->lVal = static_cast<LONG>(*number);
+  } else {
+    const std::wstring text = os::ToWide(std::get<std::string>(parameter.value));
+    to->vt = VT_BSTR;
+    to->bstrVal = ::SysAllocStringLen(text.data(), static_cast<UINT>(text.size()));
   }
 }
 
-// "" for what has no text.
-std::string TextOf(const VARIANT& value) {
-  if (value.vt == VT_BSTR) return value.bstrVal == nullptr ? "" : os::ToUtf8(value.bstrVal);
-  if (value.vt == VT_BOOL) return value.boolVal == VARIANT_FALSE ? "false" : "true";
-  Variant text;
-  // Not in the user's language: numbers as everywhere. mingw wants what it only reads not const.
-  if (FAILED(::VariantChangeTypeEx(text.put(), const_cast<VARIANT*>(&value), LOCALE_INVARIANT, 0,
-                                   VT_BSTR)) ||
-      text.get().vt != VT_BSTR || text.get().bstrVal == nullptr)
-    return "";
-  return os::ToUtf8(text.get().bstrVal);
-}
-
-std::vector<std::string> TextsOf(const VARIANT& value) {
-  if (value.vt == VT_NULL || value.vt == VT_EMPTY) return {};
-  if ((value.vt & VT_ARRAY) == 0) return {TextOf(value)};
-  std::vector<std::string> texts;
-  SAFEARRAY* const array = value.parray;
-  LONG low = 0;
-  LONG high = -1;
-  if (array == nullptr || FAILED(::SafeArrayGetLBound(array, 1, &low)) ||
-      FAILED(::SafeArrayGetUBound(array, 1, &high)))
-    return {};
-  for (LONG i = low; i <= high; ++i) {
-    Variant element;
-    VARIANT* const to = element.put();
-    to->vt = static_cast<VARTYPE>(value.vt & ~VT_ARRAY);
-    // Every plain type has its place at the same address.
-    if (FAILED(::SafeArrayGetElement(array, &i, &to->llVal))) {
-      to->vt = VT_EMPTY;
-      continue;
-    }
-    texts.push_back(TextOf(*to));
-  }
-  return texts;
-}
-
-absl::StatusOr<WmiRow> RowOf(IWbemClassObject* object) {
-  WmiRow row;
-  HRESULT result = object->BeginEnumeration(WBEM_FLAG_NONSYSTEM_ONLY);
-  while (SUCCEEDED(result)) {
-    BSTR name = nullptr;
+// The object that goes into a method; null for one that takes nothing.
+absl::Status MakeArguments(IWbemServices* services,
+                           const std::string& class_name,
+                           const std::string& method,
+                           const std::vector<WmiParameter>& parameters,
+                           ComPointer<IWbemClassObject>& arguments) {
+  const std::string what = absl::StrCat(class_name, ".", method);
+  ComPointer<IWbemClassObject> of;
+  ComPointer<IWbemClassObject> signature;
+  HRESULT result =
+      services->GetObject(Bstr(os::ToWide(class_name)).get(), 0, nullptr, of.put(), nullptr);
+  if (FAILED(result)) return WmiError(result, absl::StrCat("look up the class ", class_name));
+  result = of->GetMethod(os::ToWide(method).c_str(), 0, signature.put(), nullptr);
+  if (FAILED(result)) return WmiError(result, absl::StrCat("look up the method ", what));
+  if (parameters.empty()) return absl::OkStatus();
+  if (signature.get() == nullptr)
+    return absl::InvalidArgumentError(absl::StrCat(what, " takes no parameters"));
+  result = signature->SpawnInstance(0, arguments.put());
+  for (const WmiParameter& parameter : parameters) {
+    if (FAILED(result)) break;
     Variant value;
-    result = object->Next(0, &name, value.put(), nullptr, nullptr);
-    if (result == WBEM_S_NO_MORE_DATA) break;
-    if (SUCCEEDED(result)) row[os::ToUtf8(name)] = TextsOf(value.get());
-    ::SysFreeString(name);
+    Fill(parameter, value.put());
+    result = arguments->Put(os::ToWide(parameter.name).c_str(), 0, &*value, 0);
+    if (FAILED(result))
+      return WmiError(result, absl::StrCat("set the parameter ", parameter.name, " of ", what));
   }
-  object->EndEnumeration();
-  if (FAILED(result)) return WmiError(result, "read the properties of an object");
-  return row;
+  return FAILED(result) ? WmiError(result, absl::StrCat("call ", what)) : absl::OkStatus();
 }
 
-absl::Status Connect(const std::string& name_space, ComPointer<IWbemServices>& services) {
-  ComPointer<IWbemLocator> locator;
-  HRESULT result = ::CoCreateInstance(CLSID_WbemLocator, nullptr, CLSCTX_INPROC_SERVER,
-                                      IID_IWbemLocator, locator.put_void());
-  if (FAILED(result)) return WmiError(result, "start WMI");
-  result = locator->ConnectServer(Bstr(os::ToWide(name_space)).get(), nullptr, nullptr, nullptr,
-                                  WBEM_FLAG_CONNECT_USE_MAX_WAIT, nullptr, nullptr, services.put());
-  if (FAILED(result)) return WmiError(result, absl::StrCat("open the namespace ", name_space));
-  result = ::CoSetProxyBlanket(reinterpret_cast<IUnknown*>(services.get()), RPC_C_AUTHN_WINNT,
-                               RPC_C_AUTHZ_NONE, nullptr, RPC_C_AUTHN_LEVEL_CALL,
-                               RPC_C_IMP_LEVEL_IMPERSONATE, nullptr, EOAC_NONE);
-  // E_NOINTERFACE: no proxy, it is in this process (Wine).
-  if (FAILED(result) && result != E_NOINTERFACE) return WmiError(result, "speak to WMI");
+// A provider's own error: an object of the class MSFT_WmiError, or __ExtendedStatus of old ones.
+void TakeError(WmiAnswer& answer) {
+  ComPointer<IErrorInfo> info;
+  ComPointer<IWbemClassObject> object;
+  if (::GetErrorInfo(0, info.put()) != S_OK ||
+      FAILED(info->QueryInterface(IID_IWbemClassObject, object.put_void())))
+    return;
+  const absl::StatusOr<WmiRow> row = WmiRowOf(object.get());
+  if (!row.ok()) return;
+  for (const char* name : {"Message", "Description"}) {
+    const auto found = row->find(name);
+    if (found != row->end() && !found->second.empty() && answer.text.empty())
+      answer.text = found->second.front();
+  }
+  for (const char* name : {"error_Code", "StatusCode"}) {
+    const auto found = row->find(name);
+    std::int64_t code = 0;
+    if (found != row->end() && !found->second.empty() &&
+        absl::SimpleAtoi(found->second.front(), &code) && code != 0) {
+      answer.code = static_cast<std::uint32_t>(code);
+      return;
+    }
+  }
+}
+
+absl::Status TakeValues(IWbemClassObject* object, WmiAnswer& answer) {
+  if (object == nullptr) return absl::OkStatus();  // A method that gives nothing back.
+  MQ_ASSIGN_OR_RETURN(answer.values, WmiRowOf(object));
+  const auto returned = answer.values.find("ReturnValue");
+  std::int64_t code = 0;  // An uint32 comes as a negative number.
+  if (returned != answer.values.end() && !returned->second.empty() &&
+      absl::SimpleAtoi(returned->second.front(), &code))
+    answer.code = static_cast<std::uint32_t>(code);
   return absl::OkStatus();
 }
-}  // namespace
 
-absl::StatusOr<std::vector<WmiRow>> QueryWmi(const std::string& name_space,
-                                             const std::string& query,
-                                             absl::Duration timeout) {
+class WmiOfHost final : public Wmi {
+ public:
+  absl::StatusOr<std::vector<WmiRow>> Query(const std::string& name_space,
+                                            const std::string& query,
+                                            absl::Duration timeout) override;
+  absl::StatusOr<WmiAnswer> Call(const std::string& name_space,
+                                 const std::string& class_name,
+                                 const std::string& method,
+                                 const std::vector<WmiParameter>& parameters,
+                                 const std::function<absl::Status()>& still_wanted) override;
+};
+
+absl::StatusOr<std::vector<WmiRow>> WmiOfHost::Query(const std::string& name_space,
+                                                     const std::string& query,
+                                                     absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;
   const ComThread com;
   if (!com.ok()) return WmiError(com.result(), "start COM");
   ComPointer<IWbemServices> services;
-  MQ_RETURN_IF_ERROR(Connect(name_space, services));
+  MQ_RETURN_IF_ERROR(ConnectWmi(name_space, services));
   ComPointer<IEnumWbemClassObject> found;
   HRESULT result = services->ExecQuery(Bstr(L"WQL").get(), Bstr(os::ToWide(query)).get(),
                                        WBEM_FLAG_FORWARD_ONLY | WBEM_FLAG_RETURN_IMMEDIATELY,
@@ -134,9 +132,57 @@ absl::StatusOr<std::vector<WmiRow>> QueryWmi(const std::string& name_space,
                                 absl::FormatDuration(timeout)));
     if (FAILED(result)) return WmiError(result, query);
     if (count == 0) return rows;
-    MQ_ASSIGN_OR_RETURN(WmiRow row, RowOf(object.get()));
+    if (rows.size() == kMaxWmiRows)
+      return Error(absl::StatusCode::kResourceExhausted, "WMI_TOO_MANY_ROWS",
+                   absl::StrCat("WMI has more than ", kMaxWmiRows, " objects for '", query, "'"));
+    MQ_ASSIGN_OR_RETURN(WmiRow row, WmiRowOf(object.get()));
     rows.push_back(std::move(row));
   }
+}
+
+absl::StatusOr<WmiAnswer> WmiOfHost::Call(const std::string& name_space,
+                                          const std::string& class_name,
+                                          const std::string& method,
+                                          const std::vector<WmiParameter>& parameters,
+                                          const std::function<absl::Status()>& still_wanted) {
+  const ComThread com;
+  if (!com.ok()) return WmiError(com.result(), "start COM");
+  ComPointer<IWbemServices> services;
+  MQ_RETURN_IF_ERROR(ConnectWmi(name_space, services));
+  ComPointer<IWbemClassObject> arguments;
+  MQ_RETURN_IF_ERROR(MakeArguments(services.get(), class_name, method, parameters, arguments));
+  MQ_RETURN_IF_ERROR(still_wanted());
+  ComPointer<IWbemClassObject> values;
+  ComPointer<IWbemCallResult> pending;
+  // Semisynchronous: it comes back at once, and the thread can be called off.
+  HRESULT result = services->ExecMethod(
+      Bstr(os::ToWide(class_name)).get(), Bstr(os::ToWide(method)).get(),
+      WBEM_FLAG_RETURN_IMMEDIATELY, nullptr, arguments.get(), values.put(), pending.put());
+  const std::string what = absl::StrCat("call ", class_name, ".", method);
+  if (FAILED(result)) return WmiError(result, what);
+  WmiAnswer answer;
+  while (pending.get() != nullptr) {  // Null: it is done already (Wine).
+    LONG ended = WBEM_S_NO_ERROR;
+    result = pending->GetCallStatus(kCallSlice, &ended);
+    if (result == WBEM_S_TIMEDOUT) {
+      MQ_RETURN_IF_ERROR(still_wanted());
+      continue;
+    }
+    if (FAILED(result)) return WmiError(result, what);
+    result = pending->GetResultObject(kCallSlice, values.put());
+    if (SUCCEEDED(ended) && FAILED(result)) return WmiError(result, what);
+    if (SUCCEEDED(ended)) break;
+    answer.code = static_cast<std::uint32_t>(ended);
+    TakeError(answer);
+    return answer;
+  }
+  MQ_RETURN_IF_ERROR(TakeValues(values.get(), answer));
+  return answer;
+}
+}  // namespace
+
+std::unique_ptr<Wmi> MakeWmi() {
+  return std::make_unique<WmiOfHost>();
 }
 
 }  // namespace mailquench::agent

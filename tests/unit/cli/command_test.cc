@@ -217,6 +217,27 @@ TEST_F(CommandTest, AMoveNamesTheDirectoryLastOrHome) {
   EXPECT_THAT(controller_.starts, SizeIs(4));
 }
 
+TEST_F(CommandTest, TheWayOutIsSetByWhatIsNamed) {
+  const std::vector<std::string> set = {"egress",      "set",
+                                        "--address",   "192.0.2.5",
+                                        "--helo",      "out.example.org",
+                                        "--smarthost", "[192.0.2.9]:587",
+                                        "--despite",   "it filters",
+                                        "--hosts",     "mx1",
+                                        "--yes"};
+  const Ran ran = RunCli(&controller_, set);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  ASSERT_THAT(controller_.starts, SizeIs(1));
+  const v1::EgressSet& egress = controller_.starts[0].plan().operation().egress_set();
+  EXPECT_EQ(egress.source_address(), "192.0.2.5");
+  EXPECT_EQ(egress.helo_name(), "out.example.org");
+  EXPECT_EQ(egress.smarthost(), "[192.0.2.9]:587");
+  EXPECT_EQ(egress.despite(), "it filters");
+  EXPECT_EQ(egress.instances_size(), 0);
+  EXPECT_EQ(RunCli(&controller_, {"egress", "set", "--hosts", "mx1", "--yes"}).code, 1);
+  EXPECT_THAT(controller_.starts, SizeIs(1));
+}
+
 TEST_F(CommandTest, AnOperationWithoutAFilterRefusesFilterFlags) {
   const Ran ran = RunCli(&controller_, {"run", "op", "relay.lock", "-l", "a", "--sender", "b"});
   EXPECT_EQ(ran.code, 1);

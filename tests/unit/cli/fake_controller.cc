@@ -21,6 +21,8 @@ FakeController::FakeController() {
   builder.RegisterService(static_cast<v1::Quarantines::Service*>(this));
   builder.RegisterService(static_cast<v1::Blacklists::Service*>(this));
   builder.RegisterService(&escalations);
+  builder.RegisterService(&mx);
+  builder.RegisterService(&antivirus);
   server_ = builder.BuildAndStart();
 }
 

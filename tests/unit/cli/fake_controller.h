@@ -18,6 +18,7 @@
 #include "mailquench/v1/quarantines.grpc.pb.h"
 #include "mailquench/v1/runs.grpc.pb.h"
 #include "tests/unit/cli/fake_escalations.h"
+#include "tests/unit/cli/fake_mx.h"
 
 namespace mailquench::cli {
 
@@ -33,6 +34,8 @@ class FakeController : public v1::Fleet::Service,
   std::shared_ptr<grpc::Channel> Channel() const;
 
   FakeEscalations escalations;
+  FakeMx mx;
+  FakeAntivirus antivirus;
 
   // Answers.
   v1::Plan plan;

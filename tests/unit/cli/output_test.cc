@@ -295,6 +295,19 @@ TEST(TranscriptTest, SaysWhatAPersonOwesAndForWhomAChangeWas) {
                         "s); a person owes: reset the password of anna@contoso.test"));
 }
 
+TEST(TranscriptTest, SaysByWhichWayMailLeavesAndWhatStillGoesAnother) {
+  v1::RunEvent event = Event();
+  auto* report = event.mutable_run()->mutable_hosts(0)->mutable_steps(0)->mutable_report();
+  report->set_outcome(v1::OUTCOME_SUCCEEDED);
+  v1::ChangeResult* change = report->mutable_result()->mutable_egress_set();
+  change->set_snapshot_id("s");
+  change->add_settings();
+  change->set_notice("Mail to other hosts goes through relay.example.net.");
+  EXPECT_THAT(Texts(Transcript().Update(event))[0],
+              HasSubstr("way out set: 1 setting changed (snapshot s); Mail to other hosts goes "
+                        "through relay.example.net."));
+}
+
 TEST(TranscriptTest, SaysWhoBlocksAndWhatAListAnswered) {
   v1::RunEvent event = Event();
   auto* report = event.mutable_run()->mutable_hosts(0)->mutable_steps(0)->mutable_report();

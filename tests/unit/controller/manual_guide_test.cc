@@ -69,7 +69,7 @@ TEST_F(GuideTest, EveryPlatformSaysOfEveryOperationHowOrWhyNot) {
               ElementsAre("appliance", "exchange-2000", "exchange-2003", "iis-smtp"));
   for (const std::string& platform : guide_.Platforms()) {
     for (const std::string& operation : AllOperationNames()) {
-      if (operation == "blacklist.clear") continue;  // The controller does it itself.
+      if (operation == "blacklist.clear" || operation == "antivirus.clear") continue;  // The controller does it itself.
       const GuideEntry* entry = guide_.Find(platform, operation);
       ASSERT_NE(entry, nullptr) << platform << " " << operation;
       if (!entry->refused.empty()) continue;
@@ -95,12 +95,39 @@ TEST_F(GuideTest, WhatNobodyHasWrittenDownIsRefusedAndNeverPassed) {
 
 TEST_F(GuideTest, AChangeAsksHowItWasBefore) {
   for (const std::string& platform : guide_.Platforms()) {
-    for (const char* operation : {"relay.lock", "ndr.silence", "sender.block", "contain"}) {
+    for (const char* operation :
+         {"relay.lock", "ndr.silence", "sender.block", "contain", "egress.set"}) {
       if (!guide_.WhyNot(platform, operation).empty()) continue;
       EXPECT_THAT(QuestionsOf(guide_, Order(platform, operation)), Not(IsEmpty()))
           << platform << " " << operation;
     }
   }
+}
+
+TEST_F(GuideTest, TheWayOutIsSetByWhatIsNamedAlone) {
+  for (const char* platform : {"appliance", "exchange-2003", "iis-smtp"}) {
+    const std::string smarthost =
+        TextOf(Order(platform, "egress.set", "{\"smarthost\":\"relay.example.net\"}"));
+    EXPECT_THAT(smarthost, HasSubstr("relay.example.net")) << platform;
+    EXPECT_THAT(smarthost, Not(HasSubstr("(not given)"))) << platform;
+    const std::string all =
+        TextOf(Order(platform, "egress.set",
+                     "{\"sourceAddress\":\"192.0.2.5\",\"heloName\":\"out.example.org\","
+                     "\"smarthost\":\"direct\"}"));
+    EXPECT_THAT(all, HasSubstr("192.0.2.5")) << platform;
+    EXPECT_THAT(all, HasSubstr("out.example.org")) << platform;
+    EXPECT_THAT(all, Not(HasSubstr("{"))) << platform;
+  }
+  const HandOrder order = Order("exchange-2003", "egress.set", "{\"smarthost\":\"direct\"}");
+  v1::ManualConfirmation said;
+  said.set_outcome(v1::OUTCOME_SUCCEEDED);
+  said.set_seen("sent a mail");
+  Answer(order, &said);
+  const auto checked = Checked(guide_, order, said);
+  ASSERT_TRUE(checked.ok()) << checked.status();
+  const v1::OperationReport report = ReportByHand(guide_, order, *checked, "c1", true);
+  EXPECT_EQ(report.result().egress_set().settings_size(), 3);
+  EXPECT_NE(report.result().egress_set().snapshot_id(), "");
 }
 
 TEST_F(GuideTest, ContainIsItsPartsInTheirOrder) {

@@ -49,7 +49,7 @@ v1::BlacklistAnswer Answer(const std::string& subject, const std::string& zone, 
 }
 
 TEST_F(StoreBlacklistsTest, AStoreOfVersionOneIsMigratedWithWhatItHolds) {
-  ASSERT_THAT(Migrations(), SizeIs(3));
+  ASSERT_THAT(Migrations(), SizeIs(5));
   Sql(Migrations()[0] + "PRAGMA user_version=1;");
   v1::Incident incident;
   incident.set_incident_id("i");

@@ -48,7 +48,7 @@ TEST(Selectors, AFaultIsSaidWithItsColumn) {
 TEST(Playbooks, TheBuiltInOnesLoad) {
   const auto playbooks = LoadPlaybooks("");
   ASSERT_TRUE(playbooks.ok()) << playbooks.status();
-  ASSERT_EQ(playbooks->size(), 4u);
+  ASSERT_EQ(playbooks->size(), 5u);
   const v1::Playbook& contain = playbooks->at("contain");
   EXPECT_EQ(contain.waves(0), "1");
   EXPECT_EQ(contain.steps(4).operation().queue_watch().interval().seconds(), 2);

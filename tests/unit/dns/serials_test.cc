@@ -213,5 +213,46 @@ TEST_F(FourServers, WithoutAPrimaryThereIsNoMeasure) {
   EXPECT_FALSE(none->complete);
 }
 
+TEST_F(FourServers, WithinOneLookASilentServerIsAskedOnce) {
+  SerialMemory memory;
+  PropagationQuestion question = AboutAll({"192.0.2.10"});
+  question.memory = &memory;
+  servers_[3]->Pause();
+  for (int i = 0; i < 4; ++i) {
+    const absl::Time begun = absl::Now();
+    const auto seen = AskPropagation(question);
+    ASSERT_TRUE(seen.ok()) << seen.status();
+    EXPECT_EQ(seen->servers.back().standing, Standing::kSilent);
+    EXPECT_FALSE(seen->complete);
+    if (i == 0) {
+      EXPECT_GE(absl::Now() - begun, patience_.timeout);
+    } else {
+      EXPECT_LT(absl::Now() - begun, patience_.timeout);
+    }
+  }
+  servers_[3]->GoOn();
+  question.memory = nullptr;  // The next look.
+  EXPECT_TRUE(AskPropagation(question)->complete);
+}
+
+TEST_F(FourServers, AddressesThatCouldNotBeLookedUpAreNotTakenForNone) {
+  PropagationQuestion question = AboutAll({"192.0.2.10"});
+  question.servers[2].partly = true;
+  const auto seen = AskPropagation(question);
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  EXPECT_FALSE(seen->complete);
+  EXPECT_THAT(seen->sentence, HasSubstr("could not be looked up"));
+}
+
+TEST_F(FourServers, OneThatIsBehindTellsWhatItGivesOutMeanwhile) {
+  Swap();
+  const Propagation seen = AskAll({"192.0.2.11"});
+  const ServerStanding& lagging = seen.servers.back();
+  ASSERT_EQ(lagging.standing, Standing::kBehind);
+  EXPECT_TRUE(lagging.answered);
+  EXPECT_THAT(lagging.values, ElementsAre("192.0.2.10"));
+  EXPECT_EQ(lagging.ttl, 60U);
+}
+
 }  // namespace
 }  // namespace mailquench::controller::dns

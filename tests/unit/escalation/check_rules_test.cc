@@ -110,6 +110,12 @@ TEST(MayStartAlone, EachOperation) {
       {"mail.blockers", true},
       {"blacklist.clear", true},
       {"shadow.suspend", true},
+      {"antivirus.status", true},
+      {"antivirus.update", true},
+      {"antivirus.scan", true},
+      {"quarantine.scan", true},
+      {"antivirus.clear", true},
+      {"egress.set", false},
   };
   for (const std::string& name : AllOperationNames()) {
     ASSERT_EQ(kMay.count(name), 1U) << name;
@@ -126,6 +132,7 @@ TEST(MayStartAlone, OneOfSeveral) {
   const absl::Status refused = MayStartAlone({contain, *MakeOperation("quarantine.release", "")});
   EXPECT_EQ(ReasonOf(refused), "PERSON_NEEDED");
   EXPECT_THAT(std::string(refused.message()), HasSubstr("quarantine.release gives back"));
+  EXPECT_FALSE(MayStartAlone({*MakeOperation("antivirus.scan", "{\"remove\":true}")}).ok());
   EXPECT_FALSE(MayStartAlone({}).ok());
   EXPECT_FALSE(MayStartAlone({v1::Operation()}).ok());
 }

@@ -136,7 +136,7 @@ TEST(Kinds, AllHaveASeverityAndATitle) {
     EXPECT_FALSE(kind.title.empty());
     EXPECT_EQ(FindNoticeKind(kind.name), &kind);
   }
-  EXPECT_EQ(NoticeKinds().size(), 20u);
+  EXPECT_EQ(NoticeKinds().size(), 21u);
   EXPECT_EQ(FindNoticeKind("pages"), nullptr);
 }
 

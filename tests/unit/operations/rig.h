@@ -48,6 +48,7 @@ class Rig {
     mail->Put("ndr", "loud\n");
     mail->Put("blocks", "");
     mail->Put("shadow", "on\n");
+    mail->Put("egress", "direct\n");
     Open();
   }
   ~Rig() { std::filesystem::remove_all(dir); }

@@ -119,14 +119,51 @@ TEST(Counter, OneThatIsNotThereIsNotFound) {
 }
 
 TEST(Wmi, RowsAndErrors) {
+  const std::unique_ptr<Wmi> wmi = MakeWmi();
   const auto rows =
-      QueryWmi("ROOT\\CIMV2", "SELECT * FROM Win32_OperatingSystem", absl::Seconds(30));
+      wmi->Query("ROOT\\CIMV2", "SELECT * FROM Win32_OperatingSystem", absl::Seconds(30));
   ASSERT_TRUE(rows.ok()) << rows.status();
   ASSERT_EQ(rows->size(), 1U);
   ASSERT_EQ(rows->front().at("Version").size(), 1U);
   EXPECT_NE(rows->front().at("Version").front(), "");
   EXPECT_TRUE(
-      absl::IsNotFound(QueryWmi("ROOT\\NoSuch", "SELECT * FROM X", absl::Seconds(5)).status()));
+      absl::IsNotFound(wmi->Query("ROOT\\NoSuch", "SELECT * FROM X", absl::Seconds(5)).status()));
+}
+
+// A static method with a number and texts, as Defender's are: that class is not in Wine.
+TEST(Wmi, AMethodIsCalledAndItsReturnValueTold) {
+  const std::unique_ptr<Wmi> wmi = MakeWmi();
+  const auto wanted = [] { return absl::OkStatus(); };
+  const std::uint32_t machine = 0x80000002;  // HKEY_LOCAL_MACHINE
+  const std::string key = "SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion";
+  const auto call = [&](const std::string& method, const std::string& value) {
+    return wmi->Call("ROOT\\DEFAULT", "StdRegProv", method,
+                     {{"hDefKey", machine}, {"sSubKeyName", key}, {"sValueName", value}}, wanted);
+  };
+  const auto answer = call("GetStringValue", "ProductName");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->code, 0U);
+  ASSERT_EQ(answer->values.at("sValue").size(), 1U);
+  EXPECT_NE(answer->values.at("sValue").front().find("Windows"), std::string::npos);
+  const auto missing = call("GetStringValue", "NoSuchValue");
+  ASSERT_TRUE(missing.ok()) << missing.status();
+  EXPECT_NE(missing->code, 0U);
+}
+
+TEST(Wmi, WhatCannotBeCalledIsNotFoundAndACallNobodyWantsIsNotMade) {
+  const std::unique_ptr<Wmi> wmi = MakeWmi();
+  const auto call = [&](const std::string& class_name, const std::string& method,
+                        const std::vector<WmiParameter>& parameters, absl::Status wanted) {
+    return wmi->Call("ROOT\\DEFAULT", class_name, method, parameters, [&] { return wanted; })
+        .status();
+  };
+  EXPECT_TRUE(absl::IsNotFound(call("StdRegProv", "NoSuch", {}, absl::OkStatus())));
+  EXPECT_FALSE(
+      call("StdRegProv", "GetStringValue", {{"NoSuch", std::string("x")}}, absl::OkStatus()).ok());
+  EXPECT_FALSE(call("NoSuch_Class", "Start", {}, absl::OkStatus()).ok());
+  EXPECT_TRUE(absl::IsCancelled(call("StdRegProv", "GetStringValue",
+                                     {{"hDefKey", std::uint32_t{0x80000002}}},
+                                     absl::CancelledError("nobody"))));
 }
 
 TEST(LongPath, NamesAsTheyAre) {

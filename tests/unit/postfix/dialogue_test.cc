@@ -303,7 +303,7 @@ TEST(HostWithoutMailSystem, OnlyProbes) {
   const auto inventory = none.Inspect();
   ASSERT_TRUE(inventory.ok());
   EXPECT_EQ("none", inventory->platform);
-  EXPECT_EQ(19u, inventory->capabilities.size());
+  EXPECT_EQ(21u, inventory->capabilities.size());
   for (const v1::Capability& c : inventory->capabilities) {
     EXPECT_EQ(c.operation() == "relay.probe", c.available()) << c.operation();
     EXPECT_EQ(c.available(), c.reason().empty()) << c.operation();

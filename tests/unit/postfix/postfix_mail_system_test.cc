@@ -155,7 +155,7 @@ TEST_F(MailSystemOnRealPostfix, SaysWhatItCanDoAndNamesUnknownThings) {
   const auto inventory = system.Inspect();
   ASSERT_TRUE(inventory.ok()) << inventory.status();
   EXPECT_EQ("postfix", inventory->platform);
-  EXPECT_EQ(19u, inventory->capabilities.size());
+  EXPECT_EQ(21u, inventory->capabilities.size());
   EXPECT_TRUE(inventory->listeners.empty());  // Loopback is for nobody else.
   EXPECT_THAT(inventory->trusted_ranges, ::testing::Contains("127.0.0.0/8"));
   v1::QuarantineAnalyse analyse;

@@ -29,14 +29,37 @@ static class Organisation
         },
     };
 
-    public static readonly Generic SendConnectors = new(new Kind("SendConnector", Data + "SmtpSendConnectorConfig", organisation => organisation.Array("send_connectors")))
+    static readonly Kind SendConnectorKind = new("SendConnector", Data + "SmtpSendConnectorConfig", organisation => organisation.Array("send_connectors"));
+    public static readonly Generic SendConnectors = new(SendConnectorKind)
     {
         Check = (call, organisation, thing, _) =>
         {
             NotWhereSubscribed(call, organisation);
             if (!thing.Texts("AddressSpaces").Any()) throw Failure.BadArgument("AddressSpaces", null, "it is empty.");
+            Route(call, thing);
         },
     };
+
+    // The pages of Set- and New-SendConnector: what goes together, what is asked for in one call, and where a parameter counts.
+    static void Route(Call call, JsonObject thing)
+    {
+        bool Given(string parameter) => call.BoundNames.Contains(parameter, StringComparer.OrdinalIgnoreCase);
+        if (Given("SourceIPAddress") && !call.Context.IsEdge)
+            throw Failure.BadArgument("SourceIPAddress", call.Text("SourceIPAddress"), "it is valid only for Send connectors configured on an Edge server.");
+        if (Given("SourceIPAddress") && !System.Net.IPAddress.TryParse(call.Text("SourceIPAddress"), out _))
+            throw Failure.BadArgument("SourceIPAddress", call.Text("SourceIPAddress"), "it is no address.");
+        bool dns = SendConnectorKind.Get(thing, "DNSRoutingEnabled")?.GetValue<bool>() ?? true, hosts = thing.Texts("SmartHosts").Any(host => host.Length > 0);
+        if (dns && hosts) throw new Failure("SendConnectorSmartHostsAndDnsException", "DNSRoutingEnabled must be $false where SmartHosts are given.");
+        if (!dns && !hosts) throw new Failure("SendConnectorNoSmartHostsException", "SmartHosts must be given where DNSRoutingEnabled is $false.");
+        if (!dns && Given("DNSRoutingEnabled") && !Given("SmartHosts"))
+            throw new Failure("SendConnectorNoSmartHostsException", "SmartHosts must be given in the command that sets DNSRoutingEnabled to $false.");
+        string how = SendConnectorKind.Get(thing, "SmartHostAuthMechanism")?.ToString() ?? "None";
+        if (how != "None" && dns) throw new Failure("SendConnectorAuthWithoutSmartHostException", "SmartHostAuthMechanism is for smart hosts.");
+        if (how.StartsWith("BasicAuth") && Given("SmartHostAuthMechanism") && !Given("AuthenticationCredential"))
+            throw new Failure("SendConnectorNoCredentialException", "AuthenticationCredential must be given with BasicAuth.");
+        if (SendConnectorKind.Get(thing, "Port") is { } port && (port.GetValue<int>() < 0 || port.GetValue<int>() > 65535))
+            throw Failure.BadArgument("Port", port, "it is none.");
+    }
 
     public static readonly Generic TransportConfig = new(new Kind("TransportConfig", Data + "TransportConfigContainer", _ => throw new InvalidOperationException())
     {

@@ -272,6 +272,66 @@ TEST_F(EngineTest, SilenceShadowAndBlocksComeAndGo) {
   EXPECT_THAT(now["transport_rules"], IsEmpty());
 }
 
+TEST_F(EngineTest, TheWayOutOfAMailboxServerComesAndGoes) {
+  World world({"EX1,EX2019,Mailbox", "EX2,EXSE,Mailbox"});
+  const auto shell = MakeSession(world.Session("EX1", Role::kMailbox));
+  const ExchangeSettings settings(*shell, Options("EX1", Role::kMailbox));
+  const auto internet = [&] {
+    json one = world.Read()["send_connectors"][0];
+    one.erase("WhenChangedUTC");
+    return one;
+  };
+  const json before = internet();
+  v1::EgressSet request;
+  request.set_source_address("192.0.2.5");
+  EXPECT_EQ(ReasonOf(settings.PlanEgress(request).status()), "NO_SOURCE_ADDRESS");
+  request.clear_source_address();
+  request.set_helo_name("out.contoso.test");
+  request.set_smarthost("[192.0.2.9]:587");
+  const auto change = settings.PlanEgress(request);
+  ASSERT_TRUE(change.ok()) << change.status();
+  const absl::Status applied = settings.Apply(*change, {});
+  ASSERT_TRUE(applied.ok()) << applied << world.Calls("EX1");
+  EXPECT_EQ(internet()["SmartHosts"].size(), 1U);
+  EXPECT_EQ(internet()["Port"], 587);
+  EXPECT_EQ(internet()["Fqdn"], "out.contoso.test");
+  // A server of another version finds it so.
+  const auto other = MakeSession(world.Session("EX2", Role::kMailbox));
+  EXPECT_THAT(ExchangeSettings(*other, Options("EX2", Role::kMailbox)).PlanEgress(request)->files,
+              IsEmpty());
+  EXPECT_THAT(*settings.Drifted(Of(*change)), IsEmpty());
+  const auto plan = settings.PlanRestore(Of(*change), {}, {});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const absl::Status restored = settings.Apply(plan->change, {});
+  ASSERT_TRUE(restored.ok()) << restored << world.Calls("EX1");
+  EXPECT_EQ(internet(), before);
+}
+
+TEST_F(EngineTest, TheWayOutOfAnEdgeServerIsItsOwnUnlessItIsSubscribed) {
+  for (const bool subscribed : {false, true}) {
+    World world({subscribed ? "EDGE1,EX2019,Edge,subscribed" : "EDGE1,EX2019,Edge"});
+    const auto shell = MakeSession(world.Session("EDGE1", Role::kEdge));
+    SettingsOptions options = Options("EDGE1", Role::kEdge);
+    options.own_addresses = [] { return std::vector<std::string>{"192.0.2.5"}; };
+    const ExchangeSettings settings(*shell, options);
+    v1::EgressSet request;
+    request.set_source_address("192.0.2.5");
+    const auto change = settings.PlanEgress(request);
+    if (subscribed) {
+      EXPECT_EQ(ReasonOf(change.status()), "ON_MAILBOX_SERVER") << change.status();
+      continue;
+    }
+    ASSERT_TRUE(change.ok()) << change.status();
+    const absl::Status applied = settings.Apply(*change, {});
+    ASSERT_TRUE(applied.ok()) << applied << world.Calls("EDGE1");
+    EXPECT_EQ(world.Read()["send_connectors"][0]["SourceIPAddress"], "192.0.2.5");
+    const auto plan = settings.PlanRestore(Of(*change), {}, {});
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    ASSERT_TRUE(settings.Apply(plan->change, {}).ok());
+    EXPECT_EQ(world.Read()["send_connectors"][0]["SourceIPAddress"], "0.0.0.0");
+  }
+}
+
 TEST_F(EngineTest, EightServersSilenceAtOnceAndTheOriginalIsRecorded) {
   std::vector<std::string> servers;
   for (int i = 1; i <= 8; ++i) servers.push_back(absl::StrCat("EX", i, ",EX2019,Mailbox"));

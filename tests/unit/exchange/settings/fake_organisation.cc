@@ -46,6 +46,21 @@ json Server(const std::string& s) {
                  "ExchangeUsers, ExchangeServers, ExchangeLegacyServers")}}};
 }
 
+json SendConnectorOf(const std::string& name, const std::vector<std::string>& spaces) {
+  return {{"Name", name},
+          {"Enabled", true},
+          {"AddressSpaces", spaces},
+          {"SmartHosts", json::array()},
+          {"SourceTransportServers", {"EX1", "EX2"}},
+          {"Fqdn", nullptr},
+          {"FrontendProxyEnabled", false},
+          {"TlsDomain", nullptr},
+          {"SourceIPAddress", "0.0.0.0"},
+          {"Port", 25},
+          {"DNSRoutingEnabled", true},
+          {"SmartHostAuthMechanism", "None"}};
+}
+
 class Locked {
  public:
   explicit Locked(const std::string& path)
@@ -144,6 +159,7 @@ json ToJson(const Value& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   if (const auto* list = std::get_if<std::vector<std::string>>(&value)) return *list;
+  if (std::holds_alternative<Null>(value)) return nullptr;
   return true;
 }
 
@@ -164,6 +180,20 @@ json ShownConnector(const json& connector, const std::string& server) {
   shown["Server"] = server;
   shown["Identity"] = server + "\\" + connector["Name"].get<std::string>();
   return shown;
+}
+
+// What does not go together, as its page has it.
+absl::Status SetSendConnector(json& connector, const json& then, const Arguments& arguments) {
+  const bool dns = then["DNSRoutingEnabled"], hosts = !then["SmartHosts"].empty();
+  if (dns == hosts) return Failed("SmartHosts and DNSRoutingEnabled do not go together");
+  if (!dns && arguments.has("DNSRoutingEnabled") && !arguments.has("SmartHosts"))
+    return Failed("SmartHosts must be given in the same command");
+  const std::string how = then["SmartHostAuthMechanism"];
+  if (dns && how != "None") return Failed("SmartHostAuthMechanism is for smart hosts");
+  if (absl::StartsWith(how, "BasicAuth") && arguments.has("SmartHostAuthMechanism"))
+    return Failed("AuthenticationCredential is wanted");
+  connector = then;
+  return absl::OkStatus();
 }
 
 json* ByIdentity(json& all, const std::string& identity) {
@@ -238,6 +268,9 @@ FakeOrganisation::FakeOrganisation() {
                    {"AutoForwardEnabled", true}}}},
                 {"accepted_domains", {{{"Name", "contoso.test"}, {"DomainName", "contoso.test"}}}},
                 {"transport_rules", json::array()},
+                {"send_connectors",
+                 {SendConnectorOf("Internet", {"SMTP:*;1"}),
+                  SendConnectorOf("Partner: A/B", {"SMTP:partner.test;1"})}},
                 {"ip_block_list", json::array()},
                 {"mailboxes",
                  {{{"UserPrincipalName", "anna@contoso.test"},
@@ -382,6 +415,20 @@ absl::StatusOr<Answer> FakeShell::Do(const Cmdlet& cmdlet, const std::vector<std
         status = Failed("no such remote domain");
       else
         *domain = fill(*domain);
+    } else if (cmdlet.name == "Get-SendConnector") {
+      rows(all["send_connectors"]);
+    } else if (cmdlet.name == "Get-EdgeSubscription" && edge_) {
+      if (all.value("subscribed", false)) row({{"Name", "EDGE1"}});
+    } else if (cmdlet.name == "Set-SendConnector") {
+      json* connector = Find(all["send_connectors"], "Name", arguments.text("Identity"));
+      if (connector == nullptr)
+        status = Failed("no such send connector");
+      else if (edge_ && all.value("subscribed", false))
+        status = Failed("this server is subscribed");
+      else if (!edge_ && arguments.has("SourceIPAddress"))
+        status = Failed("SourceIPAddress is for Edge servers");
+      else
+        status = SetSendConnector(*connector, fill(*connector), arguments);
     } else if (cmdlet.name == "Get-AcceptedDomain") {
       rows(all["accepted_domains"]);
     } else if (cmdlet.name == "Get-TransportConfig") {

@@ -34,6 +34,7 @@ TEST(SettingKeys, HostileNamesComeBackAsTheyWere) {
           SettingKey{Kind::kPermission, name, "", name, "ms-Exch-SMTP-Submit"},
           SettingKey{Kind::kPermissions, name, "", "", ""},
           SettingKey{Kind::kRemoteDomain, name, "NDREnabled", "", ""},
+          SettingKey{Kind::kSendConnector, name, "SmartHosts", "", ""},
           SettingKey{Kind::kTransportRule, name, "", "", ""},
           SettingKey{Kind::kIpBlock, name, "", "", ""}}) {
       const std::string text = ToText(key);
@@ -60,7 +61,8 @@ TEST(SettingKeys, NothingElseIsOne) {
        {"", "connector:", "connector:/Enabled", "connector:A/Bindings", "connector:A/Enabled/x",
         "connector:A%2F/Enabled", "connector:A%4/Enabled", "connector:%41/Enabled",
         "remote-domain:A/Enabled", "transport-config/MaxSendSize", "transport-rule:A/b",
-        "metabase:1/RelayIpList", "connector:A\n/Enabled", "connector:A/permission:x"}) {
+        "send-connector:A/AddressSpaces", "metabase:1/RelayIpList", "connector:A\n/Enabled",
+        "connector:A/permission:x"}) {
     const auto key = SettingKeyFrom(text);
     EXPECT_EQ(ReasonOf(key.status()), "BAD_SETTING_TEXT") << text;
   }

@@ -1,5 +1,5 @@
 mailquench_test(exchange_settings_test SRCS unit/exchange/settings/keys_test.cc unit/exchange/settings/fake_organisation.cc
-  unit/exchange/settings/relay_lock_test.cc unit/exchange/settings/organisation_test.cc unit/exchange/settings/apply_test.cc unit/exchange/settings/listeners_test.cc
+  unit/exchange/settings/relay_lock_test.cc unit/exchange/settings/organisation_test.cc unit/exchange/settings/egress_test.cc unit/exchange/settings/apply_test.cc unit/exchange/settings/listeners_test.cc
   DEPS mailquench::agent_exchange_settings mailquench::agent_smtp mailquench::agent_mail_rules mailquench::status mailquench::fault nlohmann_json::nlohmann_json)
 # On the stand-in's engine; its room says where that is.
 find_program(MAILQUENCH_DOTNET dotnet)
