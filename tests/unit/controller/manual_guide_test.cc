@@ -69,7 +69,8 @@ TEST_F(GuideTest, EveryPlatformSaysOfEveryOperationHowOrWhyNot) {
               ElementsAre("appliance", "exchange-2000", "exchange-2003", "iis-smtp"));
   for (const std::string& platform : guide_.Platforms()) {
     for (const std::string& operation : AllOperationNames()) {
-      if (operation == "blacklist.clear" || operation == "antivirus.clear") continue;  // The controller does it itself.
+      if (operation == "blacklist.clear" || operation == "antivirus.clear")
+        continue;  // The controller does it itself.
       const GuideEntry* entry = guide_.Find(platform, operation);
       ASSERT_NE(entry, nullptr) << platform << " " << operation;
       if (!entry->refused.empty()) continue;
