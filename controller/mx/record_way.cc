@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/status/error.h"
 #include "controller/mx/plan.h"
 #include "controller/mx/preflight.h"
 #include "controller/mx/switch_text.h"
