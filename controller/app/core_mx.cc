@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/app/core_impl.h"
 #include "controller/blacklist/fleet_subjects.h"
+#include "controller/store/ids.h"
 
 namespace mailquench::controller {
 namespace {
